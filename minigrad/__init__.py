@@ -1,0 +1,1 @@
+"""A small computation-graph framework on NumPy."""

@@ -1,0 +1,48 @@
+"""The errors of the project: each is a `MinigradError` and the builtin that fits. Anyone may import them."""
+
+
+class MinigradError(Exception):
+    """Base of every error raised on purpose; the command line prints it as one line and exits 2."""
+
+
+class ShapeError(MinigradError, ValueError):
+    """Operands whose shapes do not fit; names the Op, the operands and both shapes."""
+
+
+class DTypeError(MinigradError, TypeError):
+    """An operand of a kind the Op cannot take, such as an integer tensor asked for a gradient."""
+
+
+class IndexRangeError(MinigradError, IndexError):
+    """An index or token id outside the axis it indexes."""
+
+
+class GradientError(MinigradError, RuntimeError):
+    """A backward pass that cannot be done: freed, non-scalar, disconnected, or changed in place."""
+
+
+class TraceError(MinigradError, RuntimeError):
+    """A traced program asked a symbol for its value."""
+
+
+class NotFiniteError(MinigradError, ArithmeticError):
+    """A loss or a value became NaN or infinite."""
+
+
+class DataError(MinigradError, ValueError):
+    """A data file that is not what its schema says."""
+
+
+class MissingFileError(MinigradError, FileNotFoundError):
+    """A file that should be there; names the path, what it should hold, and how to get it."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if len(self.args) == 1 else super().__str__()
+
+
+class CheckpointError(MinigradError, ValueError):
+    """A checkpoint or weights file that cannot be read as one."""
+
+
+class UsageError(MinigradError, ValueError):
+    """An argument that makes no sense; names it and what would."""

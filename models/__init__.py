@@ -1,0 +1,1 @@
+"""What is built with the engine: closed forms, captioners, data. May import minigrad, never viz."""

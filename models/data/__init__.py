@@ -1,0 +1,1 @@
+"""Data for the models: the course's schema, the embedded scenes, batches."""

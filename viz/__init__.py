@@ -1,0 +1,1 @@
+"""Drawing only, no mathematics: graphs, curves, image grids, reports."""
