@@ -1,0 +1,190 @@
+"""The reverse walk: gradients from the rules of the Ops. Knows a node's op, inputs and value, not the class Tensor.
+
+On arrays it is the fast first-order pass; on nodes it builds a graph, so that a gradient can be differentiated again.
+All walks are iterative: nodes are numbered as they are made, so sorting by number is a topological order.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from minigrad.context import Scope, current, using
+from minigrad.errors import GradientError
+from minigrad.mutation import changes
+from minigrad.op import Array, Gradient, Op, Value, apply
+from minigrad.ops.shape import SumTo
+
+
+class Node(Protocol):
+    """What the walk needs of a Tensor."""
+
+    op: Op | None
+    inputs: tuple[Any, ...]
+    data: Any
+    requires_grad: bool
+    serial: int
+    scope: Scope
+    name: str | None
+
+
+Gradients: TypeAlias = dict[int, Value]
+by_serial = attrgetter("serial")
+
+
+def ancestors(outputs: Iterable[Node], differentiable_only: bool = False) -> list[Node]:
+    """Every node the outputs depend on, outputs included, in the order in which they were made."""
+    found = {id(node): node for node in outputs}
+    waiting = list(found.values())
+    while waiting:
+        for x in waiting.pop().inputs:
+            if id(x) not in found and (x.requires_grad or not differentiable_only):
+                found[id(x)] = x
+                waiting.append(x)
+    return sorted(found.values(), key=by_serial)
+
+
+def leading_to(wanted: Iterable[Node], order: list[Node]) -> list[Node]:
+    """The nodes of a topological `order` that depend on a wanted one: the only ones worth walking."""
+    reached = {id(node) for node in wanted}
+    path = []
+    for node in order:
+        if id(node) in reached or any(id(x) in reached for x in node.inputs):
+            reached.add(id(node))
+            path.append(node)
+    return path
+
+
+class Freed(Op):
+    """Stands where an Op was before `backward(retain_graph=False)` walked over it."""
+
+    def vjp(self, *args: Any, **kwargs: Any) -> tuple[Gradient, ...]:
+        """The second backward pass ends here."""
+        raise GradientError(
+            "this graph was freed by an earlier backward(retain_graph=False); compute the loss again, "
+            "or leave retain_graph=True for all but the last backward"
+        )
+
+
+def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], release: bool = False) -> Gradients:
+    """First-order gradients of the nodes whose ids are in `keep`, as arrays.
+
+    `path` is topological and all of it worth walking; `gradients` maps ids to the outputs' cotangents. Both are used
+    up, so that what nobody else holds is freed on the way; with `release` the nodes forget their inputs too.
+    """
+    results: Gradients = {}
+    owned: set[int] = set()  # gradients in arrays that this walk made and may add into
+    on_path = {id(node) for node in path}
+    while path:
+        node = path.pop()
+        key = id(node)
+        g = gradients.pop(key, None)
+        if g is None:
+            continue
+        if key in keep:
+            results[key] = g
+        op, inputs = node.op, node.inputs
+        if op is None:
+            continue
+        if changes.latest > node.serial:
+            refuse_changed(node, op)
+        if op.accumulate is not None:
+            accumulate(op, inputs[0], g, gradients, owned)
+        else:
+            # written out here, without helpers: this loop is the whole overhead of a backward pass
+            for x, gx in zip(inputs, op.vjp(g, node.data, *[x.data for x in inputs]), strict=True):
+                key = id(x)
+                if gx is None or key not in on_path:
+                    continue
+                if callable(gx):
+                    gx = gx()
+                into = x.data
+                if op.broadcasts and gx.shape != into.shape:
+                    gx = SumTo(into.shape).forward(gx)
+                if gx.dtype != into.dtype:
+                    gx = gx.astype(into.dtype)
+                total = gradients.get(key)
+                if total is None:
+                    gradients[key] = gx
+                elif key in owned:
+                    total += gx
+                    gradients[key] = total
+                else:
+                    gradients[key] = total + gx
+                    owned.add(key)
+        if release:
+            node.op, node.inputs = Freed(), ()
+    return results
+
+
+def accumulate(op: Op, x: Node, g: Array, gradients: Gradients, owned: set[int]) -> None:
+    """Adds the gradient of an Op such as Slice into x's own buffer: T slices of one array cost one array, not T."""
+    if not x.requires_grad:
+        return
+    key = id(x)
+    total = gradients.get(key)
+    if key not in owned:
+        gradients[key] = total = np.zeros_like(x.data) if total is None else np.array(total)
+        owned.add(key)
+    assert op.accumulate is not None
+    op.accumulate(total, g, x.data)
+
+
+def refuse_changed(node: Node, op: Op) -> None:
+    """GradientError when an array that this node's rule reads was changed in place after the node was made."""
+    read = [*(node.inputs if "x" in op.reads else ()), *([node] if "y" in op.reads else ())]
+    for saved in read:
+        change = changes.since(saved.data, node.serial)
+        if change is not None:
+            raise GradientError(
+                f"{change.name} was changed in place at {change.line} after {op!r}{where(node.scope)} read it, and the "
+                "backward pass needs its old value; change it after backward(), or work on a copy"
+            )
+
+
+def where(scope: Scope) -> str:
+    """` in captioner.cell t=3`, or nothing."""
+    return f" in {scope}" if str(scope) else ""
+
+
+def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> Gradients:
+    """The same walk on nodes: builds the graph of the gradients, each part in the scope of the node it belongs to."""
+    results: Gradients = {}
+    on_path = {id(node) for node in path}
+    context = current.get()
+    for node in reversed(path):
+        key = id(node)
+        g = gradients.pop(key, None)
+        if g is None:
+            continue
+        if key in keep:
+            results[key] = g
+        if node.op is None:
+            continue
+        if changes.latest > node.serial:
+            refuse_changed(node, node.op)
+        with using(replace(context, scope=replace(node.scope, backward=True))):
+            for x, gx in zip(node.inputs, node.op.vjp(g, node, *node.inputs), strict=True):
+                if gx is not None and id(x) in on_path:
+                    gx = fitted(gx() if callable(gx) else gx, x)
+                    gradients[id(x)] = gradients[id(x)] + gx if id(x) in gradients else gx
+    return results
+
+
+def fitted(gx: Value, x: Node) -> Value:
+    """A gradient summed back to its input's shape, in its dtype."""
+    if gx.shape != x.data.shape:
+        gx = apply(SumTo(x.data.shape), gx)
+    return gx if gx.dtype == x.data.dtype else gx.astype(x.data.dtype)
+
+
+def disconnected(y: Node) -> str:
+    """Why no gradient can reach a parameter from y."""
+    if not y.requires_grad:
+        made = f"made by {y.op!r}" if y.op else "a leaf, or made under no_grad() or from tensors that need no gradient"
+        return (
+            f"nothing to differentiate: the tensor is {made}; give a parameter requires_grad=True before computing it"
+        )
+    return "no parameter that requires a gradient leads to this tensor"

@@ -1,0 +1,69 @@
+"""What surrounds an operation when it is applied: is it recorded, is it traced, in which module and time step.
+
+One context-local value, read once per operation; threads and tasks each have their own.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a node was made: module path (`captioner.cell`), time step, and whether by a backward pass."""
+
+    path: str = ""
+    step: int | None = None
+    backward: bool = False
+
+    def __str__(self) -> str:
+        step = "" if self.step is None else f"t={self.step}"
+        return " ".join(part for part in (self.path, step, "backward" if self.backward else "") if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Whether operations are recorded for a backward pass, whether they are symbols, and their scope."""
+
+    recording: bool = True
+    tracing: bool = False
+    scope: Scope = Scope()
+
+
+current: ContextVar[Context] = ContextVar("minigrad", default=Context())
+
+
+@contextmanager
+def using(context: Context) -> Iterator[None]:
+    """Makes `context` the current one inside the block."""
+    token = current.set(context)
+    try:
+        yield
+    finally:
+        current.reset(token)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Operations inside the block are not recorded: nothing can be differentiated, nothing is kept."""
+    with using(replace(current.get(), recording=False)):
+        yield
+
+
+@contextmanager
+def tracing() -> Iterator[None]:
+    """Operations inside the block are recorded as symbols and not computed."""
+    with using(replace(current.get(), recording=True, tracing=True)):
+        yield
+
+
+@contextmanager
+def scope(name: str = "", step: int | None = None) -> Iterator[None]:
+    """Nodes made inside the block belong to module `name` (joined to the path so far) and time step `step`."""
+    context = current.get()
+    outer = context.scope
+    path = f"{outer.path}.{name}" if outer.path and name else outer.path or name
+    inner = Scope(path, outer.step if step is None else step, outer.backward)
+    with using(replace(context, scope=inner)):
+        yield

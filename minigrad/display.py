@@ -1,0 +1,21 @@
+"""Finds the drawer that an installed package registers; without one there is no picture, only the text form.
+
+The engine never imports a drawing package: notebooks ask a Tensor or Graph for its SVG, and it asks here.
+"""
+
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any
+
+
+@cache
+def drawer() -> Any:
+    """The function registered as `svg` in the entry points `minigrad.drawers`, or None."""
+    found = entry_points(group="minigrad.drawers", name="svg")
+    return next(iter(found)).load() if found else None
+
+
+def svg(graph_or_tensor: Any) -> str | None:
+    """The picture as SVG text, or None."""
+    draw = drawer()
+    return None if draw is None else str(draw(graph_or_tensor))

@@ -1,0 +1,34 @@
+"""Errors that name the Op, its operands, their shapes, the module path, the time step and the user's line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.context import Scope
+from minigrad.errors import DTypeError, IndexRangeError, MinigradError, ShapeError
+from minigrad.mutation import user_line
+from minigrad.op import Op
+
+
+def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
+    """The error of ours for what NumPy or an Op raised while `op` was applied to `operands` (Tensors)."""
+    if isinstance(error, MinigradError):
+        return error
+    kind = next((k for k in (IndexRangeError, DTypeError) if isinstance(error, k.__mro__[2])), ShapeError)
+    place = f" in {scope}" if str(scope) else ""
+    named = ", ".join(described(x) for x in operands)
+    return kind(f"{op!r}{place}: {reason(error, op, operands)}; operands: {named}; at {user_line()}")
+
+
+def reason(error: Exception, op: Op, operands: Sequence[Any]) -> str:
+    """What the Op's own shape rule says, which is clearer than NumPy, or else the error's text."""
+    try:
+        op.shape(*(x.shape for x in operands))
+    except (ValueError, IndexError) as clearer:
+        return str(clearer)
+    return str(error)
+
+
+def described(x: Any) -> str:
+    """A tensor by its name, else by what made it, with its shape and dtype."""
+    what = repr(x.name) if x.name else repr(x.op) if x.op is not None else "a tensor"
+    return f"{what} {x.shape} {x.dtype}"

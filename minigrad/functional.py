@@ -1,0 +1,254 @@
+"""The documented functions a user calls. Imports the Ops, and knows no Tensor.
+
+Each works on Tensors and on plain arrays alike: on arrays it computes and returns an array.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.array_methods import Axis
+from minigrad.errors import ShapeError, UsageError
+from minigrad.op import Value, apply
+from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce
+from minigrad.ops import shape as shape_ops
+from minigrad.ops.shape import axes_of
+
+
+def exp(x: Value) -> Value:
+    """eˣ."""
+    return apply(elementwise.Exp(), x)
+
+
+def log(x: Value) -> Value:
+    """Natural logarithm."""
+    return apply(elementwise.Log(), x)
+
+
+def log1p(x: Value) -> Value:
+    """log(1 + x), accurate near 0."""
+    return apply(elementwise.Log1p(), x)
+
+
+def sqrt(x: Value) -> Value:
+    """√x; gradient 0 at 0."""
+    return apply(elementwise.Sqrt(), x)
+
+
+def square(x: Value) -> Value:
+    """x²."""
+    return apply(elementwise.Square(), x)
+
+
+def sin(x: Value) -> Value:
+    """Sine of radians."""
+    return apply(elementwise.Sin(), x)
+
+
+def cos(x: Value) -> Value:
+    """Cosine of radians."""
+    return apply(elementwise.Cos(), x)
+
+
+def abs(x: Value) -> Value:
+    """|x|; gradient 0 at 0."""
+    return apply(elementwise.Abs(), x)
+
+
+def sign(x: Value) -> Value:
+    """−1, 0 or 1; no gradient."""
+    return apply(logic.Sign(), x)
+
+
+def tanh(x: Value) -> Value:
+    """Hyperbolic tangent."""
+    return apply(activation.Tanh(), x)
+
+
+def sigmoid(x: Value) -> Value:
+    """1 / (1 + e⁻ˣ), stable at ±1000."""
+    return apply(activation.Sigmoid(), x)
+
+
+def relu(x: Value) -> Value:
+    """max(x, 0); gradient 0 at 0."""
+    return apply(activation.Relu(), x)
+
+
+def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
+    """x where positive, else negative_slope · x."""
+    return apply(activation.LeakyRelu(negative_slope), x)
+
+
+def softplus(x: Value) -> Value:
+    """log(1 + eˣ), stable at ±1000."""
+    return apply(activation.Softplus(), x)
+
+
+def maximum(a: Value, b: Value) -> Value:
+    """The larger of each pair; ties share the gradient."""
+    return apply(elementwise.Maximum(), a, b)
+
+
+def minimum(a: Value, b: Value) -> Value:
+    """The smaller of each pair; ties share the gradient."""
+    return apply(elementwise.Minimum(), a, b)
+
+
+def clip(x: Value, min: float | None = None, max: float | None = None) -> Value:
+    """x held between min and max; gradient 1 at the edges."""
+    low, high = -np.inf if min is None else min, np.inf if max is None else max
+    return apply(activation.Clip(low, high), x)
+
+
+def where(condition: Value, a: Value, b: Value) -> Value:
+    """a where the condition holds, else b."""
+    return apply(elementwise.Where(), condition, a, b)
+
+
+def matmul(a: Value, b: Value) -> Value:
+    """a @ b, as numpy.matmul."""
+    return a @ b
+
+
+def einsum(subscripts: str, *operands: Value) -> Value:
+    """Einstein summation over letters, as numpy.einsum without ellipsis or repeated letters in a term."""
+    terms, out = linalg.parse_subscripts(subscripts, tuple(np.shape(x) for x in operands))
+    return apply(linalg.Einsum(terms, out), *operands)
+
+
+def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Σ over `axis`, or over everything."""
+    return apply(reduce.Sum(axes_of(axis, x.ndim), keepdims), x)
+
+
+def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Mean over `axis`; the mean of nothing is an error."""
+    return apply(reduce.Mean(axes_of(axis, x.ndim), keepdims), x)
+
+
+def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """log Σ eˣ over `axis`, stable at any size."""
+    return apply(reduce.LogSumExp(axes_of(axis, x.ndim), keepdims), x)
+
+
+def norm(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Euclidean norm √Σ x²; gradient 0 at 0."""
+    return sqrt(sum(x * x, axis, keepdims))
+
+
+def softmax(x: Value, axis: int = -1) -> Value:
+    """eˣ / Σ eˣ along one axis."""
+    return apply(loss.Softmax(axes_of(axis, x.ndim)[0]), x)
+
+
+def log_softmax(x: Value, axis: int = -1) -> Value:
+    """log softmax(x) along one axis."""
+    return apply(loss.LogSoftmax(axes_of(axis, x.ndim)[0]), x)
+
+
+def concat(tensors: Sequence[Value], axis: int = 0) -> Value:
+    """One after another along an axis."""
+    return joined(shape_ops.Concat, tensors, axis, 0)
+
+
+def stack(tensors: Sequence[Value], axis: int = 0) -> Value:
+    """Side by side along a new axis."""
+    return joined(shape_ops.Stack, tensors, axis, 1)
+
+
+def joined(op: Any, tensors: Sequence[Value], axis: int, new_axes: int) -> Value:
+    """Concat or Stack with a non-negative axis."""
+    if not len(tensors):
+        raise UsageError("nothing to join: the sequence of tensors is empty")
+    (positive,) = axes_of(axis, len(np.shape(tensors[0])) + new_axes)
+    return apply(op(positive), *tensors)
+
+
+def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]:
+    """NumPy's split: into `sections` equal parts, or before the given positions; one slice each."""
+    (axis,) = axes_of(axis, x.ndim)
+    size = x.shape[axis]
+    if isinstance(sections, int):
+        if sections < 1 or size % sections:
+            raise ShapeError(f"cannot split axis {axis} of shape {x.shape} into {sections} equal parts")
+        sections = range(size // sections, size, size // sections)
+    bounds = [0, *sections, size]
+    before = (slice(None),) * axis
+    return [x[(*before, slice(a, b))] for a, b in zip(bounds, bounds[1:], strict=False)]
+
+
+def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
+    """Constant elements around x; `widths` as in numpy.pad: a number, (before, after), or one pair an axis."""
+    pairs = np.broadcast_to(np.asarray(widths, dtype=int), (x.ndim, 2))
+    return apply(shape_ops.Pad(tuple((int(a), int(b)) for a, b in pairs), value), x)
+
+
+def flip(x: Value, axis: Axis = None) -> Value:
+    """Reversed along the axes."""
+    return apply(shape_ops.Flip(axes_of(axis, x.ndim)), x)
+
+
+def roll(x: Value, shift: int, axis: int) -> Value:
+    """Moved along the axis, around the end."""
+    return apply(shape_ops.Roll(shift, axes_of(axis, x.ndim)[0]), x)
+
+
+def broadcast_to(x: Value, shape: Sequence[int]) -> Value:
+    """Repeated along new or size-1 axes."""
+    return apply(shape_ops.BroadcastTo(tuple(shape)), x)
+
+
+def expand_dims(x: Value, axis: int) -> Value:
+    """With a new axis of size 1 at `axis`."""
+    (axis,) = axes_of(axis, x.ndim + 1)
+    return x.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def gather(table: Value, ids: Value) -> Value:
+    """table[ids], rows of a table; ids of any shape, an id outside [0, rows) is an error, negatives included."""
+    return apply(index.Gather(), table, ids)
+
+
+def embedding(ids: Value, weight: Value) -> Value:
+    """Word vectors: ids (...) and weight (V, W) give (..., W). PyTorch's order of arguments."""
+    return gather(weight, ids)
+
+
+def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
+    """numpy.take_along_axis; negative indices are an error."""
+    return apply(index.TakeAlongAxis(axes_of(axis, x.ndim)[0]), x, indices)
+
+
+def one_hot(ids: Value, depth: int, dtype: Any = float) -> Value:
+    """1 where the last axis equals the id."""
+    return apply(index.OneHot(depth, np.dtype(dtype).name), ids)
+
+
+def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = None, reduction: str = "batch") -> Value:
+    """−Σ log softmax(scores)[target], where the mask is not 0. scores (N, ..., V), targets and mask (N, ...).
+
+    `reduction`: "batch" divides by N (sum over time, mean over the batch, as in CS231n), "words" by the mask's sum,
+    "sum" by nothing, "none" gives (N, ...).
+    """
+    nll: Value = apply(loss.CrossEntropy(), scores, targets)
+    if mask is not None:
+        nll = nll * mask.astype(scores.dtype)
+    if reduction == "none":
+        return nll
+    words = nll.size if mask is None else mask.astype(scores.dtype).sum()
+    divisors = {"batch": nll.shape[0] if nll.ndim else 1, "words": words, "sum": 1}
+    if reduction not in divisors:
+        raise UsageError(f"reduction {reduction!r} is none of 'batch', 'words', 'sum', 'none'")
+    return nll.sum() / divisors[reduction]
+
+
+def bce_with_logits(logits: Value, targets: Value) -> Value:
+    """Mean binary cross entropy of logits against targets in [0, 1], stable at ±1000."""
+    return apply(loss.BinaryCrossEntropy(), logits, targets).mean()
+
+
+def mse(x: Value, target: Value) -> Value:
+    """Mean squared difference."""
+    return square(x - target).mean()

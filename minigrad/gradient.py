@@ -1,0 +1,123 @@
+"""Gradients as functions: grad, value_and_grad, vjp, jvp, hvp. Imports Tensor and the reverse walk."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.autodiff import ancestors, disconnected, leading_to, pull_back_arrays, pull_back_nodes
+from minigrad.context import Context, current, using
+from minigrad.errors import GradientError, UsageError
+from minigrad.tensor import Tensor, cotangent, own
+
+Tensors = Sequence[Tensor]
+
+
+def grad(
+    outputs: Tensor | Tensors,
+    inputs: Tensor | Tensors,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Gradients of the outputs (summed, weighted by `grad_outputs`) with respect to each input, in order.
+
+    With `create_graph` the gradients are nodes that can be differentiated again. An input the outputs do not depend on
+    is a GradientError, or None with `allow_unused`. Inputs may be inner nodes.
+    """
+    ys, xs = listed(outputs), listed(inputs)
+    weights = [None] * len(ys) if grad_outputs is None else listed(grad_outputs)
+    if len(weights) != len(ys):
+        raise UsageError(f"{len(ys)} outputs need as many grad_outputs, not {len(weights)}")
+    path = leading_to(xs, ancestors([y for y in ys if y.requires_grad], differentiable_only=True))
+    found = pulled(path, ys, weights, xs, create_graph or current.get().tracing)
+    if not allow_unused:
+        refuse_unused(ys, xs, found)
+    return tuple(found.get(id(x)) for x in xs)
+
+
+def pulled(path: list[Any], ys: list[Any], weights: list[Any], xs: list[Any], build: bool) -> dict[int, Any]:
+    """The gradients found, by id of the input; nodes with a history when `build`."""
+    on_path = {id(node) for node in path}
+    starts = [(y, cotangent(y, w)) for y, w in zip(ys, weights, strict=True) if id(y) in on_path]
+    keep = {id(x) for x in xs}
+    if build:
+        with using(Context(True, current.get().tracing, current.get().scope)):
+            return pull_back_nodes(path, summed(starts), keep)
+    given = [g for _, g in starts]
+    arrays = {key: g.data for key, g in summed(starts).items()}
+    return own(pull_back_arrays(path, arrays, keep), *given)
+
+
+def summed(starts: list[tuple[Tensor, Tensor]]) -> dict[int, Tensor]:
+    """Cotangents by id of the output; an output named twice counts twice."""
+    total: dict[int, Tensor] = {}
+    for y, g in starts:
+        total[id(y)] = total[id(y)] + g if id(y) in total else g
+    return total
+
+
+def refuse_unused(ys: list[Any], xs: list[Any], found: dict[int, Any]) -> None:
+    """GradientError naming the first input that got no gradient, and why."""
+    for i, x in enumerate(xs):
+        if id(x) in found:
+            continue
+        what = f"input {i} ({x.name})" if x.name else f"input {i} of shape {x.shape}"
+        if not x.requires_grad:
+            raise GradientError(f"{what} does not require a gradient; make it with requires_grad=True")
+        if not any(y.requires_grad for y in ys):
+            raise GradientError(disconnected(ys[0]))
+        raise GradientError(f"the outputs do not depend on {what}; pass allow_unused=True to get None for it")
+
+
+def listed(x: Any) -> list[Any]:
+    """One thing or a sequence of them as a list."""
+    return list(x) if isinstance(x, list | tuple) else [x]
+
+
+def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Tensor, Any]]:
+    """A function that returns f(*args) and its gradient with respect to the argument(s) `argnums`.
+
+    One number gives one gradient, a tuple a tuple. Inside a trace, or when an argument already has a history, the
+    gradients are nodes too, so these functions nest.
+    """
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+
+    def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        nested = current.get().tracing or any(isinstance(args[i], Tensor) and args[i].requires_grad for i in numbers)
+        operands = [differentiable(a) if i in numbers else a for i, a in enumerate(args)]
+        value = f(*operands, **kwargs)
+        gradients = grad(value, [operands[i] for i in numbers], create_graph=nested)
+        return value, gradients if isinstance(argnums, tuple) else gradients[0]
+
+    return value_and_gradient
+
+
+def differentiable(x: Any) -> Tensor:
+    """x if it requires a gradient, else a new leaf with its value that does; integers become floats."""
+    if isinstance(x, Tensor) and (x.requires_grad or current.get().tracing):
+        return x
+    array = x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+    return Tensor(array if array.dtype.kind in "fc" else array.astype(float), requires_grad=True)
+
+
+def jvp(outputs: Tensor | Tensors, inputs: Tensor | Tensors, tangents: Any, create_graph: bool = False) -> Any:
+    """Jacobian-vector products: the tangent of each output when each input moves along its tangent.
+
+    By two reverse passes: gx is linear in g, so the derivative of ⟨gx, tangent⟩ by g is the tangent of y.
+    """
+    ys, xs, vs = listed(outputs), listed(inputs), listed(tangents)
+    dummies = [Tensor(np.zeros(y.shape, y.dtype), requires_grad=True) for y in ys]
+    gradients = grad(ys, xs, dummies, create_graph=True, allow_unused=True)
+    used = [(gx, v) for gx, v in zip(gradients, vs, strict=True) if gx is not None and gx.requires_grad]
+    if not used:
+        return tuple(Tensor(np.zeros(y.shape, y.dtype)) for y in ys)
+    moved = grad([gx for gx, _ in used], dummies, [v for _, v in used], create_graph, allow_unused=True)
+    zeros = (Tensor(np.zeros(y.shape, y.dtype)) for y in ys)
+    return tuple(zero if dy is None else dy for dy, zero in zip(moved, zeros, strict=True))
+
+
+def hvp(loss: Tensor, inputs: Tensor | Tensors, vectors: Any, create_graph: bool = False) -> tuple[Tensor | None, ...]:
+    """Hessian-vector products of a scalar loss: the gradient of ⟨gradient, vectors⟩."""
+    gradients = grad(loss, inputs, create_graph=True)
+    return grad(gradients, inputs, vectors, create_graph, allow_unused=True)  # type: ignore[arg-type]

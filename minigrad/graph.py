@@ -1,0 +1,156 @@
+"""Graph: a program as data. Tracing makes one; running, differentiating, verifying and listing read it.
+
+A node is a Tensor. A traced graph holds symbols; `Graph.of` gives the graph behind tensors already computed.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import display
+from minigrad.context import tracing
+from minigrad.errors import ShapeError, UsageError
+from minigrad.gradient import grad
+from minigrad.op import Array
+from minigrad.tensor import Symbol, Tensor
+
+
+class Graph:
+    """`inputs` are filled at each run, other leaves keep their value (read anew at each run), `nodes` are topological."""
+
+    def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        self.nodes: tuple[Tensor, ...] = tuple(reachable(self.inputs, self.outputs))
+
+    @classmethod
+    def of(cls, *outputs: Tensor) -> "Graph":
+        """The recorded graph behind tensors; its leaves are its inputs' values, fixed."""
+        return cls((), outputs)
+
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """Nodes without an Op that are not inputs: parameters and constants."""
+        given = {id(x) for x in self.inputs}
+        return tuple(n for n in self.nodes if n.op is None and id(n) not in given)
+
+    def run(self, *arguments: Any) -> tuple[Array, ...]:
+        """The outputs' values for the inputs' values: the reference interpreter."""
+        values = dict(zip(map(id, self.inputs), self._checked(arguments), strict=True))
+        for node in self.nodes:
+            if id(node) in values:
+                continue
+            if node.op is None:
+                values[id(node)] = node.numpy()
+            else:
+                values[id(node)] = np.asarray(node.op.forward(*(values[id(x)] for x in node.inputs)))
+        return tuple(values[id(y)] for y in self.outputs)
+
+    def _checked(self, arguments: tuple[Any, ...]) -> list[Array]:
+        """Arguments as arrays of the inputs' shapes and dtypes."""
+        if len(arguments) != len(self.inputs):
+            raise UsageError(f"the graph has {len(self.inputs)} inputs and was given {len(arguments)}")
+        arrays = [np.asarray(a.data if isinstance(a, Tensor) else a) for a in arguments]
+        for i, (x, a) in enumerate(zip(self.inputs, arrays, strict=True)):
+            if (x.shape, x.dtype) != (a.shape, a.dtype):
+                raise ShapeError(f"input {x.name or i} is {x.shape} {x.dtype}, the argument {a.shape} {a.dtype}")
+        return arrays
+
+    def verify(self) -> "Graph":
+        """Checks order, shapes and dtypes of every node against the Ops' rules; returns the graph."""
+        known: set[int] = set()
+        for i, node in enumerate(self.nodes):
+            if node.op is not None:
+                shape = node.op.shape(*(x.shape for x in node.inputs))
+                dtype = node.op.dtype(*(x.dtype for x in node.inputs))
+                if (shape, dtype) != (node.shape, node.dtype):
+                    raise ShapeError(f"%{i} = {node.op!r} is {node.shape} {node.dtype}, its rule says {shape} {dtype}")
+                if any(id(x) not in known for x in node.inputs):
+                    raise UsageError(f"%{i} = {node.op!r} comes before one of its inputs")
+            known.add(id(node))
+        return self
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.nodes)
+
+    def __str__(self) -> str:
+        """One line a node: number, dtype and shape, Op and operands or kind of leaf, scope."""
+        number = {id(node): f"%{i}" for i, node in enumerate(self.nodes)}
+        given = {id(x) for x in self.inputs}
+        lines = [listing_line(node, number, id(node) in given) for node in self.nodes]
+        return "\n".join([*lines, "return " + ", ".join(number[id(y)] for y in self.outputs)])
+
+    def _repr_svg_(self) -> str | None:
+        return display.svg(self)
+
+
+def reachable(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
+    """The outputs' ancestors in the order of making; the inputs too, used or not. Inputs hide what made them."""
+    hidden = {id(x) for x in inputs}
+    found: dict[int, Any] = {id(x): x for x in (*inputs, *outputs)}
+    waiting = [y for y in outputs if id(y) not in hidden]
+    while waiting:
+        for x in waiting.pop().inputs:
+            if id(x) not in found:
+                found[id(x)] = x
+                waiting.append(x)
+    return sorted(found.values(), key=lambda node: node.serial)
+
+
+def listing_line(node: Tensor, number: dict[int, str], given: bool) -> str:
+    """`%7 = MatMul(%1, %6)  float32 (25, 2048)  # captioner.cell t=3`."""
+    if node.op is not None:
+        operands = ", ".join(number[id(x)] for x in node.inputs)
+        label = repr(node.op)
+        made = f"{label.removesuffix('()')}({operands})" if label.endswith("()") else f"{label}({operands})"
+    else:
+        made = "input" if given else "parameter" if node.requires_grad else "constant"
+    name = f" {node.name!r}" if node.name else ""
+    scope = f"  # {node.scope}" if str(node.scope) else ""
+    return f"{number[id(node)]} = {made}{name}  {node.dtype} {node.shape}{scope}"
+
+
+def trace(f: Callable[..., Any], *examples: Any) -> Graph:
+    """The graph of f on symbols shaped like the examples (arrays or Tensors); nothing is computed.
+
+    f returns a Tensor or a (nested) tuple or list of them. Tensors that f finds elsewhere, such as parameters, stay
+    leaves whose value is read at each run.
+    """
+    with tracing():
+        inputs = [symbolic(x, f"arg{i}") for i, x in enumerate(examples)]
+        outputs = list(flat(f(*inputs)))
+    return Graph(inputs, outputs)
+
+
+def symbolic(x: Any, name: str) -> Tensor:
+    """A symbol of x's shape and dtype; floating ones can be differentiated."""
+    array = x.data if isinstance(x, Tensor) else np.asarray(x)
+    label = x.name if isinstance(x, Tensor) and x.name else name
+    return Tensor(Symbol(array.shape, array.dtype), requires_grad=array.dtype.kind in "fc", name=label)
+
+
+def flat(result: Any) -> Iterator[Tensor]:
+    """The Tensors in nested tuples, lists and dicts, in order."""
+    if isinstance(result, Tensor):
+        yield result
+    elif isinstance(result, list | tuple | dict):
+        for part in result.values() if isinstance(result, dict) else result:
+            yield from flat(part)
+    elif result is not None:
+        raise UsageError(f"a traced function returns Tensors, not {type(result).__name__}")
+
+
+def differentiate(graph: Graph, inputs: Sequence[Tensor] | None = None) -> Graph:
+    """The graph of the gradients of graph's outputs, summed, with respect to `inputs` (its own inputs by default).
+
+    Its inputs are graph's; its outputs one gradient for each, zeros where there is no path.
+    """
+    wanted = [x for x in graph.inputs if x.requires_grad] if inputs is None else list(inputs)
+    with tracing():
+        ones = [Tensor(np.ones(y.shape, y.dtype)) for y in graph.outputs]
+        gradients = grad(list(graph.outputs), wanted, ones, create_graph=True, allow_unused=True)
+        filled = [x * 0 if g is None else g for x, g in zip(wanted, gradients, strict=True)]
+    return Graph(graph.inputs, filled)

@@ -1,0 +1,82 @@
+"""From what stands between brackets to an Op and its index arrays. Imports the Ops alone."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DTypeError, IndexRangeError, TraceError
+from minigrad.op import Op, Shape
+from minigrad.ops.index import Index, Part, Slice
+
+
+def index_op(key: Any, shape: Shape) -> tuple[Shape, Op, tuple[Any, ...]]:
+    """The shape to give x first (a new axis of size 1 for each None), the Op, and the index arrays it takes.
+
+    Without index arrays the Op is a Slice. IndexRangeError for too many indices or an integer outside its axis.
+    """
+    if type(key) is int and shape and -shape[0] <= key < shape[0]:  # the commonest key, made quick
+        return shape, Slice((key % shape[0], *((0, n, 1) for n in shape[1:]))), ()
+    items = spelled_out(key if isinstance(key, tuple) else (key,), len(shape))
+    sizes: list[int] = []
+    parts: list[Part] = []
+    arrays: list[Any] = []
+    remaining = iter(shape)
+    for item in items:
+        size = 1 if item is None else next(remaining)
+        sizes.append(size)
+        parts.append(static_part(item, size))
+        if parts[-1] is None:
+            arrays.append(item)
+    op: Op = Index(tuple(parts)) if arrays else Slice(tuple(parts))
+    return tuple(sizes), op, tuple(arrays)
+
+
+def spelled_out(key: tuple[Any, ...], ndim: int) -> list[Any]:
+    """The key with one item per axis: boolean arrays as positions, the ellipsis and missing axes as full slices."""
+    items = [part for item in key for part in without_booleans(item)]
+    missing = ndim - sum(item is not None and item is not Ellipsis for item in items)
+    if missing < 0:
+        raise IndexRangeError(f"too many indices: {ndim - missing} for {ndim} dimensions")
+    dots = [i for i, item in enumerate(items) if item is Ellipsis]
+    if len(dots) > 1:
+        raise IndexRangeError("an index can have only one ellipsis (...)")
+    at = dots[0] if dots else len(items)
+    return items[:at] + [slice(None)] * missing + items[at + len(dots) :]
+
+
+def without_booleans(item: Any) -> tuple[Any, ...]:
+    """An index array as integers: a boolean one becomes the positions of its True elements, one array per axis."""
+    if item is None or item is Ellipsis or (isinstance(item, int | np.integer | slice) and not isinstance(item, bool)):
+        return (item,)
+    array = item if hasattr(item, "apply_op") else np.asarray(item)
+    if array.dtype == np.bool_:
+        return positions(array)
+    if array.dtype.kind not in "iu" and array.size:
+        raise DTypeError(f"an index must be of integers or booleans, not {array.dtype}")
+    return (array if array.size or array.dtype.kind in "iu" else array.astype(np.intp),)
+
+
+def positions(mask: Any) -> tuple[Any, ...]:
+    """numpy.nonzero of a mask whose value is known."""
+    value = getattr(mask, "value", mask)
+    if value is None:
+        raise TraceError(
+            "x[mask] has a shape that depends on values, which a traced program has not; "
+            "write mg.where(mask, x, 0), which keeps the shape"
+        )
+    if value.ndim == 0:
+        raise IndexRangeError("True or False is no index")
+    return np.nonzero(value)
+
+
+def static_part(item: Any, size: int) -> Part:
+    """An integer or slice as a field of the Op; None where an index array stands."""
+    if item is None:
+        return (0, 1, 1)
+    if isinstance(item, slice):
+        return item.indices(size)
+    if not isinstance(item, int | np.integer):
+        return None
+    if not -size <= item < size:
+        raise IndexRangeError(f"index {item} is outside an axis of size {size}")
+    return int(item) % size

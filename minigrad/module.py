@@ -1,0 +1,139 @@
+"""Parameter and Module: a named tree of parameters, its state, and the scope in which its nodes are made."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.context import scope
+from minigrad.errors import CheckpointError
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+
+
+class Parameter(Tensor):
+    """A leaf that requires a gradient and is found by the Module it is an attribute of."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        super().__init__(np.array(data), requires_grad=True, name=name)
+
+
+class Module:
+    """Attributes that are Parameters, Modules, or lists, tuples and dicts of them form the tree.
+
+    Calling a module runs `forward` in a scope of its name, so that pictures group by it and errors name it.
+    """
+
+    training: bool = True
+
+    @property
+    def scope_name(self) -> str:
+        """The attribute's name in the parent, or the class's name in lower case at the root."""
+        return str(self.__dict__.get("_scope_name", type(self).__name__.lower()))
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; subclasses define it."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with scope(self.scope_name):
+            return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        for path, child in children(name, value):
+            if isinstance(child, Module):
+                child.__dict__["_scope_name"] = path
+        self._name_parameters()
+
+    def _name_parameters(self) -> None:
+        """Gives each parameter its path from this root: `captioner.cell.Wx`."""
+        for path, parameter in self.named_parameters():
+            parameter.name = f"{self.scope_name}.{path}"
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """Paths (`cell.Wx`) and parameters, in the order of definition; one that is shared comes once."""
+        seen: set[int] = set()
+        for path, parameter in self._walk():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield path, parameter
+
+    def _walk(self) -> Iterator[tuple[str, Parameter]]:
+        for name, value in vars(self).items():
+            for path, child in children(name, value):
+                if isinstance(child, Parameter):
+                    yield path, child
+                else:
+                    yield from ((f"{path}.{inner}", p) for inner, p in child._walk())
+
+    def modules(self) -> Iterator["Module"]:
+        """This module and those below it."""
+        yield self
+        for name, value in vars(self).items():
+            for _, child in children(name, value):
+                if isinstance(child, Module):
+                    yield from child.modules()
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter of the tree, once."""
+        return [parameter for _, parameter in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Forgets every gradient."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def train(self, training: bool = True) -> "Module":
+        """Sets the `training` flag of the whole tree."""
+        for module in self.modules():
+            object.__setattr__(module, "training", training)
+        return self
+
+    def eval(self) -> "Module":
+        """Clears the `training` flag of the whole tree."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, Array]:
+        """Path to array, shared with the parameters: copy what you keep."""
+        return {path: parameter.numpy() for path, parameter in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> list[str]:
+        """Copies arrays into the parameters of the same paths, keeping their dtype.
+
+        Returns the differences, one line each; CheckpointError with the whole table when there are any, nothing
+        loaded, unless `strict=False`, which loads what fits.
+        """
+        own = dict(self.named_parameters())
+        problems = differences({path: p.shape for path, p in own.items()}, {k: np.shape(v) for k, v in state.items()})
+        if problems and strict:
+            table = "\n".join(f"  {line}" for line in problems.values())
+            raise CheckpointError(
+                f"the state does not fit {type(self).__name__}:\n{table}\nstrict=False loads the rest"
+            )
+        for path, parameter in own.items():
+            if path in state and path not in problems:
+                parameter.changing()[...] = state[path]
+        return list(problems.values())
+
+
+def children(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The Parameters and Modules that an attribute holds, with their paths."""
+    if isinstance(value, Parameter | Module):
+        yield name, value
+    elif isinstance(value, list | tuple):
+        for i, item in enumerate(value):
+            yield from children(f"{name}.{i}", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from children(f"{name}.{key}", item)
+
+
+def differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, str]:
+    """Path to one line, for each path that is missing, unexpected or of another shape."""
+    lines = {path: f"missing     {path} {shape}" for path, shape in own.items() if path not in other}
+    lines |= {path: f"unexpected  {path} {shape}" for path, shape in other.items() if path not in own}
+    both = [path for path in own if path in other and own[path] != other[path]]
+    return lines | {path: f"mis-shaped  {path}: {own[path]} here, {other[path]} there" for path in both}

@@ -1,0 +1,75 @@
+"""What an operation is, and how one is applied. Knows arrays only; everything else in minigrad imports this.
+
+An Op is a value without state: its fields are its static attributes, so equal Ops are equal nodes, and the repr is
+the label in the picture. Vocabulary, everywhere: `x` inputs, `y` output, `g` the cotangent of y, `gx` the result.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Shape: TypeAlias = tuple[int, ...]
+Value: TypeAlias = Any  # an array or a Tensor: a vjp rule serves both
+Gradient: TypeAlias = Any  # a Value, None (zero), or a function without arguments that gives one
+Reads: TypeAlias = Literal["", "x", "y", "xy"]
+
+
+@dataclass(frozen=True)
+class Op:
+    """One differentiable operation on arrays, with one output.
+
+    `reads` says what `vjp` looks at beyond shapes and dtypes ("x" the inputs, "y" the output): that alone is kept
+    for the backward pass and guarded against change in place. A `differentiable` Op has a gradient somewhere;
+    one that `broadcasts` leaves it to the reverse walk to sum its gradients back to the shapes of its inputs.
+    """
+
+    reads: ClassVar[Reads] = ""
+    differentiable: ClassVar[bool] = True
+    broadcasts: ClassVar[bool] = False
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The value, from arrays of any module that speaks NumPy's protocol; never changes its inputs."""
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def shape(self, *args: Any, **kwargs: Any) -> Shape:
+        """The output's shape from the inputs' shapes; ValueError when they do not fit."""
+        raise NotImplementedError(f"{type(self).__name__}.shape")
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The output's dtype from the inputs' dtypes: NumPy's promotion unless the Op says otherwise."""
+        return np.result_type(*dtypes)
+
+    def vjp(self, *args: Any, **kwargs: Any) -> tuple[Gradient, ...]:
+        """`vjp(g, y, *xs)`: one gradient per input, in operators that arrays and Tensors share or by `apply`.
+
+        None is the symbolic zero. A costly gradient may be a function without arguments: it is called only when
+        that input's gradient is asked for.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.vjp")
+
+    accumulate: ClassVar[Callable[..., None] | None] = None
+    """`accumulate(total, g, *xs)`: optional; adds the first input's gradient into the array `total` in place."""
+
+
+class Constant(Op):
+    """An Op without a gradient: comparisons, logic, casts to integers, argmax."""
+
+    differentiable = False
+
+    def vjp(self, g: Value, y: Value, *xs: Value) -> tuple[Gradient, ...]:
+        """No gradient to any input."""
+        return (None,) * len(xs)
+
+
+def apply(op: Op, *operands: Value) -> Value:
+    """Computes `op` on arrays, or hands over to the first operand that is more than an array.
+
+    Such an operand has a method `apply_op(op, operands)`; this function knows no Tensor.
+    """
+    for operand in operands:
+        if type(operand) is not np.ndarray and hasattr(operand, "apply_op"):
+            return operand.apply_op(op, operands)
+    return op.forward(*operands)

@@ -1,0 +1,104 @@
+"""Activation functions: elementwise Ops that networks put between their products. Imports op.py and siblings.
+
+All are stable at ±1000. Gradient at the kink: relu 0, leaky_relu its slope, clip 1 at both edges.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minigrad.op import Array, Gradient, Value, apply
+from minigrad.ops.elementwise import Elementwise, Floating
+
+
+class Tanh(Elementwise):
+    """y = tanh x."""
+
+    ufunc = np.tanh
+    reads = "y"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g (1 − y²)."""
+        return (g * (1 - y * y),)
+
+
+class Sigmoid(Floating):
+    """y = 1 / (1 + e⁻ˣ), computed as ½ tanh(½ x) + ½, which never overflows."""
+
+    reads = "y"
+
+    def forward(self, x: Array) -> Array:
+        """One new array, then in place."""
+        y = np.tanh(x * 0.5)
+        y *= 0.5
+        y += 0.5
+        return y
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g y (1 − y)."""
+        return (g * (y * (1 - y)),)
+
+
+class Relu(Elementwise):
+    """y = max(x, 0); NaN stays NaN."""
+
+    reads = "y"
+    broadcasts = False
+
+    def forward(self, x: Array) -> Array:
+        """numpy.maximum with a weak zero."""
+        return np.maximum(x, 0)  # type: ignore[no-any-return]
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g where y > 0."""
+        return (g * (y > 0),)
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Floating):
+    """y = x where x > 0, else slope · x."""
+
+    slope: float = 0.01
+    reads = "x"
+
+    def forward(self, x: Array) -> Array:
+        """Selects by sign; any slope is allowed."""
+        return np.where(x > 0, x, x * self.slope)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g where x > 0, else slope · g."""
+        positive = (x > 0).astype(g.dtype)
+        return (g * (positive * (1 - self.slope) + self.slope),)
+
+
+class Softplus(Floating):
+    """y = log(1 + eˣ) = max(x, 0) + log1p(e^−|x|)."""
+
+    reads = "x"
+
+    def forward(self, x: Array) -> Array:
+        """Stable in both directions; analytic, so that complex arguments pass through."""
+        return np.logaddexp(x, 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))  # type: ignore[no-any-return]
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g σ(x)."""
+        return (g * apply(Sigmoid(), x),)
+
+
+@dataclass(frozen=True)
+class Clip(Elementwise):
+    """y = x held between low and high (either may be infinite)."""
+
+    low: float
+    high: float
+    reads = "x"
+    broadcasts = False
+
+    def forward(self, x: Array) -> Array:
+        """numpy.clip, leaving out a bound that is infinite so that integers stay integers."""
+        return np.clip(x, None if self.low == -np.inf else self.low, None if self.high == np.inf else self.high)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g where low ≤ x ≤ high."""
+        return (g * ((x >= self.low) & (x <= self.high)),)

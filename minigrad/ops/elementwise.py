@@ -1,0 +1,292 @@
+"""Elementwise Ops with gradients: arithmetic, exponentials, activations, selection. Imports op.py alone.
+
+Conventions where a derivative does not exist, all finite: abs, relu and sqrt have gradient 0 at 0, leaky_relu its
+slope; maximum and minimum share the gradient equally at ties; clip passes it at its edges; 0 ** 0 has gradient 0.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+from minigrad.ops.logic import Sign
+
+
+class Elementwise(Op):
+    """An Op that acts on each element, after NumPy's broadcasting; `ufunc` is NumPy's name for it, if any."""
+
+    ufunc: ClassVar[np.ufunc | None] = None
+    broadcasts = True
+
+    def forward(self, *xs: Array) -> Array:
+        """Calls the ufunc."""
+        assert self.ufunc is not None
+        return self.ufunc(*xs)  # type: ignore[no-any-return]
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """The shapes, broadcast."""
+        return np.broadcast_shapes(*shapes)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """What the ufunc gives for these dtypes."""
+        if self.ufunc is None:
+            return np.result_type(*dtypes)
+        return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
+
+
+class Floating(Elementwise):
+    """An elementwise Op written by hand whose result is floating: integers become float64."""
+
+    broadcasts = False
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The inputs' dtype, float64 for integers and booleans."""
+        common = np.result_type(*dtypes)
+        return common if common.kind in "fc" else np.dtype(np.float64)
+
+
+class Add(Elementwise):
+    """y = a + b."""
+
+    ufunc = np.add
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """ga = g, gb = g."""
+        return g, g
+
+
+class Subtract(Elementwise):
+    """y = a − b."""
+
+    ufunc = np.subtract
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """ga = g, gb = −g."""
+        return g, lambda: -g
+
+
+class Multiply(Elementwise):
+    """y = a b."""
+
+    ufunc = np.multiply
+    reads = "x"
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """ga = g b, gb = g a."""
+        return lambda: g * b, lambda: g * a
+
+
+class Divide(Elementwise):
+    """y = a / b."""
+
+    ufunc = np.divide
+    reads = "x"
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """ga = g / b, gb = −g a / b²."""
+        return lambda: g / b, lambda: -g * a / (b * b)
+
+
+class Negative(Elementwise):
+    """y = −x."""
+
+    ufunc = np.negative
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = −g."""
+        return (-g,)
+
+
+class Power(Elementwise):
+    """y = aᵇ, both arrays; a < 0 only for whole b."""
+
+    ufunc = np.power
+    reads = "xy"
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """ga = g b aᵇ⁻¹ (0 where b = 0), gb = g y log a (0 where a ≤ 0)."""
+
+        def base() -> Value:
+            still = b == 0
+            return g * b * apply(Where(), still, a * 0 + 1, a) ** (b - 1)
+
+        def exponent() -> Value:
+            positive = a > 0
+            return g * y * apply(Log(), apply(Where(), positive, a, a * 0 + 1))
+
+        return base, exponent
+
+
+@dataclass(frozen=True)
+class PowerOf(Elementwise):
+    """y = xⁿ for a fixed number n."""
+
+    exponent: float
+    reads = "x"
+    broadcasts = False
+
+    def forward(self, x: Array) -> Array:
+        """x ** n, n as a weak scalar."""
+        return x**self.exponent  # type: ignore[no-any-return]
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """A fractional or negative exponent makes integers float64."""
+        return np.result_type(*dtypes, self.exponent)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g n xⁿ⁻¹."""
+        if self.exponent == 0:
+            return (g * 0,)
+        return (g * self.exponent * x ** (self.exponent - 1),)
+
+
+def power_of(exponent: float) -> Op:
+    """x ** exponent as the Op that does it best."""
+    return {2: Square(), 0.5: Sqrt()}.get(exponent) or PowerOf(exponent)
+
+
+class Square(Elementwise):
+    """y = x²."""
+
+    ufunc = np.square
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = 2 g x."""
+        return (g * (x * 2),)
+
+
+class Sqrt(Elementwise):
+    """y = √x."""
+
+    ufunc = np.sqrt
+    reads = "y"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g / 2y, and 0 where y = 0."""
+        zero = y == 0
+        return (apply(Where(), zero, g * 0, g * 0.5 / apply(Where(), zero, y * 0 + 1, y)),)
+
+
+class Exp(Elementwise):
+    """y = eˣ."""
+
+    ufunc = np.exp
+    reads = "y"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g y."""
+        return (g * y,)
+
+
+class Log(Elementwise):
+    """y = log x."""
+
+    ufunc = np.log
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g / x."""
+        return (g / x,)
+
+
+class Log1p(Elementwise):
+    """y = log(1 + x)."""
+
+    ufunc = np.log1p
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g / (1 + x)."""
+        return (g / (x + 1),)
+
+
+class Sin(Elementwise):
+    """y = sin x."""
+
+    ufunc = np.sin
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g cos x."""
+        return (g * apply(Cos(), x),)
+
+
+class Cos(Elementwise):
+    """y = cos x."""
+
+    ufunc = np.cos
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = −g sin x."""
+        return (-g * apply(Sin(), x),)
+
+
+class Abs(Elementwise):
+    """y = |x|."""
+
+    ufunc = np.absolute
+    reads = "x"
+    broadcasts = False
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g sign x, 0 at 0."""
+        return (g * apply(Sign(), x),)
+
+
+class Maximum(Elementwise):
+    """y = max(a, b), element by element; NaN wins."""
+
+    ufunc = np.maximum
+    reads = "x"
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """The larger input gets g; at ties each gets half."""
+        ga = g * share(a >= b, a > b, g)
+        return ga, g - ga
+
+
+class Minimum(Elementwise):
+    """y = min(a, b), element by element; NaN wins."""
+
+    ufunc = np.minimum
+    reads = "x"
+
+    def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """The smaller input gets g; at ties each gets half."""
+        ga = g * share(a <= b, a < b, g)
+        return ga, g - ga
+
+
+def share(weak: Value, strict: Value, like: Value) -> Value:
+    """1 where both comparisons hold, ½ where only the weak one does: the gradient's share at ties."""
+    return (weak.astype(like.dtype) + strict.astype(like.dtype)) * 0.5
+
+
+class Where(Elementwise):
+    """y = a where the condition holds, else b."""
+
+    reads = "x"
+
+    def forward(self, condition: Array, a: Array, b: Array) -> Array:
+        """numpy.where."""
+        return np.where(condition, a, b)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The dtypes of the two values, promoted."""
+        return np.result_type(*dtypes[1:])
+
+    def vjp(self, g: Value, y: Value, condition: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
+        """Each side gets g where it was taken."""
+        zero = g * 0
+        return None, lambda: apply(Where(), condition, g, zero), lambda: apply(Where(), condition, zero, g)

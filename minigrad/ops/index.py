@@ -1,0 +1,288 @@
+"""Ops that pick elements and their adjoints that put them back. Imports op.py alone.
+
+Static indices are fields; index arrays are inputs. Ids outside the axis are an error, never a wrap-around:
+negative ids are refused too by Gather, as for token ids, and counted from the end by Index, as in NumPy.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minigrad.op import Array, Constant, Gradient, Op, Shape, Value, apply
+
+Part: TypeAlias = int | tuple[int, int, int] | None
+"""One axis of an index: an integer, a slice as (start, stop, step), or None where an index array stands."""
+Parts: TypeAlias = tuple[Part, ...]
+
+
+def as_slice(part: tuple[int, int, int]) -> slice:
+    """The Python slice; a stop of −1 after a negative step means the very beginning."""
+    start, stop, step = part
+    return slice(start, None if step < 0 and stop < 0 else stop, step)
+
+
+def as_index(parts: Parts, arrays: tuple[Array, ...] = ()) -> tuple[Any, ...]:
+    """What NumPy takes between brackets."""
+    rest = iter(arrays)
+    return tuple(next(rest) if p is None else as_slice(p) if isinstance(p, tuple) else p for p in parts)
+
+
+def indexed_shape(x: Shape, parts: Parts, arrays: tuple[Shape, ...] = ()) -> Shape:
+    """The shape of x[index], asked of NumPy on arrays that hold nothing but a shape."""
+    hollow = np.broadcast_to(np.bool_(False), x)
+    return hollow[as_index(parts, tuple(np.zeros(s, np.intp) for s in arrays))].shape
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """y = x[parts], by integers and slices. Adjoint of SlicePut."""
+
+    parts: Parts
+
+    def forward(self, x: Array) -> Array:
+        """A view."""
+        return x[as_index(self.parts)]  # type: ignore[no-any-return]
+
+    def shape(self, x: Shape) -> Shape:
+        """NumPy's rule."""
+        return indexed_shape(x, self.parts)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = zeros with g in the slice's place."""
+        return (lambda: apply(SlicePut(self.parts, x.shape), g),)
+
+    def accumulate(self, total: Array, g: Array, x: Array) -> None:
+        """Adds g in the slice's place."""
+        total[as_index(self.parts)] += g
+
+
+@dataclass(frozen=True)
+class SlicePut(Op):
+    """y = zeros of shape `to` with x at `parts`. Adjoint of Slice."""
+
+    parts: Parts
+    to: Shape
+
+    def forward(self, x: Array) -> Array:
+        """Zeros, then one assignment."""
+        y = np.zeros_like(x, shape=self.to)
+        y[as_index(self.parts)] = x
+        return y
+
+    def shape(self, x: Shape) -> Shape:
+        """The shape asked for, if the slice of it has x's shape."""
+        if indexed_shape(self.to, self.parts) != x:
+            raise ValueError(f"cannot put {x} into {self.parts} of {self.to}")
+        return self.to
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g's slice."""
+        return (apply(Slice(self.parts), g),)
+
+
+def check_ids(ids: Array, size: int) -> None:
+    """IndexError that counts the ids outside [0, size) and shows the first."""
+    if ids.size == 0 or (int(ids.min()) >= 0 and int(ids.max()) < size):
+        return
+    wrong = np.argwhere((ids < 0) | (ids >= size))
+    place = tuple(int(i) for i in wrong[0])
+    raise IndexError(f"{len(wrong)} ids outside [0, {size}); the first is {ids[place]} at {place}")
+
+
+@dataclass(frozen=True)
+class Gather(Op):
+    """y = x[ids]: rows of a table, such as word vectors. ids of any shape; adjoint of ScatterAdd."""
+
+    reads = "x"
+
+    def forward(self, x: Array, ids: Array) -> Array:
+        """(V, ...) and ids (...) give (..., ...)."""
+        check_ids(ids, x.shape[0])
+        return np.take(x, ids, axis=0)
+
+    def shape(self, x: Shape, ids: Shape) -> Shape:
+        """The ids' shape, then a row's."""
+        if not x:
+            raise ValueError("cannot gather rows of a 0-d array")
+        return ids + x[1:]
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The table's."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
+        """gx = g's rows added up where they were read."""
+        return lambda: apply(ScatterAdd(x.shape[0]), g, ids), None
+
+
+@dataclass(frozen=True)
+class ScatterAdd(Op):
+    """y[v] = Σ of x's rows whose id is v, v < rows. Adjoint of Gather."""
+
+    rows: int
+    reads = "x"
+
+    def forward(self, x: Array, ids: Array) -> Array:
+        """Sorts the rows by id and sums each run: far faster than numpy.add.at, and in a fixed order."""
+        check_ids(ids, self.rows)
+        row = x.shape[ids.ndim :]
+        y = np.zeros_like(x, shape=(self.rows, *row))
+        if ids.size:
+            order = np.argsort(ids, axis=None, kind="stable")
+            present, starts = np.unique(ids.ravel()[order], return_index=True)
+            y[present] = np.add.reduceat(x.reshape(ids.size, *row)[order], starts, axis=0)
+        return y
+
+    def shape(self, x: Shape, ids: Shape) -> Shape:
+        """(rows, ...)."""
+        if x[: len(ids)] != ids:
+            raise ValueError(f"rows {x} do not fit ids {ids}")
+        return (self.rows, *x[len(ids) :])
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The rows'."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
+        """gx = g's rows read back."""
+        return apply(Gather(), g, ids), None
+
+
+@dataclass(frozen=True)
+class Index(Op):
+    """y = x[parts] where None in `parts` stands for an index array, given as further inputs. Adjoint of IndexAdd."""
+
+    parts: Parts
+    reads = "x"
+
+    def forward(self, x: Array, *arrays: Array) -> Array:
+        """NumPy's integer-array indexing."""
+        return x[as_index(self.parts, arrays)]  # type: ignore[no-any-return]
+
+    def shape(self, x: Shape, *arrays: Shape) -> Shape:
+        """NumPy's rule."""
+        return indexed_shape(x, self.parts, arrays)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """x's."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, *arrays: Value) -> tuple[Gradient, ...]:
+        """gx = g added up where it was read."""
+        return (apply(IndexAdd(self.parts, x.shape), g, *arrays), *(None for _ in arrays))
+
+
+@dataclass(frozen=True)
+class IndexAdd(Op):
+    """y = zeros of shape `to`, with x added at `parts`; repeated places add up. Adjoint of Index."""
+
+    parts: Parts
+    to: Shape
+    reads = "x"
+
+    def forward(self, x: Array, *arrays: Array) -> Array:
+        """numpy.add.at."""
+        y = np.zeros_like(x, shape=self.to)
+        np.add.at(y, as_index(self.parts, arrays), x)
+        return y
+
+    def shape(self, x: Shape, *arrays: Shape) -> Shape:
+        """The shape asked for."""
+        if indexed_shape(self.to, self.parts, arrays) != x:
+            raise ValueError(f"cannot add {x} into {self.parts} of {self.to}")
+        return self.to
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """x's."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, *arrays: Value) -> tuple[Gradient, ...]:
+        """gx = g read back."""
+        return (apply(Index(self.parts), g, *arrays), *(None for _ in arrays))
+
+
+@dataclass(frozen=True)
+class TakeAlongAxis(Op):
+    """y = x's elements at `ids` along `axis` (non-negative), as numpy.take_along_axis. Adjoint of PutAlongAxis."""
+
+    axis: int
+    reads = "x"
+
+    def forward(self, x: Array, ids: Array) -> Array:
+        """Same number of dimensions; the other axes broadcast."""
+        check_ids(ids, x.shape[self.axis])
+        return np.take_along_axis(x, ids, self.axis)
+
+    def shape(self, x: Shape, ids: Shape) -> Shape:
+        """The broadcast sizes, and the ids' along the axis."""
+        return along_shape(x, ids, self.axis)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """x's."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
+        """gx = g put back at the ids."""
+        return apply(PutAlongAxis(self.axis, x.shape), g, ids), None
+
+
+@dataclass(frozen=True)
+class PutAlongAxis(Op):
+    """y = zeros of shape `to` with x added at `ids` along `axis`. Adjoint of TakeAlongAxis."""
+
+    axis: int
+    to: Shape
+    reads = "x"
+
+    def forward(self, x: Array, ids: Array) -> Array:
+        """Repeated places add up."""
+        check_ids(ids, self.to[self.axis])
+        y = np.zeros_like(x, shape=self.to)
+        places: list[Array] = list(np.ix_(*map(np.arange, self.to)))
+        places[self.axis] = ids
+        np.add.at(y, tuple(places), x)
+        return y
+
+    def shape(self, x: Shape, ids: Shape) -> Shape:
+        """The shape asked for."""
+        if along_shape(self.to, ids, self.axis) != x:
+            raise ValueError(f"cannot put {x} at ids {ids} of {self.to}")
+        return self.to
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """x's."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
+        """gx = g read at the ids."""
+        return apply(TakeAlongAxis(self.axis), g, ids), None
+
+
+def along_shape(x: Shape, ids: Shape, axis: int) -> Shape:
+    """The shape of numpy.take_along_axis."""
+    if len(x) != len(ids):
+        raise ValueError(f"take_along_axis needs as many dimensions in ids {ids} as in {x}")
+    fixed = np.broadcast_shapes(x[:axis] + (1,) + x[axis + 1 :], ids[:axis] + (1,) + ids[axis + 1 :])
+    return (*fixed[:axis], ids[axis], *fixed[axis + 1 :])
+
+
+@dataclass(frozen=True)
+class OneHot(Constant):
+    """y[..., v] = 1 where v is the id, else 0, in the dtype named."""
+
+    depth: int
+    to: str
+
+    def forward(self, ids: Array) -> Array:
+        """ids (...) give (..., depth)."""
+        check_ids(ids, self.depth)
+        return (np.asarray(ids)[..., None] == np.arange(self.depth)).astype(self.to)
+
+    def shape(self, ids: Shape) -> Shape:
+        """(..., depth)."""
+        return (*ids, self.depth)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The dtype asked for."""
+        return np.dtype(self.to)

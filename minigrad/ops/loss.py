@@ -1,0 +1,134 @@
+"""Softmax and losses whose composed form would be slow or unstable. Imports op.py and siblings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+from minigrad.ops.activation import Sigmoid
+from minigrad.ops.elementwise import Exp, Floating
+from minigrad.ops.index import OneHot, check_ids
+
+
+@dataclass(frozen=True)
+class AlongAxis(Op):
+    """A Floating Op along one axis (non-negative), of unchanged shape."""
+
+    axis: int
+
+    def shape(self, x: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Integers become float64."""
+        return dtypes[0] if dtypes[0].kind in "fc" else np.dtype(np.float64)
+
+
+def shifted(x: Array, axis: int) -> Array:
+    """x less its largest real part along the axis: exp of it never overflows."""
+    return x - x.real.max(axis=axis, keepdims=True)  # type: ignore[no-any-return]
+
+
+class Softmax(AlongAxis):
+    """y = eˣ / Σ eˣ."""
+
+    reads = "y"
+
+    def forward(self, x: Array) -> Array:
+        """Stable at any size."""
+        y = np.exp(shifted(x, self.axis))
+        y /= y.sum(axis=self.axis, keepdims=True)
+        return y
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = y (g − Σ g y)."""
+        gy = g * y
+        return (gy - y * gy.sum(axis=self.axis, keepdims=True),)
+
+
+class LogSoftmax(AlongAxis):
+    """y = x − log Σ eˣ."""
+
+    reads = "y"
+
+    def forward(self, x: Array) -> Array:
+        """Stable at any size."""
+        low = shifted(x, self.axis)
+        return low - np.log(np.exp(low).sum(axis=self.axis, keepdims=True))  # type: ignore[no-any-return]
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g − eʸ Σ g."""
+        return (g - apply(Exp(), y) * g.sum(axis=self.axis, keepdims=True),)
+
+
+class CrossEntropy(Op):
+    """y = −log softmax(x)[target], one number for each row of scores x (..., V); targets (...) are integers."""
+
+    reads = "x"
+
+    def forward(self, x: Array, target: Array) -> Array:
+        """(..., V) and (...) give (...)."""
+        check_ids(target, x.shape[-1])
+        low = shifted(x, -1)
+        picked = np.take_along_axis(low, target[..., None], -1)[..., 0]
+        return np.log(np.exp(low).sum(axis=-1)) - picked  # type: ignore[no-any-return]
+
+    def shape(self, x: Shape, target: Shape) -> Shape:
+        """The targets' shape."""
+        if x[:-1] != target:
+            raise ValueError(f"scores {x} need targets of shape {x[:-1]}, not {target}")
+        return target
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The scores'."""
+        return dtypes[0]
+
+    def vjp(self, g: Value, y: Value, x: Value, target: Value) -> tuple[Gradient, ...]:
+        """gx = g (softmax(x) − one-hot(target))."""
+        return apply(CrossEntropyGrad(), x, target, g), None
+
+
+class CrossEntropyGrad(Op):
+    """y = g (softmax(x) − one-hot(target)), the gradient of CrossEntropy, made in one new array."""
+
+    reads = "x"
+
+    def forward(self, x: Array, target: Array, g: Array) -> Array:
+        """(..., V), (...), (...) give (..., V)."""
+        y = Softmax(x.ndim - 1).forward(x)
+        place = target[..., None]
+        np.put_along_axis(y, place, np.take_along_axis(y, place, -1) - 1, -1)
+        y *= g[..., None]
+        return y
+
+    def shape(self, x: Shape, target: Shape, g: Shape) -> Shape:
+        """The scores' shape."""
+        return x
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The scores'."""
+        return dtypes[0]
+
+    def vjp(self, u: Value, y: Value, x: Value, target: Value, g: Value) -> tuple[Gradient, ...]:
+        """With p = softmax(x) and w = u g: gx = p (w − Σ w p), gg = Σ u (p − one-hot)."""
+        p = apply(Softmax(len(x.shape) - 1), x)
+        wp = u * g.reshape((*g.shape, 1)) * p
+        hot = apply(OneHot(x.shape[-1], x.dtype.name), target)
+        return wp - p * wp.sum(axis=-1, keepdims=True), None, (u * (p - hot)).sum(axis=-1)
+
+
+class BinaryCrossEntropy(Floating):
+    """y = max(x, 0) − x t + log1p(e^−|x|): binary cross entropy of logits x against t in [0, 1]."""
+
+    reads = "x"
+    broadcasts = True
+
+    def forward(self, x: Array, t: Array) -> Array:
+        """Stable at ±1000."""
+        return np.logaddexp(x, 0) - x * t if not np.iscomplexobj(x) else np.log1p(np.exp(x)) - x * t  # type: ignore[no-any-return]
+
+    def vjp(self, g: Value, y: Value, x: Value, t: Value) -> tuple[Gradient, ...]:
+        """gx = g (σ(x) − t), gt = −g x."""
+        return g * (apply(Sigmoid(), x) - t), lambda: -g * x

@@ -1,0 +1,173 @@
+"""Ops that reduce or scan axes. Imports op.py alone. `axes` are sorted and non-negative; `keepdims` as in NumPy.
+
+At ties, max and min share the gradient equally among the extreme elements. The mean or extreme of nothing is an error.
+"""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.op import Array, Constant, Gradient, Op, Shape, Value, apply
+from minigrad.ops.elementwise import Exp
+from minigrad.ops.shape import BroadcastTo
+
+
+def reduced(x: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
+    """The shape after reducing `axes`."""
+    if keepdims:
+        return tuple(1 if i in axes else n for i, n in enumerate(x))
+    return tuple(n for i, n in enumerate(x) if i not in axes)
+
+
+def count(x: Shape, axes: tuple[int, ...]) -> int:
+    """How many elements go into one result; ValueError when there is none."""
+    number = prod(x[a] for a in axes)
+    if number == 0:
+        raise ValueError(f"mean, max or min over no elements: shape {x}, axes {axes}")
+    return number
+
+
+@dataclass(frozen=True)
+class Reduction(Op):
+    """An Op over `axes`."""
+
+    axes: tuple[int, ...]
+    keepdims: bool = False
+
+    def shape(self, x: Shape) -> Shape:
+        """x without the axes, or with size 1 there."""
+        return reduced(x, self.axes, self.keepdims)
+
+    def spread(self, value: Value, x: Value) -> Value:
+        """A result-shaped value with the reduced axes back as size 1, ready to broadcast against x."""
+        return value.reshape(reduced(x.shape, self.axes, True))
+
+
+class Sum(Reduction):
+    """y = Σ x."""
+
+    def forward(self, x: Array) -> Array:
+        """numpy.sum."""
+        return x.sum(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Small integers grow as in NumPy."""
+        return np.zeros(0, dtypes[0]).sum().dtype
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g, repeated."""
+        return (apply(BroadcastTo(x.shape), self.spread(g, x)),)
+
+
+class Mean(Reduction):
+    """y = Σ x / n."""
+
+    def forward(self, x: Array) -> Array:
+        """numpy.mean."""
+        count(x.shape, self.axes)
+        return x.mean(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Integers become float64."""
+        return dtypes[0] if dtypes[0].kind in "fc" else np.dtype(np.float64)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g / n, repeated."""
+        return (apply(BroadcastTo(x.shape), self.spread(g, x) / count(x.shape, self.axes)),)
+
+
+class Extreme(Reduction):
+    """Max or Min: their gradient is shared equally among the extreme elements."""
+
+    reads = "xy"
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g / ties where x = y."""
+        winners = (x == self.spread(y, x)).astype(g.dtype)
+        ties = winners.sum(axis=self.axes, keepdims=True)
+        return (winners * (self.spread(g, x) / ties),)
+
+
+class Max(Extreme):
+    """y = max x."""
+
+    def forward(self, x: Array) -> Array:
+        """numpy.max."""
+        count(x.shape, self.axes)
+        return x.max(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
+
+
+class Min(Extreme):
+    """y = min x."""
+
+    def forward(self, x: Array) -> Array:
+        """numpy.min."""
+        count(x.shape, self.axes)
+        return x.min(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
+
+
+class LogSumExp(Reduction):
+    """y = log Σ eˣ, the largest element taken out first; −∞ where all are −∞."""
+
+    reads = "xy"
+
+    def forward(self, x: Array) -> Array:
+        """Stable at any size; analytic, so that complex arguments pass through."""
+        top = x.real.max(axis=self.axes, keepdims=True)
+        top = np.where(np.isfinite(top), top, 0)
+        with np.errstate(divide="ignore"):
+            y = np.log(np.exp(x - top).sum(axis=self.axes, keepdims=True)) + top
+        return y if self.keepdims else y.reshape(self.shape(x.shape))  # type: ignore[no-any-return]
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g eˣ⁻ʸ."""
+        return (self.spread(g, x) * apply(Exp(), x - self.spread(y, x)),)
+
+
+@dataclass(frozen=True)
+class CumSum(Op):
+    """y = running sum along `axis`, from the end when `reverse`. Its adjoint runs the other way."""
+
+    axis: int
+    reverse: bool = False
+
+    def forward(self, x: Array) -> Array:
+        """numpy.cumsum."""
+        if not self.reverse:
+            return np.cumsum(x, axis=self.axis)
+        return np.flip(np.cumsum(np.flip(x, self.axis), axis=self.axis), self.axis)
+
+    def shape(self, x: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Small integers grow as in NumPy."""
+        return np.zeros(0, dtypes[0]).sum().dtype
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = the sum from the other end."""
+        return (apply(CumSum(self.axis, not self.reverse), g),)
+
+
+@dataclass(frozen=True)
+class ArgMax(Constant):
+    """y = index of the first largest element along `axis`."""
+
+    axis: int
+    keepdims: bool = False
+
+    def forward(self, x: Array) -> Array:
+        """numpy.argmax."""
+        return np.argmax(x, axis=self.axis, keepdims=self.keepdims)  # type: ignore[no-any-return]
+
+    def shape(self, x: Shape) -> Shape:
+        """x without the axis."""
+        count(x, (self.axis,))
+        return reduced(x, (self.axis,), self.keepdims)
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """NumPy's index type."""
+        return np.dtype(np.intp)

@@ -1,0 +1,245 @@
+"""Ops that move elements without changing them. Imports op.py alone. Adjoint pairs stand side by side."""
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+
+
+def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """Axes as sorted non-negative numbers; None means all. ValueError for an axis that is not there or named twice."""
+    if axis is None:
+        return tuple(range(ndim))
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    if any(not -ndim <= a < ndim for a in axes):
+        raise ValueError(f"axis {axis} does not exist in {ndim} dimensions")
+    positive = sorted(a % ndim for a in axes)
+    if len(set(positive)) < len(positive):
+        raise ValueError(f"axis {axis} names an axis twice")
+    return tuple(positive)
+
+
+class Copy(Op):
+    """y = x, as a node of its own."""
+
+    def forward(self, x: Array) -> Array:
+        """A copy."""
+        return x.copy()
+
+    def shape(self, x: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g."""
+        return (g,)
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """y = the same elements, in C order, in another shape (all sizes given)."""
+
+    to: Shape
+
+    def forward(self, x: Array) -> Array:
+        """A view where NumPy can give one."""
+        return x.reshape(self.to)
+
+    def shape(self, x: Shape) -> Shape:
+        """The shape asked for, which must hold as many elements."""
+        if prod(x) != prod(self.to):
+            raise ValueError(f"cannot reshape {x} into {self.to}")
+        return self.to
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g in the old shape."""
+        return (g.reshape(x.shape),)
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    """y's axis i is x's axis `axes[i]`."""
+
+    axes: tuple[int, ...]
+
+    def forward(self, x: Array) -> Array:
+        """A view."""
+        return x.transpose(self.axes)
+
+    def shape(self, x: Shape) -> Shape:
+        """The sizes, permuted."""
+        if sorted(self.axes) != list(range(len(x))):
+            raise ValueError(f"axes {self.axes} are no permutation of {len(x)} dimensions")
+        return tuple(x[a] for a in self.axes)
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g with the inverse permutation."""
+        return (g.transpose(tuple(sorted(range(len(self.axes)), key=self.axes.__getitem__))),)
+
+
+@dataclass(frozen=True)
+class BroadcastTo(Op):
+    """y = x repeated along new or size-1 axes. Adjoint of SumTo."""
+
+    to: Shape
+
+    def forward(self, x: Array) -> Array:
+        """A read-only view."""
+        return np.broadcast_to(x, self.to)
+
+    def shape(self, x: Shape) -> Shape:
+        """The shape asked for, if x broadcasts to it."""
+        if np.broadcast_shapes(x, self.to) != self.to:
+            raise ValueError(f"cannot broadcast {x} to {self.to}")
+        return self.to
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g summed over what was repeated."""
+        return (apply(SumTo(x.shape), g),)
+
+
+@dataclass(frozen=True)
+class SumTo(Op):
+    """y = x summed over the axes along which `to` would broadcast. Adjoint of BroadcastTo."""
+
+    to: Shape
+
+    def forward(self, x: Array) -> Array:
+        """Sums leading axes, then those of size 1."""
+        lead = x.ndim - len(self.to)
+        axes = tuple(i for i, size in enumerate(x.shape) if i < lead or (self.to[i - lead] == 1 and size != 1))
+        return x.sum(axis=axes).reshape(self.to) if axes else x.reshape(self.to)
+
+    def shape(self, x: Shape) -> Shape:
+        """The shape asked for, if it broadcasts to x."""
+        if np.broadcast_shapes(x, self.to) != x:
+            raise ValueError(f"cannot sum {x} to {self.to}")
+        return self.to
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Small integers grow as in numpy.sum."""
+        return np.zeros(0, dtypes[0]).sum().dtype
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g broadcast back."""
+        return (apply(BroadcastTo(x.shape), g),)
+
+
+def joined(shapes: tuple[Shape, ...], axis: int) -> Shape:
+    """The shape of a concatenation; ValueError when sizes beside `axis` differ."""
+    first = shapes[0]
+    rest = {s[:axis] + s[axis + 1 :] for s in shapes}
+    if len(rest) > 1 or len({len(s) for s in shapes}) > 1:
+        raise ValueError(f"cannot concatenate shapes {', '.join(map(str, shapes))} along axis {axis}")
+    return (*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :])
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """y = the inputs one after another along an existing axis (non-negative). Its adjoint is one Slice per input."""
+
+    axis: int
+
+    def forward(self, *xs: Array) -> Array:
+        """numpy.concatenate."""
+        return np.concatenate(xs, axis=self.axis)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """Sizes along the axis add up; the others must agree."""
+        return joined(shapes, self.axis)
+
+    def vjp(self, g: Value, y: Value, *xs: Value) -> tuple[Gradient, ...]:
+        """Each input gets its part of g."""
+        before = (slice(None),) * self.axis
+        gradients, start = [], 0
+        for x in xs:
+            stop = start + x.shape[self.axis]
+            gradients.append(g[(*before, slice(start, stop))])
+            start = stop
+        return tuple(gradients)
+
+
+@dataclass(frozen=True)
+class Stack(Op):
+    """y = the inputs, of one shape, along a new axis (non-negative)."""
+
+    axis: int
+
+    def forward(self, *xs: Array) -> Array:
+        """numpy.stack."""
+        return np.stack(xs, axis=self.axis)
+
+    def shape(self, *shapes: Shape) -> Shape:
+        """One size more, where the axis says."""
+        if len(set(shapes)) > 1:
+            raise ValueError(f"cannot stack different shapes {', '.join(map(str, dict.fromkeys(shapes)))}")
+        return (*shapes[0][: self.axis], len(shapes), *shapes[0][self.axis :])
+
+    def vjp(self, g: Value, y: Value, *xs: Value) -> tuple[Gradient, ...]:
+        """Input i gets g at index i."""
+        before = (slice(None),) * self.axis
+        return tuple(g[(*before, i)] for i in range(len(xs)))
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """y = x with `widths[axis] = (before, after)` constant elements on each side. Its adjoint is a Slice."""
+
+    widths: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+    def forward(self, x: Array) -> Array:
+        """numpy.pad with a constant."""
+        return np.pad(x, self.widths, constant_values=self.value)
+
+    def shape(self, x: Shape) -> Shape:
+        """Sizes grow by both widths."""
+        if len(self.widths) != len(x) or any(w < 0 for pair in self.widths for w in pair):
+            raise ValueError(f"pad widths {self.widths} do not fit shape {x}")
+        return tuple(n + a + b for n, (a, b) in zip(x, self.widths, strict=True))
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = the middle of g."""
+        return (g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, self.widths, strict=True))],)
+
+
+@dataclass(frozen=True)
+class Flip(Op):
+    """y = x reversed along `axes`. Its own adjoint."""
+
+    axes: tuple[int, ...]
+
+    def forward(self, x: Array) -> Array:
+        """A view."""
+        return np.flip(x, self.axes)
+
+    def shape(self, x: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g reversed."""
+        return (apply(self, g),)
+
+
+@dataclass(frozen=True)
+class Roll(Op):
+    """y = x moved by `shift` along `axis`, around the end. Its adjoint moves back."""
+
+    shift: int
+    axis: int
+
+    def forward(self, x: Array) -> Array:
+        """numpy.roll."""
+        return np.roll(x, self.shift, self.axis)
+
+    def shape(self, x: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
+        """gx = g moved back."""
+        return (apply(Roll(-self.shift, self.axis), g),)

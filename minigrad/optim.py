@@ -1,0 +1,200 @@
+"""Optimisers: update parameters in place from their `.grad`. Imports Tensor.
+
+State has the dtype of its parameter. Each step works through one scratch array per parameter, without temporaries.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from math import cos, pi, sqrt
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import CheckpointError, UsageError
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+
+
+class Optimizer:
+    """Base: parameters, learning rate, step count, and state arrays by name, one for each parameter.
+
+    A parameter whose `.grad` is None is left alone. `lr` may be set between steps.
+    """
+
+    slots: tuple[str, ...] = ()
+
+    def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
+        self.parameters = list(parameters)
+        if not self.parameters:
+            raise UsageError("an optimiser needs at least one parameter")
+        if not lr >= 0:
+            raise UsageError(f"the learning rate is {lr}; it must be a number ≥ 0")
+        self.lr = lr
+        self.steps = 0
+        self.state = {slot: [np.zeros_like(p.numpy()) for p in self.parameters] for slot in self.slots}
+        self._scratch = [np.empty_like(p.numpy()) for p in self.parameters]
+
+    def zero_grad(self) -> None:
+        """Forgets every gradient."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def step(self) -> None:
+        """Updates every parameter that has a gradient."""
+        self.steps += 1
+        for i, parameter in enumerate(self.parameters):
+            if parameter.grad is not None:
+                state = [self.state[slot][i] for slot in self.slots]
+                self.update(parameter.changing(), parameter.grad.numpy(), self._scratch[i], *state)
+
+    def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """Changes w and its state in place."""
+        raise NotImplementedError
+
+    def state_dict(self) -> dict[str, Array]:
+        """State arrays as `slot.index`, shared with the optimiser; `steps` and `lr` as 0-d arrays."""
+        arrays = {f"{slot}.{i}": a for slot, all_ in self.state.items() for i, a in enumerate(all_)}
+        return arrays | {"steps": np.asarray(self.steps), "lr": np.asarray(self.lr)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Takes over what `state_dict` gave; CheckpointError names what is missing or of another shape."""
+        own = self.state_dict()
+        wrong = [k for k in own if k not in state or np.shape(state[k]) != own[k].shape]
+        if wrong:
+            raise CheckpointError(f"the optimiser's state lacks, or has in another shape: {', '.join(wrong)}")
+        for slot, arrays in self.state.items():
+            for i, array in enumerate(arrays):
+                array[...] = state[f"{slot}.{i}"]
+        self.steps, self.lr = int(state["steps"]), float(state["lr"])
+
+
+class SGD(Optimizer):
+    """v ← momentum · v − lr · g, w ← w + v; without momentum w ← w − lr · g. Weight decay adds decay · w to g."""
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float = 1e-2, momentum: float = 0.0, weight_decay: float = 0.0
+    ) -> None:
+        self.slots = ("velocity",) if momentum else ()
+        super().__init__(parameters, lr)
+        self.momentum, self.weight_decay = momentum, weight_decay
+
+    def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """One step."""
+        np.multiply(w, self.weight_decay, out=scratch)
+        scratch += g
+        scratch *= -self.lr
+        for velocity in state:
+            velocity *= self.momentum
+            velocity += scratch
+            scratch = velocity
+        w += scratch
+
+
+class RMSProp(Optimizer):
+    """s ← decay · s + (1 − decay) g², w ← w − lr · g / (√s + epsilon) (Tieleman & Hinton 2012)."""
+
+    slots = ("square",)
+
+    def __init__(
+        self, parameters: Iterable[Tensor], lr: float = 1e-2, decay: float = 0.99, epsilon: float = 1e-8
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.decay, self.epsilon = decay, epsilon
+
+    def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """One step."""
+        (square,) = state
+        running_mean(square, np.multiply(g, g, out=scratch), self.decay)
+        np.sqrt(square, out=scratch)
+        scratch += self.epsilon
+        np.divide(g, scratch, out=scratch)
+        scratch *= self.lr
+        w -= scratch
+
+
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015). m, v are running means of g and g².
+
+    `correction="moments"`, Algorithm 1 of the paper and PyTorch: w ← w − lr · m̂ / (√v̂ + ε) with m̂ = m / (1 − β₁ᵗ),
+    v̂ = v / (1 − β₂ᵗ). `correction="rate"`, the end of its section 2 and CS231n:
+    w ← w − lr √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε).
+    """
+
+    slots = ("mean", "square")
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+        correction: str = "moments",
+    ) -> None:
+        if correction not in ("moments", "rate"):
+            raise UsageError(f"correction {correction!r} is neither 'moments' nor 'rate'")
+        super().__init__(parameters, lr)
+        self.betas, self.epsilon, self.correction = betas, epsilon, correction
+
+    def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
+        """One step."""
+        mean, square = state
+        beta1, beta2 = self.betas
+        np.multiply(g, g, out=scratch)
+        running_mean(square, scratch, beta2)
+        np.multiply(g, 1 - beta1, out=scratch)
+        mean *= beta1
+        mean += scratch
+        root = sqrt(1 - beta2**self.steps)
+        epsilon = self.epsilon * (root if self.correction == "moments" else 1.0)
+        np.sqrt(square, out=scratch)
+        scratch += epsilon
+        np.divide(mean, scratch, out=scratch)
+        scratch *= self.lr * root / (1 - beta1**self.steps)
+        w -= scratch
+
+
+def running_mean(mean: Array, new: Array, decay: float) -> None:
+    """mean ← decay · mean + (1 − decay) · new, in place; `new` is used up."""
+    mean *= decay
+    new *= 1 - decay
+    mean += new
+
+
+def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """Scales all gradients together so that their joint Euclidean norm is at most `max_norm`; returns the norm before.
+
+    A norm that is not finite leaves the gradients as they are.
+    """
+    arrays = [p.grad.numpy() for p in parameters if p.grad is not None]
+    norm = sqrt(sum(float(np.vdot(a, a).real) for a in arrays))
+    if max_norm < norm < float("inf"):
+        for array in arrays:
+            array *= max_norm / norm
+    return norm
+
+
+def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:
+    """Holds every element of every gradient within ±limit."""
+    for parameter in parameters:
+        if parameter.grad is not None:
+            array = parameter.grad.numpy()
+            np.clip(array, -limit, limit, out=array)
+
+
+Schedule = Callable[[int], float]
+
+
+def exponential(lr: float, decay: float, every: int = 1) -> Schedule:
+    """lr · decay^⌊step / every⌋: with `every` the steps of an epoch, the course's decay per epoch."""
+    return lambda step: lr * decay ** (step // every)
+
+
+def warmup_cosine(lr: float, warmup: int, total: int, floor: float = 0.0) -> Schedule:
+    """Rises linearly over `warmup` steps, then falls along a half cosine to `floor` · lr at step `total`."""
+
+    def at(step: int) -> float:
+        if step < warmup:
+            return lr * (step + 1) / warmup
+        done = min((step - warmup) / max(total - warmup, 1), 1.0)
+        return lr * (floor + (1 - floor) * 0.5 * (1 + cos(pi * done)))
+
+    return at

@@ -1,0 +1,298 @@
+"""class Tensor: a node of the graph and, when known, its value. Imports the Ops' methods and the reverse walk.
+
+Applying an Op to Tensors happens here, in `Tensor.apply_op`: compute, or inside a trace only the shape, and record.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import display
+from minigrad.array_methods import ArrayMethods
+from minigrad.autodiff import ancestors, disconnected, pull_back_arrays, pull_back_nodes
+from minigrad.context import Scope, current
+from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, UsageError
+from minigrad.explain import explained
+from minigrad.mutation import changes, serials
+from minigrad.op import Array, Op, Shape
+from minigrad.ops import logic
+from minigrad.ops import shape as shape_ops
+
+
+class Symbol:
+    """What a Tensor holds in place of an array while a program is traced: a shape and a dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
+
+
+class Tensor(ArrayMethods):
+    """A node: the Op that made it (None for a leaf), its inputs, and an array, or a Symbol inside a trace.
+
+    Equality is elementwise and the hash is the identity, as in PyTorch. `op`, `inputs`, `data`, `scope` and `serial`
+    (its number in the order of making) are for readers of the graph; `value` is the array or None.
+    """
+
+    __slots__ = ("__weakref__", "data", "grad", "inputs", "name", "op", "requires_grad", "scope", "serial")
+
+    op: Op | None
+    inputs: tuple["Tensor", ...]
+    data: Any
+    requires_grad: bool
+    grad: "Tensor | None"
+    name: str | None
+    scope: Scope
+    serial: int
+
+    def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
+        """A leaf that shares memory with the array given (`minigrad.tensor` copies)."""
+        self.op, self.inputs, self.name, self.grad = None, (), name, None
+        self.data = data if isinstance(data, Symbol) else np.asarray(data)
+        self.requires_grad = False
+        self.scope = current.get().scope
+        self.serial = next(serials)
+        self.requires_grad_(requires_grad)
+
+    def apply_op(self, op: Op, operands: tuple[Any, ...]) -> "Tensor":
+        """The node y = op(operands); plain numbers and arrays among them become constants."""
+        context = current.get()
+        arrays = []
+        requires_grad = False
+        for x in operands:
+            if not isinstance(x, Tensor):
+                return self.apply_op(op, lifted(operands))
+            arrays.append(x.data)
+            if x.requires_grad:
+                requires_grad = True
+        try:
+            data = symbol(op, operands) if context.tracing else op.forward(*arrays)
+        except (ValueError, IndexError, TypeError) as error:
+            raise explained(error, op, operands, context.scope) from error
+        y = _new(Tensor)  # without __init__: this is half of what an operation costs beyond NumPy
+        y.data = data if type(data) is np.ndarray or context.tracing else np.asarray(data)
+        y.grad = y.name = None
+        y.scope = context.scope
+        y.serial = next(serials)
+        if (requires_grad and context.recording and op.differentiable) or context.tracing:
+            y.op, y.inputs = op, operands
+            y.requires_grad = requires_grad and op.differentiable and y.data.dtype.kind in "fc"
+        else:
+            y.op, y.inputs, y.requires_grad = None, (), False
+        return y
+
+    # what it is
+
+    @property
+    def shape(self) -> Shape:  # type: ignore[override]
+        """Sizes of the axes."""
+        return self.data.shape  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        """Element type."""
+        return self.data.dtype  # type: ignore[no-any-return]
+
+    @property
+    def ndim(self) -> int:  # type: ignore[override]
+        """Number of axes."""
+        return self.data.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:  # type: ignore[override]
+        """Number of elements."""
+        return self.data.size  # type: ignore[no-any-return]
+
+    @property
+    def value(self) -> Array | None:
+        """The array, or None for a symbol."""
+        return None if isinstance(self.data, Symbol) else self.data
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded Op made it."""
+        return self.op is None
+
+    def numpy(self) -> Array:
+        """The array itself, not a copy; TraceError for a symbol."""
+        if isinstance(self.data, Symbol):
+            raise TraceError(
+                f"{self!r} has no value while the program is traced; keep numbers out of the traced function, "
+                "or choose between values with mg.where instead of if"
+            )
+        return self.data  # type: ignore[no-any-return]
+
+    def item(self) -> Any:
+        """The only element as a Python number."""
+        return self.numpy().item()
+
+    def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
+        return self.numpy().tolist()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self.numpy().__index__()
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d tensor has no length")
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        label = f" {self.name!r}" if self.name else ""
+        about = f"shape={self.shape}, dtype={self.dtype}" + (f", op={self.op!r}" if self.op else "")
+        if isinstance(self.data, Symbol):
+            return f"Tensor{label}(symbol, {about})"
+        text = np.array2string(self.data, precision=4, threshold=16, separator=", ")
+        return f"Tensor{label}({text}, {about}{', requires_grad=True' if self.requires_grad else ''})"
+
+    def _repr_svg_(self) -> str | None:
+        return display.svg(self)
+
+    # leaving and changing
+
+    def detach(self) -> "Tensor":
+        """A leaf with the same memory and no history; inside a trace, a node that no gradient passes."""
+        return self.apply_op(logic.Detach(), (self,)) if current.get().tracing else Tensor(self.data, name=self.name)
+
+    def copy(self) -> "Tensor":
+        """The same values in new memory, as a node."""
+        return self.apply_op(shape_ops.Copy(), (self,))
+
+    clone = copy
+
+    def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
+        """Asks for gradients from now on; DTypeError unless floating."""
+        if requires_grad and self.dtype.kind not in "fc":
+            raise DTypeError(
+                f"{self.name or 'a tensor'} of {self.dtype} cannot require a gradient: make it floating, "
+                "as in mg.tensor(data, dtype=float)"
+            )
+        self.requires_grad = requires_grad
+        return self
+
+    def changing(self) -> Array:
+        """The array, about to be changed in place: counted, so that a backward pass which needs the old value tells."""
+        changes.record(self.numpy(), self.name or f"a tensor of shape {self.shape}")
+        return self.data  # type: ignore[no-any-return]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Changes values in place; not recorded, so only outside the graph or under `no_grad`."""
+        if self.requires_grad and current.get().recording:
+            raise UsageError(
+                f"assignment into {self.name or 'a tensor'} that requires a gradient: do it inside mg.no_grad(), "
+                "or build a new tensor with mg.where"
+            )
+        self.changing()[raw(key)] = raw(value)
+
+    def backward(self, gradient: Any = None, retain_graph: bool = True) -> None:
+        """Adds d self / d leaf into `.grad` of every leaf that requires a gradient.
+
+        `gradient` is the cotangent, of this shape; it may be left out for one element. The graph stays, to be drawn
+        and checked, unless `retain_graph=False`.
+        """
+        path = ancestors([self], differentiable_only=True)
+        leaves = {id(node): node for node in path if node.op is None and node.requires_grad}
+        if not leaves:
+            raise GradientError(disconnected(self))
+        g = cotangent(self, gradient)
+        if current.get().tracing:
+            found = pull_back_nodes(path, {id(self): g}, set(leaves))
+        else:
+            found = own(pull_back_arrays(path, {id(self): g.data}, set(leaves), release=not retain_graph), g)
+        for key, gx in found.items():
+            leaf = leaves[key]
+            leaf.grad = gx if leaf.grad is None else leaf.grad + gx
+
+
+_new = Tensor.__new__
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf with a copy of `data`; the dtype is NumPy's unless given (integers become float if a gradient is asked)."""
+    array = np.array(raw(data), dtype=dtype)
+    if requires_grad and dtype is None and array.dtype.kind in "iub" and not isinstance(data, np.ndarray | Tensor):
+        array = array.astype(float)
+    return Tensor(array, requires_grad, name)
+
+
+def from_numpy(array: Array, requires_grad: bool = False, name: str | None = None) -> Tensor:
+    """A leaf that shares its memory with the array."""
+    return Tensor(array, requires_grad, name)
+
+
+def symbol(op: Op, operands: tuple[Tensor, ...]) -> Symbol:
+    """What tracing knows of op's value."""
+    return Symbol(op.shape(*(x.shape for x in operands)), op.dtype(*(x.dtype for x in operands)))
+
+
+def lifted(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Operands as Tensors: numbers take the dtype of the tensors beside them, so that float32 stays float32."""
+    dtypes = [x.dtype for x in operands if hasattr(x, "dtype") and not isinstance(x, np.generic)]
+    return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes)) for x in operands)
+
+
+def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Array:
+    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else an array."""
+    number = x.item() if isinstance(x, np.generic) else x
+    if isinstance(number, bool | int | float | complex):
+        return np.asarray(number, dtype=np.result_type(*dtypes, number))
+    array = np.asarray(x)
+    if array.dtype == object:
+        raise TypeError(f"cannot make a tensor of {type(x).__name__}")
+    return array
+
+
+def raw(x: Any) -> Any:
+    """Tensors inside an index or a value as arrays."""
+    if isinstance(x, tuple):
+        return tuple(raw(part) for part in x)
+    return x.numpy() if isinstance(x, Tensor) else x
+
+
+def cotangent(y: Tensor, gradient: Any) -> Tensor:
+    """The gradient to start from: what was given, checked, or 1 for a single element."""
+    if gradient is None:
+        if y.size != 1:
+            raise GradientError(
+                f"backward of a tensor of shape {y.shape} needs a gradient of that shape; for a loss, reduce it first "
+                "with .sum() or .mean()"
+            )
+        return Tensor(np.ones(y.shape, y.dtype))
+    g = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, dtype=y.dtype))
+    if g.shape != y.shape:
+        raise ShapeError(f"the gradient has shape {g.shape}, the tensor {y.shape}")
+    return g
+
+
+def own(found: dict[int, Any], *given: Tensor) -> dict[int, Tensor]:
+    """Gradients as Tensors, each in memory of its own: rules may hand one array, or a view, to several inputs."""
+    taken = {id(g.data) for g in given}
+    tensors = {}
+    for key, gx in found.items():
+        array = np.asarray(gx)
+        if array.base is not None or id(array) in taken:
+            array = array.copy()
+        taken.add(id(array))
+        tensors[key] = Tensor(array)
+    return tensors
