@@ -1,0 +1,106 @@
+"""Features of a picture: the blocks of `features`, reduced to 512 numbers by principal components."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
+from models.data.scenes.drawing import SIDE
+from models.data.scenes.features import WIDTHS, Array, Filters, blocks
+
+Images = npt.NDArray[np.uint8]
+Progress = Callable[[int], None]
+"""Called with the number of pictures just done."""
+
+COMPONENTS = 512
+BATCH = 16
+"""Pictures whose filter responses are computed at once: few enough to stay in the cache."""
+WEIGHTS = (1.0, 1.7, 0.4)
+"""How much the blocks count: colours, edges of chroma, brightness."""
+LIFT = 0.1
+"""A component of variance v is multiplied by v^−0.1, so that the small ones gain a little."""
+SMALLEST_VARIANCE = 1e-6
+"""Of the largest: what varies less is not lifted further, as happens where pictures are few."""
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A fixed map from pixels to features: `(measure(images) − mean) @ projection`."""
+
+    filters: Filters
+    mean: Array  # (D,)
+    projection: Array  # (D, 512)
+
+    def embed(self, images: Images) -> Array:
+        """Features (N, 512) of pictures (N, 64, 64, 3) of uint8."""
+        return self.project(measure(images, self.filters))
+
+    def project(self, measured: Array) -> Array:
+        """Features (N, 512) of what `measure` says of pictures (N, D)."""
+        features: Array = (measured - self.mean) @ self.projection
+        return features
+
+    def save(self, path: str | Path) -> None:
+        """Writes the extractor as an .npz of plain arrays."""
+        np.savez(path, mean=self.mean, projection=self.projection, **vars(self.filters))
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Extractor":
+        """Reads what `save` wrote; opens nothing that is pickled."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls(Filters(file["chroma"], file["brightness"]), file["mean"], file["projection"])
+        except FileNotFoundError:
+            raise MissingFileError(f"no feature extractor at {path}: build the scenes again") from None
+        except (BadZipFile, KeyError, OSError, TypeError, ValueError) as error:
+            raise DataError(f"{path} is not a feature extractor of scenes ({error}): build them again") from None
+
+
+def measure(images: Images, filters: Filters, progress: Progress | None = None) -> Array:
+    """The blocks of pictures (N, 64, 64, 3), side by side (N, D)."""
+    _check(images)
+    measured = np.empty((len(images), sum(WIDTHS)), np.float32)
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        np.concatenate(blocks(batch, filters), axis=1, out=measured[start : start + BATCH])
+        if progress:
+            progress(len(batch))
+    return measured
+
+
+def fit(measured: Array, filters: Filters) -> Extractor:
+    """The extractor that keeps the principal components of training pictures (N, D), features of deviation 1."""
+    mean = measured.mean(axis=0, dtype=np.float64)
+    covariance = _covariance(measured - mean.astype(np.float32))
+    scale = _block_scale(np.diag(covariance))
+    variances, directions = np.linalg.eigh(scale[:, None] * covariance * scale)
+    variances, directions = variances[::-1][:COMPONENTS], directions[:, ::-1][:, :COMPONENTS]
+    lift = np.maximum(variances, SMALLEST_VARIANCE * variances[0]) ** -LIFT
+    deviation = np.sqrt((variances * lift**2).clip(0).mean())
+    projection = scale[:, None] * directions * lift / deviation
+    return Extractor(filters, mean.astype(np.float32), projection.astype(np.float32))
+
+
+def _covariance(centred: Array) -> npt.NDArray[np.float64]:
+    """(D, D), in the precision that small eigenvalues need."""
+    exact = centred.astype(np.float64)
+    return exact.T @ exact / len(exact)
+
+
+def _block_scale(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Factors (D,) that bring each block to the total variance of its weight squared."""
+    parts = np.split(variance, np.cumsum(WIDTHS)[:-1])
+    return np.concatenate(
+        [np.full(len(part), weight / np.sqrt(part.sum())) for part, weight in zip(parts, WEIGHTS, strict=True)]
+    )
+
+
+def _check(images: Images) -> None:
+    if images.dtype != np.uint8:
+        raise DTypeError(f"pictures are {images.dtype}, and should be uint8 from 0 to 255")
+    if images.ndim != 4 or images.shape[1:] != (SIDE, SIDE, 3):
+        raise ShapeError(f"pictures are {images.shape}, and should be (N, {SIDE}, {SIDE}, 3): resize them first")

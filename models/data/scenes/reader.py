@@ -1,0 +1,75 @@
+"""Reads a folder of scenes: pictures, what they show, the extractor of their features; judges captions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from minigrad.errors import DataError, MissingFileError, UsageError
+from models.data.scenes.drawing import Image
+from models.data.scenes.extractor import Extractor
+from models.data.scenes.grammar import is_true
+from models.data.scenes.world import Scene, Thing, Triple
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """An opened folder of scenes: for "train" and "val" what each row shows, and the triples held out of training."""
+
+    folder: Path
+    scenes: dict[str, tuple[Scene, ...]]
+    held_out: frozenset[Triple]
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """What made the features, ready for a new picture."""
+        return Extractor.load(self.folder / "extractor.npz")
+
+    def images(self, split: str, rows: Sequence[int]) -> Image:
+        """The pictures (N, 64, 64, 3), uint8, of some rows of "train" or "val"."""
+        path = self.folder / f"{split}2014_images.h5"
+        if not path.is_file():
+            raise MissingFileError(f"no pictures at {path}: build the scenes again")
+        with h5py.File(path) as file:
+            return np.stack([file["images"][row] for row in rows])
+
+    def never_seen(self, row: int) -> bool:
+        """Whether the held-out scene of a row has a combination of role, colour and shape unknown to training."""
+        return bool(self.scenes["val"][row].triples & self.held_out)
+
+    def judge(self, captions: Mapping[int, str]) -> dict[str, float]:
+        """The shares of strictly true captions of held-out rows: among "seen", "never_seen" and "all" combinations.
+
+        A group none of whose rows has a caption is left out.
+        """
+        if not captions:
+            raise UsageError("no captions to judge: give at least one, by its held-out row")
+        true = {row: is_true(caption, self.scenes["val"][row]) for row, caption in captions.items()}
+        groups = {
+            "seen": [right for row, right in true.items() if not self.never_seen(row)],
+            "never_seen": [right for row, right in true.items() if self.never_seen(row)],
+            "all": list(true.values()),
+        }
+        return {name: sum(group) / len(group) for name, group in groups.items() if group}
+
+
+def open_scenes(folder: str | Path) -> Scenes:
+    """Opens a folder that `build` wrote."""
+    path = Path(folder) / "scenes.json"
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        scenes = {split: tuple(_scene(**entry) for entry in content[split]) for split in ("train", "val")}
+        held_out = frozenset((role, colour, shape) for role, colour, shape in content["held_out"])
+    except FileNotFoundError:
+        raise MissingFileError(f"no scenes at {path}: models.data.scenes.build({str(folder)!r}) makes them") from None
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} does not describe scenes ({error!r}): build them again") from None
+    return Scenes(Path(folder), scenes, held_out)
+
+
+def _scene(kind: str, things: list[dict[str, str]], place: str) -> Scene:
+    return Scene(kind, tuple(Thing(**thing) for thing in things), place)
