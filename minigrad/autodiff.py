@@ -94,16 +94,16 @@ def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], rel
             accumulate(op, inputs[0], g, gradients, owned)
         else:
             # written out here, without helpers: this loop is the whole overhead of a backward pass
-            for x, gx in zip(inputs, op.vjp(g, node.data, *[x.data for x in inputs]), strict=True):
+            for x, gx in zip(inputs, op.vjp(g, node.data, *[x.data for x in inputs])):  # noqa: B905 (costs 0.2 µs)
                 key = id(x)
                 if gx is None or key not in on_path:
                     continue
+                into = x.data
                 if callable(gx):
                     gx = gx()
-                into = x.data
                 if op.broadcasts and gx.shape != into.shape:
                     gx = SumTo(into.shape).forward(gx)
-                if gx.dtype != into.dtype:
+                if gx.dtype is not into.dtype:
                     gx = gx.astype(into.dtype)
                 total = gradients.get(key)
                 if total is None:
@@ -184,7 +184,5 @@ def disconnected(y: Node) -> str:
     """Why no gradient can reach a parameter from y."""
     if not y.requires_grad:
         made = f"made by {y.op!r}" if y.op else "a leaf, or made under no_grad() or from tensors that need no gradient"
-        return (
-            f"nothing to differentiate: the tensor is {made}; give a parameter requires_grad=True before computing it"
-        )
+        return f"nothing to differentiate: the tensor is {made}; give a parameter requires_grad=True first"
     return "no parameter that requires a gradient leads to this tensor"

@@ -4,6 +4,7 @@ Each works on Tensors and on plain arrays alike: on arrays it computes and retur
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -176,7 +177,7 @@ def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]
         sections = range(size // sections, size, size // sections)
     bounds = [0, *sections, size]
     before = (slice(None),) * axis
-    return [x[(*before, slice(a, b))] for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [x[(*before, slice(a, b))] for a, b in pairwise(bounds)]
 
 
 def pad(x: Value, widths: Any, value: float = 0.0) -> Value:

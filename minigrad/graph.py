@@ -17,7 +17,7 @@ from minigrad.tensor import Symbol, Tensor
 
 
 class Graph:
-    """`inputs` are filled at each run, other leaves keep their value (read anew at each run), `nodes` are topological."""
+    """`nodes` are topological. `inputs` are filled at each run; other leaves' values are read anew at each run."""
 
     def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)

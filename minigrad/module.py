@@ -38,6 +38,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`forward`, in the module's scope."""
         with scope(self.scope_name):
             return self.forward(*args, **kwargs)
 

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import display
-from minigrad.array_methods import ArrayMethods
 from minigrad.autodiff import ancestors, disconnected, pull_back_arrays, pull_back_nodes
 from minigrad.context import Scope, current
 from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, UsageError
 from minigrad.explain import explained
 from minigrad.mutation import changes, serials
+from minigrad.numpy_protocol import NumpyProtocol
 from minigrad.op import Array, Op, Shape
 from minigrad.ops import logic
 from minigrad.ops import shape as shape_ops
@@ -38,7 +38,7 @@ class Symbol:
         return int(np.prod(self.shape))
 
 
-class Tensor(ArrayMethods):
+class Tensor(NumpyProtocol):
     """A node: the Op that made it (None for a leaf), its inputs, and an array, or a Symbol inside a trace.
 
     Equality is elementwise and the hash is the identity, as in PyTorch. `op`, `inputs`, `data`, `scope` and `serial`
@@ -141,6 +141,12 @@ class Tensor(ArrayMethods):
         """Nested lists of Python numbers."""
         return self.numpy().tolist()
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
+        if self.requires_grad:
+            raise DTypeError(f"an array of {self!r} would leave the graph: write t.numpy() or t.detach().numpy()")
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
     def __float__(self) -> float:
         return float(self.item())
 
@@ -221,7 +227,7 @@ class Tensor(ArrayMethods):
         else:
             found = own(pull_back_arrays(path, {id(self): g.data}, set(leaves), release=not retain_graph), g)
         for key, gx in found.items():
-            leaf = leaves[key]
+            leaf: Any = leaves[key]
             leaf.grad = gx if leaf.grad is None else leaf.grad + gx
 
 
@@ -229,7 +235,7 @@ _new = Tensor.__new__
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """A leaf with a copy of `data`; the dtype is NumPy's unless given (integers become float if a gradient is asked)."""
+    """A leaf with a copy of `data`. The dtype is NumPy's unless given; whole numbers become float for a gradient."""
     array = np.array(raw(data), dtype=dtype)
     if requires_grad and dtype is None and array.dtype.kind in "iub" and not isinstance(data, np.ndarray | Tensor):
         array = array.astype(float)

@@ -1,1 +1,1 @@
-"""The operations, one file a family. Each Op: forward, shape and dtype rule, and a vjp that serves arrays and Tensors."""
+"""The operations, one file a family: forward, shape and dtype rule, and a vjp that serves arrays and Tensors."""

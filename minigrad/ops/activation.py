@@ -19,8 +19,8 @@ class Tanh(Elementwise):
     broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g (1 − y²)."""
-        return (g * (1 - y * y),)
+        """gx = g (1 − y²), multiplied out: two array operations fewer than with the constant."""
+        return (g - g * y * y,)
 
 
 class Sigmoid(Floating):
@@ -36,8 +36,9 @@ class Sigmoid(Floating):
         return y
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g y (1 − y)."""
-        return (g * (y * (1 - y)),)
+        """gx = g y (1 − y), multiplied out."""
+        gy = g * y
+        return (gy - gy * y,)
 
 
 class Relu(Elementwise):
@@ -48,7 +49,7 @@ class Relu(Elementwise):
 
     def forward(self, x: Array) -> Array:
         """numpy.maximum with a weak zero."""
-        return np.maximum(x, 0)  # type: ignore[no-any-return]
+        return np.maximum(x, 0)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g where y > 0."""
@@ -79,7 +80,7 @@ class Softplus(Floating):
 
     def forward(self, x: Array) -> Array:
         """Stable in both directions; analytic, so that complex arguments pass through."""
-        return np.logaddexp(x, 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))  # type: ignore[no-any-return]
+        return np.logaddexp(x, 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g σ(x)."""

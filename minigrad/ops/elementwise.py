@@ -19,10 +19,9 @@ class Elementwise(Op):
     ufunc: ClassVar[np.ufunc | None] = None
     broadcasts = True
 
-    def forward(self, *xs: Array) -> Array:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the ufunc."""
-        assert self.ufunc is not None
-        return self.ufunc(*xs)  # type: ignore[no-any-return]
+        return self.ufunc(*args)  # type: ignore[misc]
 
     def shape(self, *shapes: Shape) -> Shape:
         """The shapes, broadcast."""
@@ -74,7 +73,7 @@ class Multiply(Elementwise):
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
         """ga = g b, gb = g a."""
-        return lambda: g * b, lambda: g * a
+        return g * b, g * a
 
 
 class Divide(Elementwise):
@@ -129,7 +128,7 @@ class PowerOf(Elementwise):
 
     def forward(self, x: Array) -> Array:
         """x ** n, n as a weak scalar."""
-        return x**self.exponent  # type: ignore[no-any-return]
+        return x**self.exponent
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """A fractional or negative exponent makes integers float64."""

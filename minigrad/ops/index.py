@@ -31,7 +31,9 @@ def as_index(parts: Parts, arrays: tuple[Array, ...] = ()) -> tuple[Any, ...]:
 def indexed_shape(x: Shape, parts: Parts, arrays: tuple[Shape, ...] = ()) -> Shape:
     """The shape of x[index], asked of NumPy on arrays that hold nothing but a shape."""
     hollow = np.broadcast_to(np.bool_(False), x)
-    return hollow[as_index(parts, tuple(np.zeros(s, np.intp) for s in arrays))].shape
+    picked: Array = hollow[as_index(parts, tuple(np.zeros(s, np.intp) for s in arrays))]
+    shape: Shape = picked.shape
+    return shape
 
 
 @dataclass(frozen=True)
@@ -263,7 +265,7 @@ def along_shape(x: Shape, ids: Shape, axis: int) -> Shape:
     """The shape of numpy.take_along_axis."""
     if len(x) != len(ids):
         raise ValueError(f"take_along_axis needs as many dimensions in ids {ids} as in {x}")
-    fixed = np.broadcast_shapes(x[:axis] + (1,) + x[axis + 1 :], ids[:axis] + (1,) + ids[axis + 1 :])
+    fixed = np.broadcast_shapes((*x[:axis], 1, *x[axis + 1 :]), (*ids[:axis], 1, *ids[axis + 1 :]))
     return (*fixed[:axis], ids[axis], *fixed[axis + 1 :])
 
 
@@ -277,7 +279,7 @@ class OneHot(Constant):
     def forward(self, ids: Array) -> Array:
         """ids (...) give (..., depth)."""
         check_ids(ids, self.depth)
-        return (np.asarray(ids)[..., None] == np.arange(self.depth)).astype(self.to)
+        return np.equal(ids[..., None], np.arange(self.depth)).astype(self.to)
 
     def shape(self, ids: Shape) -> Shape:
         """(..., depth)."""

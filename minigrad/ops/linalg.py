@@ -31,7 +31,7 @@ class MatMul(Op):
 
 @dataclass(frozen=True)
 class Einsum(Op):
-    """y = Einstein sum; `terms` are the inputs' subscripts and `out` the output's, letters only, none twice in a term."""
+    """y = Einstein sum; `terms` are the inputs' subscripts, `out` the output's: letters, none twice in a term."""
 
     terms: tuple[str, ...]
     out: str
@@ -73,7 +73,7 @@ def letter_sizes(terms: tuple[str, ...], shapes: tuple[Shape, ...]) -> dict[str,
 
 
 def parse_subscripts(subscripts: str, shapes: tuple[Shape, ...]) -> tuple[tuple[str, ...], str]:
-    """Terms and output of an einsum string, the output filled in as NumPy does. No ellipsis, no repeated letter in a term."""
+    """Terms and output of an einsum string, the output filled in as NumPy does. No ellipsis, no diagonals."""
     left, arrow, out = subscripts.replace(" ", "").partition("->")
     terms = tuple(left.split(","))
     if len(terms) != len(shapes):

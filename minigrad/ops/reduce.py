@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.op import Array, Constant, Gradient, Op, Shape, Value, apply
 from minigrad.ops.elementwise import Exp
-from minigrad.ops.shape import BroadcastTo
+from minigrad.ops.shape import BroadcastTo, sum_dtype
 
 
 def reduced(x: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
@@ -54,7 +54,7 @@ class Sum(Reduction):
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Small integers grow as in NumPy."""
-        return np.zeros(0, dtypes[0]).sum().dtype
+        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g, repeated."""
@@ -145,7 +145,7 @@ class CumSum(Op):
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Small integers grow as in NumPy."""
-        return np.zeros(0, dtypes[0]).sum().dtype
+        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = the sum from the other end."""

@@ -22,6 +22,12 @@ def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     return tuple(positive)
 
 
+def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """What numpy.sum of this dtype gives: booleans and small integers grow."""
+    total: np.dtype[Any] = np.zeros(0, dtype).sum().dtype
+    return total
+
+
 class Copy(Op):
     """y = x, as a node of its own."""
 
@@ -121,7 +127,7 @@ class SumTo(Op):
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Small integers grow as in numpy.sum."""
-        return np.zeros(0, dtypes[0]).sum().dtype
+        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g broadcast back."""

@@ -1,0 +1,85 @@
+"""NumPy's own functions on Tensors: each gives a Tensor, or an error that names the function; never an object array.
+
+Ufuncs find their Op in one table, array functions theirs in another. Imports the functions; Tensor mixes it in.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad import functional as F
+from minigrad.array_methods import ArrayMethods
+from minigrad.errors import DTypeError
+from minigrad.op import Op
+from minigrad.ops import activation, elementwise, logic
+from minigrad.ops.shape import BroadcastTo
+
+UFUNCS: dict[np.ufunc, Op] = {
+    ufunc: op()
+    for family in (elementwise, activation, logic)
+    for op in vars(family).values()
+    if isinstance(op, type) and isinstance(ufunc := getattr(op, "ufunc", None), np.ufunc)
+}
+
+
+def method(name: str) -> Callable[..., Any]:
+    """A function of an array that is a method of Tensors."""
+    return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
+
+
+def moved_axes(x: Any, source: Any, destination: Any) -> Any:
+    """numpy.moveaxis: NumPy is asked where the axes go, on an array whose sizes are their numbers."""
+    return x.transpose(np.moveaxis(np.empty(range(x.ndim)), source, destination).shape)
+
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    **{getattr(np, name): method(name) for name in (
+        "sum", "mean", "max", "min", "prod", "var", "std", "cumsum", "argmax", "reshape", "transpose", "swapaxes",
+        "squeeze", "ravel", "clip", "copy",
+    )},
+    **{getattr(np, name): getattr(F, name) for name in (
+        "concat", "stack", "split", "pad", "flip", "roll", "broadcast_to", "expand_dims", "einsum", "where",
+        "take_along_axis",
+    )},
+    np.linalg.norm: lambda x, ord=None, axis=None, keepdims=False: F.norm(x, axis, keepdims),
+    np.concatenate: F.concat,
+    np.moveaxis: moved_axes,
+    np.ones_like: lambda x: x.apply_op(BroadcastTo(x.shape), (np.ones((), x.dtype),)),
+    np.zeros_like: lambda x: x.apply_op(BroadcastTo(x.shape), (np.zeros((), x.dtype),)),
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: x.ndim,
+    np.size: lambda x: x.size,
+    np.iscomplexobj: lambda x: x.dtype.kind == "c",
+}  # fmt: skip
+
+
+class NumpyProtocol(ArrayMethods):
+    """What NumPy calls when one of its functions meets a Tensor."""
+
+    __slots__ = ()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """`np.tanh(t)`, `array * t`: the ufunc's Op, called plainly."""
+        if method != "__call__" or kwargs:
+            extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
+            raise unsupported(f"np.{ufunc.__name__}{extra}")
+        if ufunc is np.matmul:
+            return F.matmul(*inputs)
+        if ufunc not in UFUNCS:
+            raise unsupported(f"np.{ufunc.__name__}")
+        return self.apply_op(UFUNCS[ufunc], inputs)
+
+    def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """`np.concatenate([t, t])`, `np.mean(t, axis=0)`: the function of ours of that name."""
+        if function not in FUNCTIONS:
+            raise unsupported(f"np.{function.__name__}")
+        try:
+            return FUNCTIONS[function](*args, **kwargs)
+        except TypeError as error:
+            raise unsupported(f"np.{function.__name__} with these arguments ({error})") from error
+
+
+def unsupported(what: str) -> DTypeError:
+    """The error for a NumPy function without an Op."""
+    return DTypeError(f"{what} is not supported on Tensors: use a function of minigrad, or t.numpy() outside the graph")
