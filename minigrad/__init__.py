@@ -51,8 +51,11 @@ from minigrad.functional import (
 )
 from minigrad.gradient import grad, hvp, jvp, value_and_grad
 from minigrad.graph import Graph, differentiate, trace
+from minigrad.memory import keep_freed_pages
 from minigrad.module import Module, Parameter
 from minigrad.tensor import Tensor, from_numpy, tensor
+
+keep_freed_pages()
 
 __all__ = [
     "Graph",

@@ -15,6 +15,7 @@ from minigrad.context import Scope, current, using
 from minigrad.errors import GradientError
 from minigrad.mutation import changes
 from minigrad.op import Array, Gradient, Op, Value, apply
+from minigrad.ops.linalg import Product, ProductSum
 from minigrad.ops.shape import SumTo
 
 
@@ -76,11 +77,14 @@ def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], rel
     """
     results: Gradients = {}
     owned: set[int] = set()  # gradients in arrays that this walk made and may add into
+    products: dict[int, ProductSum] = {}
     on_path = {id(node) for node in path}
     while path:
         node = path.pop()
         key = id(node)
         g = gradients.pop(key, None)
+        if key in products:
+            g = products.pop(key).added_to(g, node.data.dtype)
         if g is None:
             continue
         if key in keep:
@@ -100,6 +104,9 @@ def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], rel
                     continue
                 into = x.data
                 if callable(gx):
+                    if type(gx) is Product:
+                        products.setdefault(key, ProductSum()).add(gx)
+                        continue
                     gx = gx()
                 if op.broadcasts and gx.shape != into.shape:
                     gx = SumTo(into.shape).forward(gx)

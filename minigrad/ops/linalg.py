@@ -15,7 +15,9 @@ class MatMul(Op):
     broadcasts = True
 
     def forward(self, a: Array, b: Array) -> Array:
-        """numpy.matmul."""
+        """numpy.matmul; a stack of rows times one matrix as one product, where NumPy would make one for each."""
+        if b.ndim == 2 and a.ndim > 2:
+            return np.matmul(rows(a), b).reshape(*a.shape[:-1], b.shape[-1])  # type: ignore[no-any-return]
         return np.matmul(a, b)  # type: ignore[no-any-return]
 
     def shape(self, a: Shape, b: Shape) -> Shape:
@@ -26,7 +28,62 @@ class MatMul(Op):
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
         """ga = g bᵀ, gb = aᵀ g."""
-        return lambda: g @ b.swapaxes(-1, -2), lambda: a.swapaxes(-1, -2) @ g
+        gb = Product(rows(a), rows(g)) if b.ndim == 2 else lambda: a.swapaxes(-1, -2) @ g
+        return lambda: apply(self, g, b.swapaxes(-1, -2)), gb
+
+
+def rows(x: Value) -> Value:
+    """x as a matrix: all axes but the last as one."""
+    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
+
+
+class Product:
+    """aᵀ g of two matrices, computed when called: the gradient of a matrix."""
+
+    __slots__ = ("a", "g")
+
+    def __init__(self, a: Value, g: Value) -> None:
+        self.a, self.g = a, g
+
+    def __call__(self) -> Value:
+        """aᵀ g."""
+        return self.a.swapaxes(-1, -2) @ self.g
+
+
+class ProductSum:
+    """Σ aᵀ g over the uses of one matrix, such as the steps of a recurrence: one product of the stacked rows.
+
+    That is quicker than T products and T sums of whole matrices. Rows are held back up to a limit, then added in.
+    """
+
+    LIMIT = 1 << 23  # elements of a and g held back: 32 MiB of float32
+
+    def __init__(self) -> None:
+        self._pairs: list[Product] = []
+        self._held = 0
+        self._total: Value = None
+
+    def add(self, product: Product) -> None:
+        """Takes one more."""
+        self._pairs.append(product)
+        self._held += product.a.size + product.g.size
+        if self._held > self.LIMIT:
+            self._flush()
+
+    def added_to(self, g: Value, dtype: np.dtype[Any]) -> Value:
+        """The whole sum, and g if there is one, as a new array of the dtype given."""
+        self._flush()
+        total = self._total if g is None else self._total + g
+        return total.astype(dtype, copy=False)
+
+    def _flush(self) -> None:
+        if len(self._pairs) == 1:
+            product = self._pairs[0]()
+        else:
+            a, g = (np.concatenate([getattr(p, x) for p in self._pairs]) for x in ("a", "g"))
+            product = a.T @ g
+        self._total = product if self._total is None else self._total + product
+        self._pairs, self._held = [], 0
 
 
 @dataclass(frozen=True)
