@@ -4,13 +4,14 @@ The engine never imports a drawing package: notebooks ask a Tensor or Graph for 
 """
 
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any
 
 
 @cache
 def drawer() -> Any:
     """The function registered as `svg` in the entry points `minigrad.drawers`, or None."""
+    from importlib.metadata import entry_points  # costs a third of `import minigrad`
+
     found = entry_points(group="minigrad.drawers", name="svg")
     return next(iter(found)).load() if found else None
 

@@ -55,9 +55,13 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 
 
 class NumpyProtocol(ArrayMethods):
-    """What NumPy calls when one of its functions meets a Tensor."""
+    """What NumPy calls when one of its functions meets a Tensor; and PyTorch's methods of the same names."""
 
     __slots__ = ()
+
+    exp, log, sqrt, square, abs = F.exp, F.log, F.sqrt, F.square, F.abs
+    sin, cos, tanh, sigmoid, relu = F.sin, F.cos, F.tanh, F.sigmoid, F.relu
+    softmax, log_softmax, logsumexp, norm = F.softmax, F.log_softmax, F.logsumexp, F.norm
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """`np.tanh(t)`, `array * t`: the ufunc's Op, called plainly."""

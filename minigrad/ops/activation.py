@@ -20,7 +20,9 @@ class Tanh(Elementwise):
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g (1 − y²), multiplied out: two array operations fewer than with the constant."""
-        return (g - g * y * y,)
+        gyy = g * y
+        gyy *= y
+        return (g - gyy,)
 
 
 class Sigmoid(Floating):
@@ -30,7 +32,8 @@ class Sigmoid(Floating):
 
     def forward(self, x: Array) -> Array:
         """One new array, then in place."""
-        y = np.tanh(x * 0.5)
+        y = x * 0.5
+        y = np.tanh(y, out=y if y.ndim else None)
         y *= 0.5
         y += 0.5
         return y

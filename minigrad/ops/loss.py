@@ -38,7 +38,8 @@ class Softmax(AlongAxis):
 
     def forward(self, x: Array) -> Array:
         """Stable at any size."""
-        y = np.exp(shifted(x, self.axis))
+        y = shifted(x, self.axis)
+        np.exp(y, out=y)
         y /= y.sum(axis=self.axis, keepdims=True)
         return y
 
@@ -73,7 +74,8 @@ class CrossEntropy(Op):
         check_ids(target, x.shape[-1])
         low = shifted(x, -1)
         picked = np.take_along_axis(low, target[..., None], -1)[..., 0]
-        return np.log(np.exp(low).sum(axis=-1)) - picked  # type: ignore[no-any-return]
+        np.exp(low, out=low)
+        return np.log(low.sum(axis=-1)) - picked  # type: ignore[no-any-return]
 
     def shape(self, x: Shape, target: Shape) -> Shape:
         """The targets' shape."""
