@@ -13,7 +13,8 @@ from minigrad.context import tracing
 from minigrad.errors import ShapeError, UsageError
 from minigrad.gradient import grad
 from minigrad.op import Array
-from minigrad.tensor import Symbol, Tensor
+from minigrad.symbol import Symbol
+from minigrad.tensor import Tensor
 
 
 class Graph:

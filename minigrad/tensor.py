@@ -17,25 +17,7 @@ from minigrad.numpy_protocol import NumpyProtocol
 from minigrad.op import Array, Op, Shape
 from minigrad.ops import logic
 from minigrad.ops import shape as shape_ops
-
-
-class Symbol:
-    """What a Tensor holds in place of an array while a program is traced: a shape and a dtype."""
-
-    __slots__ = ("dtype", "shape")
-
-    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
-        self.shape, self.dtype = shape, dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return int(np.prod(self.shape))
+from minigrad.symbol import Symbol
 
 
 class Tensor(NumpyProtocol):

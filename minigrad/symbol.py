@@ -1,0 +1,26 @@
+"""Symbol: a shape and a dtype where an array will be. Imports NumPy alone."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.op import Shape
+
+
+class Symbol:
+    """What a Tensor holds in place of an array while a program is traced: a shape and a dtype."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: Shape, dtype: np.dtype[Any]) -> None:
+        self.shape, self.dtype = shape, dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape))
