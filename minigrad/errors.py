@@ -46,3 +46,7 @@ class CheckpointError(MinigradError, ValueError):
 
 class UsageError(MinigradError, ValueError):
     """An argument that makes no sense; names it and what would."""
+
+
+class CheckError(MinigradError, AssertionError):
+    """A gradient that is wrong, with its diagnosis, or a function that cannot be checked."""
