@@ -1,0 +1,265 @@
+"""Curves over the steps of a run: loss, learning rate, accuracy; one run or several, as SVG or PNG, without a display.
+
+draw_curves(log, "curves.svg")
+draw_curves({"LSTM": lstm_log, "RNN": rnn_log}, "compared.png")
+
+Needs matplotlib, used through its objects alone: there is no global figure, and equal logs give equal bytes.
+"""
+
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import matplotlib.style
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+from minigrad.errors import UsageError
+
+Record = Mapping[str, Any]
+Log = Sequence[Record]
+Vector = npt.NDArray[np.float64]
+
+COLOURS = {
+    "blue": "#0b63b0",
+    "vermilion": "#c2410c",
+    "green": "#0e7c5a",
+    "purple": "#8a4fa3",
+    "ink": "#1c2128",
+    "muted": "#59636e",
+    "rule": "#e1e5ea",
+}
+"""Told apart by the colour-blind, and named: a page may replace each by its variable of that name."""
+_GROUPS = {"right": "all", "right_seen": "seen", "right_never_seen": "never seen"}
+_STYLE = {
+    "svg.hashsalt": "minigrad",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "text.parse_math": False,
+    "text.color": COLOURS["ink"],
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.edgecolor": COLOURS["muted"],
+    "axes.labelcolor": COLOURS["muted"],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.axisbelow": True,
+    "grid.color": COLOURS["rule"],
+    "xtick.color": COLOURS["muted"],
+    "ytick.color": COLOURS["muted"],
+    "ytick.left": False,
+    "legend.frameon": False,
+    "legend.handlelength": 2.2,
+    "legend.labelcolor": COLOURS["ink"],
+    "path.simplify_threshold": 0.4,
+}
+_PNG_DPI = 160
+_LOGARITHMIC_FROM = 30.0
+"""A loss that falls by more than this factor is drawn on a logarithmic axis."""
+_WIDEST_REACH = 250
+_MARKED_UP_TO = 40
+"""Points of a line that are marked one by one; a single point is seen only by its mark."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What tells a line from its neighbours, in colour and without: a name of `COLOURS`, a dash, a mark."""
+
+    colour: str = "blue"
+    dash: str = "-"
+    mark: str = "o"
+
+
+_LOOKS = (Look(), Look("vermilion", "--", "s"), Look("green", ":", "^"), Look("purple", "-.", "D"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """Values over steps; NaN is a gap. `smoothed` draws a running mean, and the values faintly behind it."""
+
+    label: str
+    steps: Vector
+    values: Vector
+    look: Look = _LOOKS[0]
+    smoothed: bool = False
+
+    @classmethod
+    def of(cls, log: Log, key: str, label: str, look: Look = _LOOKS[0], smoothed: bool = False) -> "Line":
+        """The records of a log that hold `key`; None and infinities count as NaN."""
+        found = [(record["step"], record[key]) for record in log if key in record]
+        steps, values = np.array(found, np.float64).reshape(-1, 2).T
+        return cls(label, steps, np.where(np.isfinite(values), values, np.nan), look, smoothed)
+
+    @property
+    def strong(self) -> Vector:
+        """What is drawn strongly: the values, or their running mean."""
+        return running_mean(self.values) if self.smoothed else self.values
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over one axis of steps; `share` shows them in per cent, `falling` may take a logarithmic axis."""
+
+    title: str
+    lines: tuple[Line, ...]
+    share: bool = False
+    falling: bool = False
+
+    @property
+    def drawn(self) -> tuple[Line, ...]:
+        """The lines that have a value."""
+        return tuple(line for line in self.lines if np.isfinite(line.values).any())
+
+
+def draw_curves(log: Log | Mapping[str, Log], path: str | Path) -> Path:
+    """Draws a run's log, or several by name over one another, into an .svg or .png; returns its path."""
+    return draw_panels(training_panels(log), path)
+
+
+def training_panels(log: Log | Mapping[str, Log]) -> tuple[Panel, ...]:
+    """Loss, right captions and learning rate of a run, or of several by name: the panels that have a value."""
+    losses, accuracies, rates = _compared(log) if isinstance(log, Mapping) else _alone(log)
+    panels = (
+        Panel("Loss", tuple(losses), falling=True),
+        Panel("Right captions, held out", tuple(accuracies), share=True),
+        Panel("Learning rate", tuple(rates)),
+    )
+    return tuple(panel for panel in panels if panel.drawn)
+
+
+Lines = list[Line]
+
+
+def _alone(log: Log) -> tuple[Lines, Lines, Lines]:
+    """The losses, accuracies by group and rates of one run."""
+    losses = [
+        Line.of(log, "loss", "training", smoothed=True),
+        Line.of(log, "val_loss", "validation", _LOOKS[1]),
+    ]
+    accuracies = [Line.of(log, key, label, look) for (key, label), look in zip(_GROUPS.items(), _LOOKS, strict=False)]
+    return losses, accuracies, [Line.of(log, "lr", "learning rate")]
+
+
+def _compared(runs: Mapping[str, Log]) -> tuple[Lines, Lines, Lines]:
+    """The losses, accuracies and rates of several runs, a look each."""
+    losses, accuracies, rates = [], [], []
+    for (name, log), look in zip(runs.items(), cycle(_LOOKS), strict=False):
+        losses.append(Line.of(log, "loss", f"{name} training", Look(look.colour), smoothed=True))
+        losses.append(Line.of(log, "val_loss", f"{name} validation", Look(look.colour, "--", look.mark)))
+        accuracies.append(Line.of(log, "right", name, look))
+        rates.append(Line.of(log, "lr", name, look))
+    return losses, accuracies, rates
+
+
+def draw_panels(panels: Sequence[Panel], path: str | Path) -> Path:
+    """Draws the first panel large and the others beside it, into an .svg or .png; returns its path."""
+    path = Path(path)
+    form = path.suffix.lower().removeprefix(".")
+    if form not in ("svg", "png"):
+        raise UsageError(f"{path} does not name a form of picture: end it with .svg or .png")
+    path.write_bytes(_rendered(panels, form, titles=True, transparent=False))
+    return path
+
+
+def panel_svg(panel: Panel) -> str:
+    """One panel as SVG without title or background, its colours the variables of the page around it."""
+    svg = _rendered([panel], "svg", titles=False, transparent=True).decode()
+    for name, colour in COLOURS.items():
+        svg = svg.replace(colour, f"var(--{name}, {colour})")
+    return svg
+
+
+def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: bool) -> bytes:
+    """The panels that have a value as a picture's bytes."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
+    with matplotlib.style.context(["default", _STYLE]):
+        figure = _figure([panel for panel in panels if panel.drawn], titles)
+        figure.savefig(buffer, format=form, dpi=_PNG_DPI, transparent=transparent, metadata=metadata)
+    return buffer.getvalue()
+
+
+def _figure(panels: Sequence[Panel], titles: bool) -> Figure:
+    """The first panel, and right of it the others, one above another."""
+    beside = len(panels) - 1
+    figure = Figure(figsize=(9.2 if beside > 0 else 4.8, 2.15 * max(beside, 1.3)), layout="constrained")
+    grid = figure.add_gridspec(max(beside, 1), 2 if beside > 0 else 1)
+    places = [grid[:, 0], *(grid[row, 1] for row in range(beside))]
+    for panel, place in zip(panels, places, strict=False):
+        _draw(panel, figure.add_subplot(place), titles)
+    if not panels:
+        figure.text(0.5, 0.5, "nothing recorded yet", ha="center", va="center", color=COLOURS["muted"])
+    return figure
+
+
+def _draw(panel: Panel, axes: Axes, titled: bool) -> None:
+    for line in panel.drawn:
+        _draw_line(line, axes)
+    _scale(panel, axes)
+    axes.set_xlabel("step")
+    rows = _legend(axes, len(panel.drawn)) if len(panel.drawn) > 1 else 0
+    if titled:
+        axes.set_title(panel.title, pad=6 + 14 * rows)
+
+
+def _legend(axes: Axes, entries: int) -> int:
+    """Names the lines above the plot; returns in how many rows."""
+    columns = 3 if entries == 3 else 2
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.1, ncols=columns, columnspacing=1.4)
+    return math.ceil(entries / columns)
+
+
+def _draw_line(line: Line, axes: Axes) -> None:
+    colour = COLOURS[line.look.colour]
+    if line.smoothed:
+        axes.plot(line.steps, line.values, color=colour, alpha=0.28, linewidth=0.8)
+    marker = line.look.mark if len(line.values) <= _MARKED_UP_TO else None
+    (strong,) = axes.plot(line.steps, line.strong, line.look.dash, color=colour, marker=marker, label=line.label)
+    strong.set(linewidth=1.7, markersize=3.6, clip_on=False)
+
+
+def _scale(panel: Panel, axes: Axes) -> None:
+    """Steps from 0, ticks that read as plain numbers, and a logarithmic axis for what falls far."""
+    axes.set_xlim(0, max(1.0, *(line.steps.max() for line in panel.drawn)))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))
+    low, high = _range(panel.drawn)
+    if panel.share:
+        axes.set_ylim(max(0.0, low - 0.04), min(1.0, high + 0.04))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:.0f} %"))
+        return
+    if panel.falling and low > 0 and high > _LOGARITHMIC_FROM * low:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _range(lines: Iterable[Line]) -> tuple[float, float]:
+    """The least and greatest value drawn strongly."""
+    values = np.concatenate([line.strong for line in lines])
+    return float(np.nanmin(values)), float(np.nanmax(values))
+
+
+def running_mean(values: Vector) -> Vector:
+    """Each value's mean with its neighbours under a window of a twentieth of the curve; NaN stays, and is left out."""
+    if not np.isfinite(values).any():
+        return values
+    reach = min(len(values) // 40, _WIDEST_REACH)
+    window = np.hanning(2 * reach + 3)[1:-1]
+    finite = np.isfinite(values)
+    sums = np.convolve(np.pad(np.where(finite, values, 0.0), reach), window, "valid")
+    weights = np.convolve(np.pad(np.where(finite, 1.0, 0.0), reach), window, "valid")
+    return np.where(finite, sums / np.where(finite, weights, 1.0), np.nan)
