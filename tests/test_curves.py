@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minigrad.errors import UsageError
-from viz.curves import COLOURS, Line, Panel, draw_curves, draw_panels, panel_svg, running_mean, training_panels
+from viz.curves import Line, Panel, draw_curves, draw_panels, panel_svg, running_mean, training_panels
+from viz.theme import LIGHT
 
 
 def run_log(steps: int = 60, end: float = 5.0, judged: bool = True) -> list[dict[str, Any]]:
@@ -111,8 +112,8 @@ def test_any_lines_make_a_panel(tmp_path: Path) -> None:
 
 def test_a_panel_for_a_page_takes_the_colours_of_the_page() -> None:
     svg = panel_svg(training_panels(run_log())[0])
-    assert f"var(--blue, {COLOURS['blue']})" in svg
-    assert svg.count(COLOURS["ink"]) == svg.count("var(--ink,")
+    assert f"var(--blue, {LIGHT['blue']})" in svg
+    assert svg.count(LIGHT["ink"]) == svg.count("var(--ink,")
     assert "Loss" not in texts(svg)
 
 

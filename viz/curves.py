@@ -22,21 +22,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from minigrad.errors import UsageError
+from viz.theme import LIGHT, with_variables
 
 Record = Mapping[str, Any]
 Log = Sequence[Record]
 Vector = npt.NDArray[np.float64]
 
-COLOURS = {
-    "blue": "#0b63b0",
-    "vermilion": "#c2410c",
-    "green": "#0e7c5a",
-    "purple": "#8a4fa3",
-    "ink": "#1c2128",
-    "muted": "#59636e",
-    "rule": "#e1e5ea",
-}
-"""Told apart by the colour-blind, and named: a page may replace each by its variable of that name."""
 _GROUPS = {"right": "all", "right_seen": "seen", "right_never_seen": "never seen"}
 _STYLE = {
     "svg.hashsalt": "minigrad",
@@ -44,25 +35,25 @@ _STYLE = {
     "font.family": ["DejaVu Sans"],
     "font.size": 9,
     "text.parse_math": False,
-    "text.color": COLOURS["ink"],
+    "text.color": LIGHT["ink"],
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
-    "axes.edgecolor": COLOURS["muted"],
-    "axes.labelcolor": COLOURS["muted"],
+    "axes.edgecolor": LIGHT["muted"],
+    "axes.labelcolor": LIGHT["muted"],
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.axisbelow": True,
-    "grid.color": COLOURS["rule"],
-    "xtick.color": COLOURS["muted"],
-    "ytick.color": COLOURS["muted"],
+    "grid.color": LIGHT["rule"],
+    "xtick.color": LIGHT["muted"],
+    "ytick.color": LIGHT["muted"],
     "ytick.left": False,
     "legend.frameon": False,
     "legend.handlelength": 2.2,
-    "legend.labelcolor": COLOURS["ink"],
+    "legend.labelcolor": LIGHT["ink"],
     "path.simplify_threshold": 0.4,
 }
 _PNG_DPI = 160
@@ -75,7 +66,7 @@ _MARKED_UP_TO = 40
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a line from its neighbours, in colour and without: a name of `COLOURS`, a dash, a mark."""
+    """What tells a line from its neighbours, in colour and without: a name of the theme, a dash, a mark."""
 
     colour: str = "blue"
     dash: str = "-"
@@ -175,10 +166,7 @@ def draw_panels(panels: Sequence[Panel], path: str | Path) -> Path:
 
 def panel_svg(panel: Panel) -> str:
     """One panel as SVG without title or background, its colours the variables of the page around it."""
-    svg = _rendered([panel], "svg", titles=False, transparent=True).decode()
-    for name, colour in COLOURS.items():
-        svg = svg.replace(colour, f"var(--{name}, {colour})")
-    return svg
+    return with_variables(_rendered([panel], "svg", titles=False, transparent=True).decode())
 
 
 def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: bool) -> bytes:
@@ -200,7 +188,7 @@ def _figure(panels: Sequence[Panel], titles: bool) -> Figure:
     for panel, place in zip(panels, places, strict=False):
         _draw(panel, figure.add_subplot(place), titles)
     if not panels:
-        figure.text(0.5, 0.5, "nothing recorded yet", ha="center", va="center", color=COLOURS["muted"])
+        figure.text(0.5, 0.5, "nothing recorded yet", ha="center", va="center", color=LIGHT["muted"])
     return figure
 
 
@@ -222,7 +210,7 @@ def _legend(axes: Axes, entries: int) -> int:
 
 
 def _draw_line(line: Line, axes: Axes) -> None:
-    colour = COLOURS[line.look.colour]
+    colour = LIGHT[line.look.colour]
     if line.smoothed:
         axes.plot(line.steps, line.values, color=colour, alpha=0.28, linewidth=0.8)
     marker = line.look.mark if len(line.values) <= _MARKED_UP_TO else None

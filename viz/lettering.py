@@ -1,0 +1,42 @@
+"""Text in raster pictures: a font that comes with matplotlib, and lines that fit a width. Needs Pillow."""
+
+from functools import cache
+from pathlib import Path
+
+import matplotlib
+from PIL import ImageFont
+from PIL.ImageFont import FreeTypeFont
+
+_ELLIPSIS = "…"
+_MOST_LETTERS = 400
+"""No line of a picture holds more, however narrow they are; keeps the search for the place to cut short."""
+
+
+@cache
+def font(size: int, bold: bool = False) -> FreeTypeFont:
+    """DejaVu Sans, of a size in pixels."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", name), size)
+
+
+def wrapped(text: str, face: FreeTypeFont, width: float, most: int) -> list[str]:
+    """The text in lines of at most `width` pixels; what needs more than `most` lines ends in an ellipsis."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if face.getlength(longer) <= width or not lines[-1]:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    cut = [*lines[: most - 1], " ".join(lines[most - 1 :])]
+    return [shortened(line, face, width) for line in cut if line]
+
+
+def shortened(line: str, face: FreeTypeFont, width: float) -> str:
+    """The line, or as much of its beginning as fits with an ellipsis."""
+    line = line[:_MOST_LETTERS]
+    if face.getlength(line) <= width:
+        return line
+    while line and face.getlength(line + _ELLIPSIS) > width:
+        line = line[:-1]
+    return line.rstrip() + _ELLIPSIS
