@@ -199,7 +199,7 @@ class Pad(Op):
 
     def forward(self, x: Array) -> Array:
         """numpy.pad with a constant."""
-        return np.pad(x, self.widths, constant_values=self.value)
+        return np.pad(x, self.widths or 0, constant_values=self.value)
 
     def shape(self, x: Shape) -> Shape:
         """Sizes grow by both widths."""
