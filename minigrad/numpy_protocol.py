@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import functional as F
-from minigrad.array_methods import ArrayMethods
+from minigrad.array_methods import ArrayMethods, matmul
 from minigrad.errors import DTypeError
 from minigrad.op import Op
 from minigrad.ops import activation, elementwise, logic
@@ -69,7 +69,7 @@ class NumpyProtocol(ArrayMethods):
             extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
             raise unsupported(f"np.{ufunc.__name__}{extra}")
         if ufunc is np.matmul:
-            return F.matmul(*inputs)
+            return matmul(*inputs)
         if ufunc not in UFUNCS:
             raise unsupported(f"np.{ufunc.__name__}")
         return self.apply_op(UFUNCS[ufunc], inputs)
