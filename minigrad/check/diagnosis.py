@@ -1,0 +1,193 @@
+"""What kind of mistake a wrong gradient is: the simplest relation to the right one that explains every place.
+
+Imports NumPy alone. The right gradient is known only at the places where it was measured.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import combinations, permutations
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.check.differences import Values
+
+CLOSE = 1e-4  # relations are recognised to this relative accuracy: enough to tell them apart
+
+
+@dataclass(frozen=True)
+class Case:
+    """A whole analytic gradient, the flat places measured, the numeric gradient there, and the variable's values."""
+
+    analytic: Values
+    places: Values
+    numeric: Values
+    x: Values
+
+    @property
+    def here(self) -> Values:
+        """The analytic gradient at the places."""
+        return self.analytic.ravel()[self.places]
+
+    def explains(self, candidate: Values) -> bool:
+        """Whether a gradient of x's shape agrees with the numeric one at every place."""
+        return close(candidate.ravel()[self.places], self.numeric)
+
+
+Test: TypeAlias = Callable[[Case], str]
+
+
+def close(a: Values, b: Values) -> bool:
+    """Equal to CLOSE of the largest element."""
+    scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
+    return bool(np.abs(a - b).max(initial=0) <= CLOSE * scale)
+
+
+def diagnose(case: Case) -> str:
+    """The kind of mistake, in words a message can end with."""
+    return next((kind for test in TESTS if (kind := test(case))), "wrong in no way known by name")
+
+
+def not_finite(case: Case) -> str:
+    """NaN or infinity."""
+    bad = ~np.isfinite(case.here)
+    return f"not finite at {bad.sum()} of {bad.size} places" if bad.any() else ""
+
+
+def all_zero(case: Case) -> str:
+    """Nothing arrives."""
+    return "all zero" if not case.here.any() else ""
+
+
+def multiple(case: Case) -> str:
+    """A constant factor, −1 among them."""
+    factor = fitted_factor(case.here, case.numeric)
+    return "" if factor is None else factor_in_words(factor)
+
+
+def fitted_factor(a: Values, b: Values) -> float | None:
+    """c with a = c b, if there is one that is neither 0 nor 1."""
+    square = float(b @ b)
+    c = float(a @ b) / square if square else 0.0
+    return c if c and abs(c - 1) > 1e-9 and np.abs(a - c * b).max() <= 1e-3 * abs(c - 1) * np.abs(b).max() else None
+
+
+def factor_in_words(c: float) -> str:
+    """`2.000 × too large`, `3.000 × too small`, `sign`."""
+    size = f"{abs(c):.3f} × too large" if abs(c) > 1 else f"{1 / abs(c):.3f} × too small"
+    if abs(abs(c) - 1) < CLOSE:
+        return "sign"
+    return f"sign, and {size}" if c < 0 else size
+
+
+def moved(case: Case) -> str:
+    """The right numbers in the wrong places: transposed, reversed, shifted."""
+    for name, candidate in rearrangements(case.analytic):
+        if case.explains(candidate):
+            return name
+        if case.explains(-candidate):
+            return f"{name}, sign"
+    return ""
+
+
+def rearrangements(a: Values) -> Iterator[tuple[str, Values]]:
+    """Every reordering of axes that keeps the shape; then each axis reversed, then shifted."""
+    for order in list(permutations(range(a.ndim)))[1:] if a.ndim <= 4 else []:
+        if tuple(a.shape[i] for i in order) == a.shape:
+            yield "transposed", a.transpose(order)
+    if a.ndim == 2:
+        yield "transposed, then reshaped", a.T.reshape(a.shape)
+        yield "transposed, then reshaped", a.reshape(a.shape[::-1]).T
+    for axis in range(a.ndim):
+        yield f"reversed along axis {axis}", np.flip(a, axis)
+    for axis, size in enumerate(a.shape):
+        for shift in range(1, min(size, 64)):
+            yield f"shifted by {shift} along axis {axis}", np.roll(a, -shift, axis)
+
+
+def one_sided(case: Case) -> str:
+    """Wrong exactly where x has one sign."""
+    x, wrong = case.x.ravel()[case.places], wrong_places(case)
+    for where, holds in (("x < 0", x < 0), ("x > 0", x > 0), ("x = 0", x == 0)):
+        if wrong.any() and not wrong[~holds].any() and not wrong.all() and wrong[holds].mean() > 0.5:
+            return f"differs only where {where}{locally(case, wrong)}"
+    return ""
+
+
+def wrong_places(case: Case) -> Values:
+    """Where the two differ by more than CLOSE."""
+    scale = max(np.abs(case.here).max(initial=0), np.abs(case.numeric).max(initial=0))
+    return np.abs(case.here - case.numeric) > CLOSE * scale  # type: ignore[no-any-return]
+
+
+def locally(case: Case, wrong: Values) -> str:
+    """The relation at the wrong places alone, if it is a simple one."""
+    a, b = case.here[wrong], case.numeric[wrong]
+    if not a.any():
+        return ": zero there"
+    factor = fitted_factor(a, b)
+    return "" if factor is None else f": {factor_in_words(factor)} there"
+
+
+def one_slice(case: Case) -> str:
+    """Wrong at one index of one axis: a step, a row, a column."""
+    wrong = wrong_places(case)
+    where = np.unravel_index(case.places[wrong], case.analytic.shape)
+    for axis, indices in enumerate(where):
+        if case.analytic.shape[axis] > 2 and len(set(indices.tolist())) == 1:
+            return f"differs only at index {indices[0]} of axis {axis}{locally(case, wrong)}"
+    return ""
+
+
+def offset(case: Case) -> str:
+    """The same number added everywhere."""
+    gap = case.here - case.numeric
+    constant = gap.size > 1 and np.ptp(gap) <= CLOSE * np.abs(gap).max()
+    return f"{gap[0]:+.4g} added everywhere" if constant else ""
+
+
+def factor_of_x(case: Case) -> str:
+    """A factor x, or 1 / x, too many."""
+    x = case.x.ravel()[case.places]
+    if close(case.here * x, case.numeric):
+        return "a factor x is missing"
+    return "a factor x too many" if close(case.here, case.numeric * x) else ""
+
+
+def one_part(case: Case) -> str:
+    """Summed over too few elements or averaged instead: the sum over an axis gives the right numbers."""
+    a, whole = case.analytic, case.places.size == case.analytic.size
+    numeric = np.empty(a.shape)
+    numeric.flat[case.places] = case.numeric if whole else np.nan
+    for axes in (c for n in range(1, a.ndim + 1) for c in combinations(range(a.ndim), n)) if whole else ():
+        if close(np.broadcast_to(a.sum(axes, keepdims=True), a.shape), numeric):
+            return f"the sum over axis {axes[0] if len(axes) == 1 else axes} is missing"
+        if close(a, np.broadcast_to(numeric.mean(axes, keepdims=True), a.shape)):
+            return f"averaged over axis {axes[0] if len(axes) == 1 else axes}"
+    return ""
+
+
+def sparse(case: Case) -> str:
+    """Zero at some places where it should not be."""
+    wrong = wrong_places(case)
+    return "zero at some places where it should not be" if not case.here[wrong].any() else ""
+
+
+TESTS: tuple[Test, ...] = (
+    not_finite, all_zero, multiple, moved, one_sided, factor_of_x, one_part, offset, one_slice, sparse,
+)  # fmt: skip
+
+
+def shape_kind(analytic: Values, x: Values) -> str:
+    """The kind of a gradient whose shape is not its variable's."""
+    broadcast = analytic.ndim > x.ndim or any(
+        n == 1 != m for n, m in zip(x.shape[::-1], analytic.shape[::-1], strict=False)
+    )
+    hint = (
+        ": sum over the broadcast axis missing"
+        if broadcast
+        else ": transposed"
+        if analytic.shape == x.shape[::-1]
+        else ""
+    )
+    return f"of shape {analytic.shape} instead of {x.shape}{hint}"

@@ -1,0 +1,102 @@
+"""Derivatives from function values alone: differences along a line, their rounding, kinks. Imports NumPy alone.
+
+A line is t ↦ the values at x + t · direction; what is differentiated is the sum of those values, subtracted one by one
+before they are summed, so that values which do not move add no rounding.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Values: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+Line: TypeAlias = Callable[[complex], Values]
+
+EPSILON = float(np.finfo(np.float64).eps)
+STEP = EPSILON ** (1 / 3)  # balances the truncation of a central difference, h², against its rounding, ε / h
+IMAGINARY = 1e-30  # no subtraction, so the step of the complex method may be as small as one likes
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """An estimate of a derivative and how far off it may be."""
+
+    value: float
+    error: float
+
+
+def ratio(after: Values, before: Values, distance: float) -> Slope:
+    """Σ (after − before) / distance, with the rounding of the values that moved."""
+    change = after - before
+    moved = np.abs(after[change != 0]).sum() + np.abs(before[change != 0]).sum()
+    return Slope(float(change.sum()) / distance, EPSILON * float(moved) / distance)
+
+
+def central(line: Line, h: float) -> Slope:
+    """(f(h) − f(−h)) / 2h: error h² f‴ / 6 and rounding; `error` is the rounding alone."""
+    return ratio(line(h), line(-h), 2 * h)
+
+
+def complex_step(line: Line) -> Slope:
+    """Im f(ih) / h: exact to rounding, for functions that are analytic (Squire & Trapp 1998)."""
+    imaginary = line(IMAGINARY * 1j).imag / IMAGINARY
+    return Slope(float(imaginary.sum()), 4 * EPSILON * float(np.abs(imaginary).sum()))
+
+
+def richardson(line: Line, h: float) -> Slope:
+    """(4 D(h/2) − D(h)) / 3 for the central difference D: error h⁴; `error` is estimated from D's own change."""
+    wide, narrow = central(line, h), central(line, h / 2)
+    change = (narrow.value - wide.value) / 3
+    return Slope(narrow.value + change, abs(change) + 2 * narrow.error)
+
+
+def best(line: Line, h: float) -> Slope:
+    """The estimate with the smallest error over steps from 100 h, for flat functions, to h / 1000, beside kinks."""
+    slopes = [richardson(line, h * 10.0**k) for k in range(2, -4, -1)]
+    finite = [s for s in slopes if np.isfinite(s.value)]
+    return min(finite, key=lambda s: s.error, default=Slope(np.nan, np.inf))
+
+
+@dataclass(frozen=True, slots=True)
+class Kink:
+    """Different slopes on the two sides of a point; infinite where there is no value on that side."""
+
+    left: float
+    right: float
+
+    def allows(self, slope: float, slack: float) -> bool:
+        """Whether `slope` lies between the two: any such number is a subgradient."""
+        low, high = sorted((self.left, self.right))
+        return bool(low - slack <= slope <= high + slack)
+
+    def __str__(self) -> str:
+        return f"slope {self.left:.6g} on the left, {self.right:.6g} on the right"
+
+
+def kink(line: Line, h: float) -> Kink | None:
+    """The kink at t = 0, if there is one: the two slopes' gap stays when the step is made a hundred times smaller.
+
+    On a smooth function the gap is h f″ and shrinks with the step.
+    """
+    wide, narrow = sides(line, h), sides(line, h / 100)
+    gap, noise = abs(narrow[1].value - narrow[0].value), narrow[0].error + narrow[1].error
+    if not np.isfinite(gap):  # the edge of the domain: nothing is known on one side
+        return Kink(-np.inf, np.inf)
+    stays = gap > 0.5 * abs(wide[1].value - wide[0].value)
+    return Kink(narrow[0].value, narrow[1].value) if stays and gap > 10 * noise else None
+
+
+def sides(line: Line, h: float) -> tuple[Slope, Slope]:
+    """The slopes on the left and on the right."""
+    here = line(0.0)
+    return ratio(here, line(-h), h), ratio(line(h), here, h)
+
+
+def sweep(line: Line, exact: float, steps: Values | None = None) -> list[tuple[float, float, float]]:
+    """(step, error of the central difference, error of Richardson's) against `exact`: the curve that shows why h = ε^⅓.
+
+    A true gradient gives a V; a wrong one a plateau.
+    """
+    hs = np.logspace(-1, -12, 23) if steps is None else steps
+    return [(float(h), *(abs(rule(line, float(h)).value - exact) for rule in (central, richardson))) for h in hs]  # type: ignore[misc]

@@ -1,0 +1,156 @@
+"""What is checked: a function of named float64 leaves whose outputs are weighted by fixed cotangents.
+
+Imports the engine. The function is called again at each point, so nothing of it is assumed but that it repeats itself.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.check.differences import Line, Values
+from minigrad.errors import CheckError
+from minigrad.gradient import grad
+from minigrad.graph import flat
+from minigrad.module import Module
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+
+
+class Problem:
+    """`function()` reads `variables`, leaves whose `data` is replaced at each evaluation, and gives Tensors."""
+
+    def __init__(
+        self, title: str, function: Callable[[], Any], variables: dict[str, Tensor], rng: np.random.Generator
+    ) -> None:
+        self.title, self.function, self.variables = title, function, variables
+        self.cotangents = [cotangent(y, rng) for y in self.outputs()]
+
+    def outputs(self) -> list[Tensor]:
+        """The floating outputs."""
+        with np.errstate(all="ignore"):
+            return [y for y in flat(self.function()) if y.dtype.kind in "fc"]
+
+    def values(self) -> Values:
+        """Every output element times its cotangent, in one row."""
+        products = [(u.numpy() * y.numpy()).ravel() for u, y in zip(self.cotangents, self.outputs(), strict=True)]
+        return np.concatenate([np.zeros(0), *products])
+
+    def gradients(self) -> dict[str, Array | None]:
+        """The engine's gradient by variable; None where no path leads."""
+        found = self._grad(self.cotangents, create_graph=False)
+        return {name: None if g is None else g.numpy() for name, g in zip(self.variables, found, strict=True)}
+
+    def _grad(self, cotangents: Sequence[Tensor], create_graph: bool) -> tuple[Tensor | None, ...]:
+        with np.errstate(all="ignore"):
+            return grad(self.outputs(), list(self.variables.values()), list(cotangents), create_graph, True)
+
+    def line(self, name: str, direction: Array) -> Line:
+        """The values as one variable moves along `direction`."""
+        x = self.variables[name].numpy()
+        return lambda t: self.at({name: x + t * direction}, complex if isinstance(t, complex) else float)
+
+    def at(self, points: dict[str, Array], kind: type = float) -> Values:
+        """The values with some variables elsewhere, and all of them complex if one is."""
+        before = {name: variable.data for name, variable in self.variables.items()}
+        for name, variable in self.variables.items():
+            variable.data = points.get(name, variable.data).astype(kind, copy=False)
+        try:
+            return self.values()
+        finally:
+            for name, variable in self.variables.items():
+                variable.data = before[name]
+
+    def derivative(self, rng: np.random.Generator) -> "Problem":
+        """The problem whose outputs are this one's gradients, as a function of variables and cotangents: order 2."""
+        outer = {f"cotangent {i}": Tensor(u.numpy().copy(), True) for i, u in enumerate(self.cotangents)}
+        cotangents = list(outer.values())
+
+        def gradients() -> list[Tensor]:
+            return [g for g in self._grad(cotangents, create_graph=True) if g is not None]
+
+        return Problem(f"the gradient of {self.title}", gradients, self.variables | outer, rng)
+
+
+def cotangent(y: Tensor, rng: np.random.Generator) -> Tensor:
+    """1 for a scalar, so that the numbers in a report are its gradient; else Gaussian."""
+    return Tensor(np.ones(()) if y.shape == () else rng.standard_normal(y.shape))
+
+
+def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator) -> Problem:
+    """The problem of f(*inputs).
+
+    Of a function, every floating input is a variable. Of a Module or its method, the parameters of a throw-away float64
+    copy are, and inputs that are Tensors requiring a gradient.
+    """
+    function, parameters = thrown_away(f)
+    names = argument_names(function, len(inputs))
+    arguments = [promoted(x, chosen=not parameters) for x in inputs]
+    variables = {n: a for n, a in zip(names, arguments, strict=True) if isinstance(a, Tensor) and a.requires_grad}
+    check_outputs(function, arguments)
+    return Problem(title_of(f), lambda: function(*arguments), variables | parameters, rng)
+
+
+def thrown_away(f: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Tensor]]:
+    """f on a float64 copy of the Module it belongs to, and the copy's parameters by name; f itself for a function."""
+    module = f if isinstance(f, Module) else getattr(f, "__self__", None)
+    if not isinstance(module, Module):
+        return f, {}
+    twin = copy.deepcopy(module)
+    for parameter in twin.parameters():
+        parameter.data = parameter.numpy().astype(np.float64)
+    return twin if isinstance(f, Module) else getattr(twin, f.__name__), {str(p.name): p for p in twin.parameters()}
+
+
+def promoted(x: Any, chosen: bool) -> Any:
+    """A floating input in float64, copied, as a leaf when it is to be differentiated; anything else as it is."""
+    array = x.numpy() if isinstance(x, Tensor) else x
+    if not isinstance(array, np.ndarray | float | np.floating) or np.asarray(array).dtype.kind != "f":
+        return x
+    wide = np.array(array, dtype=np.float64)
+    if chosen or (isinstance(x, Tensor) and x.requires_grad):
+        return Tensor(wide, requires_grad=True)
+    return Tensor(wide) if isinstance(x, Tensor) else wide
+
+
+def argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    """The names of f's first `count` arguments, numbers where they have none."""
+    try:
+        parameters: Iterable[Any] = inspect.signature(getattr(f, "forward", f)).parameters.values()
+    except (TypeError, ValueError):
+        parameters = ()
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return [named[i] if i < len(named) else f"input {i}" for i in range(count)]
+
+
+def title_of(f: Callable[..., Any]) -> str:
+    """The function as a reader knows it."""
+    return type(f).__name__ if isinstance(f, Module) else getattr(f, "__qualname__", repr(f))
+
+
+def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:
+    """CheckError when f changes an input, does not repeat itself, or computes in less than float64."""
+    before = [np.array(raw(a)) for a in arguments]
+    first, second = ([np.array(y.numpy()) for y in flat(f(*arguments))] for _ in range(2))
+    for i, (old, now) in enumerate(zip(before, map(raw, arguments), strict=True)):
+        if not np.array_equal(old, np.asarray(now), equal_nan=old.dtype.kind in "fc"):
+            raise CheckError(f"the function changes its input {i} in place; let it work on a copy")
+    for a, b in zip(first, second, strict=True):
+        if not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
+            raise CheckError(
+                "the function gives different values for the same inputs; "
+                "draw its random numbers outside and pass them in"
+            )
+    narrow = next((y.dtype for y in first if y.dtype in (np.float16, np.float32)), None)
+    if narrow is not None:
+        raise CheckError(
+            f"the function gives {narrow} for float64 inputs, too coarse for differences; "
+            f"look for a cast or a {narrow} array inside it"
+        )
+
+
+def raw(x: Any) -> Any:
+    """A Tensor's array; anything else as it is."""
+    return x.numpy() if isinstance(x, Tensor) else x

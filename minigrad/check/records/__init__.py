@@ -1,0 +1,14 @@
+"""The one table of op records: samples, domain, refusals, corners and a NumPy reference for each Op. Imports the Ops.
+
+It drives every test of the Ops and the command `minigrad gradcheck`; a test fails when an Op is missing from it.
+"""
+
+from minigrad.check.records import activation, elementwise, index, linalg, logic, loss, reduce, shape
+from minigrad.check.records.record import Applied, Corner, Draw, Record, Refusal
+from minigrad.op import Op
+
+FAMILIES = (elementwise, activation, logic, reduce, shape, index, linalg, loss)
+
+RECORDS: dict[type[Op], Record] = {record.op: record for family in FAMILIES for record in family.RECORDS}
+
+__all__ = ["RECORDS", "Applied", "Corner", "Draw", "Record", "Refusal"]

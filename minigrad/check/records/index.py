@@ -1,0 +1,190 @@
+"""Records of Ops that pick elements and put them back."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from minigrad.check.records.record import Applied, Draw, Record, Refusal, misfit, outside, wrong_kind
+from minigrad.errors import IndexRangeError, ShapeError
+from minigrad.op import Array
+from minigrad.ops.index import (
+    Gather,
+    Index,
+    IndexAdd,
+    OneHot,
+    Parts,
+    PutAlongAxis,
+    ScatterAdd,
+    Slice,
+    SlicePut,
+    TakeAlongAxis,
+)
+
+SLICES: tuple[Parts, ...] = (
+    (1, (0, 4, 1)),
+    ((0, 3, 2), (1, 3, 1)),
+    ((2, -1, -1), (3, 0, -2)),
+    (2, 3),
+    ((0, 0, 1), (0, 4, 1)),
+)
+INDICES: tuple[tuple[Parts, tuple[Array, ...]], ...] = (
+    ((None, (0, 4, 1)), (np.array([2, 0, 2, -1]),)),
+    (((0, 3, 1), None), (np.array([[1, 1], [3, 0]]),)),
+    ((None, None), (np.array([0, 2, 2]), np.array([1, 3, 3]))),
+    ((1, None), (np.array([3, 3, 0]),)),
+    ((None, (3, -1, -2)), (np.zeros(0, np.intp),)),
+)
+
+
+def gathers(draw: Draw) -> Iterable[Applied]:
+    """Ids of several shapes, repeated; rows of several shapes; none at all."""
+    for table, ids in (((5, 3), (4,)), ((4,), (2, 3)), ((3, 2, 2), (6,)), ((5, 3), ()), ((5, 2), (0,))):
+        yield Gather(), draw.normal(*table), draw.ids(table[0], *ids)
+
+
+def scatters(draw: Draw) -> Iterable[Applied]:
+    """The shapes of gathers, the other way."""
+    for row, ids in (((3,), (4,)), ((), (2, 3)), ((2, 2), (6,)), ((3,), ()), ((2,), (0,))):
+        yield ScatterAdd(5), draw.normal(*ids, *row), draw.ids(5, *ids)
+
+
+def takes(draw: Draw) -> Iterable[Applied]:
+    """Along each axis, repeated ids, the other axis broadcast from either side."""
+    yield TakeAlongAxis(0), draw.normal(3, 4), draw.ids(3, 5, 4)
+    yield TakeAlongAxis(1), draw.normal(3, 4), draw.ids(4, 3, 2)
+    yield TakeAlongAxis(1), draw.normal(3, 4), draw.ids(4, 1, 3)
+    yield TakeAlongAxis(1), draw.normal(1, 4), draw.ids(4, 3, 3)
+    yield TakeAlongAxis(0), draw.normal(6), draw.ids(6, 4)
+
+
+def puts(draw: Draw) -> Iterable[Applied]:
+    """The shapes of takes, the other way."""
+    yield PutAlongAxis(0, (3, 4)), draw.normal(5, 4), draw.ids(3, 5, 4)
+    yield PutAlongAxis(1, (3, 4)), draw.normal(3, 2), draw.ids(4, 3, 2)
+    yield PutAlongAxis(1, (3, 4)), draw.normal(3, 3), draw.ids(4, 1, 3)
+    yield PutAlongAxis(1, (1, 4)), draw.normal(3, 3), draw.ids(4, 3, 3)
+    yield PutAlongAxis(0, (6,)), draw.normal(4), draw.ids(6, 4)
+
+
+def picked(x: Array, parts: Parts) -> Array:
+    """x at integers and slices, one axis after another from the last."""
+    for axis in reversed(range(len(parts))):
+        part = parts[axis]
+        assert part is not None
+        x = x.take(part if isinstance(part, int) else np.array([*range(*part)], int), axis)
+    return x
+
+
+def numpy_key(parts: Parts, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
+    """What stands between brackets, full slices written as `:` and reversed ones with their own end."""
+    rest = iter(arrays)
+    slices = {p: slice(p[0], None if p[1] < 0 else p[1], p[2]) for p in parts if isinstance(p, tuple)}
+    return tuple(next(rest) if p is None else slices[p] if isinstance(p, tuple) else p for p in parts)
+
+
+def put(x: Array, places: Array, shape: tuple[int, ...]) -> Array:
+    """x's elements added into zeros at flat places."""
+    y = np.zeros(shape)
+    np.add.at(y.reshape(-1), places, x)
+    return y
+
+
+def along(x: Array, ids: Array, axis: int) -> Array:
+    """numpy.take_along_axis, element by element."""
+    other = (*x.shape[:axis], ids.shape[axis], *x.shape[axis + 1 :])
+    shape = np.broadcast_shapes((*other[:axis], 1, *other[axis + 1 :]), ids.shape)
+    x = np.broadcast_to(x, (*shape[:axis], x.shape[axis], *shape[axis + 1 :]))
+    ids = np.broadcast_to(ids, shape)
+    return np.array([x[(*i[:axis], ids[i], *i[axis + 1 :])] for i in np.ndindex(shape)], x.dtype).reshape(shape)
+
+
+def numbered(shape: tuple[int, ...]) -> Array:
+    """Flat places."""
+    return np.arange(np.prod(shape, dtype=int)).reshape(shape)
+
+
+TABLE, WRONG = np.zeros((5, 2)), np.array([0, 5, 7])
+
+RECORDS = (
+    Record(
+        Slice,
+        lambda draw: [(Slice(parts), draw.normal(3, 4)) for parts in SLICES],
+        lambda op, x: picked(x, op.parts),
+    ),
+    Record(
+        SlicePut,
+        lambda draw: [
+            (SlicePut(parts, (3, 4)), draw.normal(*picked(np.zeros((3, 4)), parts).shape)) for parts in SLICES
+        ],
+        lambda op, x: put(x, picked(numbered(op.to), op.parts), op.to),
+        refusals=(misfit(SlicePut(((0, 2, 1),), (3,)), (3,)),),
+    ),
+    Record(
+        Gather,
+        gathers,
+        lambda op, x, ids: np.array([x[i] for i in ids.ravel()]).reshape(ids.shape + x.shape[1:]),
+        refusals=(
+            outside(Gather(), TABLE, WRONG, says=("2 ids outside [0, 5)", "the first is 5 at (1,)")),
+            outside(Gather(), TABLE, np.array([-1]), says=("-1",)),
+            wrong_kind(Gather(), TABLE, np.array([0.5])),
+        ),
+    ),
+    Record(
+        ScatterAdd,
+        scatters,
+        lambda op, x, ids: np.tensordot(np.equal.outer(np.arange(op.rows), ids), x, ids.ndim),
+        refusals=(
+            outside(ScatterAdd(5), np.zeros((3, 2)), WRONG),
+            Refusal(ScatterAdd(5), (np.zeros((2, 2)), np.zeros(3, int)), ShapeError, ("ScatterAdd", "(2, 2)", "(3,)")),
+        ),
+    ),
+    Record(
+        Index,
+        lambda draw: [(Index(parts), draw.normal(3, 4), *arrays) for parts, arrays in INDICES],
+        lambda op, x, *arrays: x[numpy_key(op.parts, arrays)],
+        refusals=(
+            outside(Index((None,)), TABLE, np.array([5]), says=("5",)),
+            Refusal(
+                Index((None, None)),
+                (TABLE, np.zeros(2, int), np.zeros(3, int)),
+                IndexRangeError,
+                ("Index", "(2,)", "(3,)"),
+            ),
+        ),
+    ),
+    Record(
+        IndexAdd,
+        lambda draw: [
+            (IndexAdd(parts, (3, 4)), draw.normal(*np.zeros((3, 4))[numpy_key(parts, arrays)].shape), *arrays)
+            for parts, arrays in INDICES
+        ],
+        lambda op, x, *arrays: put(x, numbered(op.to)[numpy_key(op.parts, arrays)], op.to),
+        refusals=(
+            outside(IndexAdd((None,), (5,)), np.zeros(1), np.array([5])),
+            Refusal(IndexAdd((None,), (5,)), (np.zeros(4), np.zeros(3, int)), ShapeError, ("IndexAdd", "(4,)")),
+        ),
+    ),
+    Record(
+        TakeAlongAxis,
+        takes,
+        lambda op, x, ids: along(x, ids, op.axis),
+        refusals=(
+            outside(TakeAlongAxis(0), TABLE, np.array([[5, 0]]), says=("5",)),
+            Refusal(TakeAlongAxis(0), (TABLE, np.zeros(2, int)), ShapeError, ("TakeAlongAxis", "(5, 2)", "(2,)")),
+        ),
+    ),
+    Record(
+        PutAlongAxis,
+        puts,
+        lambda op, x, ids: put(x, along(numbered(op.to), ids, op.axis), op.to),
+        refusals=(outside(PutAlongAxis(0, (5,)), np.zeros(1), np.array([5]), says=("5",)),),
+    ),
+    Record(
+        OneHot,
+        lambda draw: [(OneHot(4, "float64"), draw.ids(4, *shape)) for shape in ((), (3,), (2, 3), (0,))],
+        lambda op, ids: np.eye(op.depth)[ids],
+        analytic=False,
+        refusals=(outside(OneHot(5, "float64"), WRONG),),
+    ),
+)

@@ -1,0 +1,100 @@
+"""What a check found, as data and as text. Imports errors.py alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from minigrad.check.differences import Kink
+from minigrad.errors import CheckError
+
+SHOWN = 10  # places in a diagnosis
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One element of a gradient: what the rule gave, what differences gave, and what that means."""
+
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+    wrong: bool = False
+    kink: Kink | None = None
+
+    @property
+    def gap(self) -> float:
+        """|analytic − numeric|."""
+        return abs(self.analytic - self.numeric)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One gradient compared: `error` is relative, over the places where the function is smooth."""
+
+    name: str
+    shape: tuple[int, ...]
+    error: float
+    places: tuple[Place, ...] = ()
+    kind: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.kind
+
+    @property
+    def kinks(self) -> tuple[Place, ...]:
+        """The places where the slopes differ on the two sides, and the gradient lies between them."""
+        return tuple(p for p in self.places if p.kink and not p.wrong)
+
+    @property
+    def share(self) -> float:
+        """The part of the places looked at that is wrong."""
+        return sum(p.wrong for p in self.places) / max(len(self.places), 1)
+
+    def worst(self) -> list[Place]:
+        """The wrong places with the largest gap."""
+        return sorted((p for p in self.places if p.wrong), key=lambda p: -p.gap)[:SHOWN]
+
+    def lines(self) -> Iterator[str]:
+        """One line when right; when wrong, the kind and the worst places."""
+        head = f"{self.name} {self.shape}: relative error {self.error:.2g}"
+        yield (
+            head + (f", {len(self.kinks)} places at a kink" if self.kinks else "")
+            if self.ok
+            else f"{head}, {self.kind}"
+        )
+        if self.ok or not self.places:
+            return
+        yield f"  {self.share:.0%} of the {len(self.places)} places checked are wrong; the worst:"
+        yield f"  {'index':<16}{'analytic':>16}{'numeric':>16}"
+        for place in self.worst():
+            yield f"  {place.index!s:<16}{place.analytic:>16.8g}{place.numeric:>16.8g}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All gradients of one function."""
+
+    title: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every gradient is right."""
+        return all(f.ok for f in self.findings)
+
+    @property
+    def error(self) -> float:
+        """The worst relative error."""
+        return max((f.error for f in self.findings), default=0.0)
+
+    def __str__(self) -> str:
+        wrong = [f for f in self.findings if not f.ok]
+        verdict = f"{len(wrong)} of {len(self.findings)} gradients wrong" if wrong else "every gradient right"
+        lines = [line for f in wrong or self.findings for line in f.lines()]
+        return "\n  ".join([f"{self.title}: {verdict}", *lines])
+
+    def raised(self) -> "Report":
+        """The report itself, or CheckError with its text."""
+        if not self.ok:
+            raise CheckError(str(self))
+        return self
