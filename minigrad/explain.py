@@ -13,19 +13,20 @@ def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -
     """The error of ours for what NumPy or an Op raised while `op` was applied to `operands` (Tensors)."""
     if isinstance(error, MinigradError):
         return error
+    error = clearest(error, op, operands)
     kind = next((k for k in (IndexRangeError, DTypeError) if isinstance(error, k.__mro__[2])), ShapeError)
     place = f" in {scope}" if str(scope) else ""
     named = ", ".join(described(x) for x in operands)
-    return kind(f"{op!r}{place}: {reason(error, op, operands)}; operands: {named}; at {user_line()}")
+    return kind(f"{op!r}{place}: {error}; operands: {named}; at {user_line()}")
 
 
-def reason(error: Exception, op: Op, operands: Sequence[Any]) -> str:
-    """What the Op's own shape rule says, which is clearer than NumPy, or else the error's text."""
+def clearest(error: Exception, op: Op, operands: Sequence[Any]) -> Exception:
+    """The error of the Op's own shape rule, which is clearer than NumPy's, or else the error given."""
     try:
         op.shape(*(x.shape for x in operands))
     except (ValueError, IndexError) as clearer:
-        return str(clearer)
-    return str(error)
+        return clearer
+    return error
 
 
 def described(x: Any) -> str:

@@ -61,7 +61,16 @@ class Sum(Reduction):
         return (apply(BroadcastTo(x.shape), self.spread(g, x)),)
 
 
-class Mean(Reduction):
+class OfSome(Reduction):
+    """A Reduction that needs at least one element for each result."""
+
+    def shape(self, x: Shape) -> Shape:
+        """As for any Reduction; ValueError for nothing."""
+        count(x, self.axes)
+        return super().shape(x)
+
+
+class Mean(OfSome):
     """y = Σ x / n."""
 
     def forward(self, x: Array) -> Array:
@@ -78,7 +87,7 @@ class Mean(Reduction):
         return (apply(BroadcastTo(x.shape), self.spread(g, x) / count(x.shape, self.axes)),)
 
 
-class Extreme(Reduction):
+class Extreme(OfSome):
     """Max or Min: their gradient is shared equally among the extreme elements."""
 
     reads = "xy"
