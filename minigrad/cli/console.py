@@ -1,0 +1,170 @@
+"""What commands say: results on stdout, progress and warnings on stderr. All of `minigrad.cli` may import it.
+
+A reader who has gone away, a closed stream or a narrow encoding never disturbs the work.
+"""
+
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, TextIO
+
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def prepare() -> None:
+    """Lets both streams replace what their encoding lacks instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def close() -> None:
+    """Hands a broken stdout to nobody, so that Python's last flush does not fail in place of the command."""
+    try:
+        sys.stdout.flush()
+    except (AttributeError, ValueError):
+        pass  # there is no stdout, or it is closed
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say(text: str) -> None:
+    """A line of the result."""
+    _write(sys.stdout, text)
+
+
+def say_json(content: Mapping[str, Any]) -> None:
+    """The whole result for machines."""
+    say(json.dumps(content, indent=2, ensure_ascii=False, default=str))
+
+
+def complain(text: str) -> None:
+    """A line on stderr."""
+    _write(sys.stderr, text)
+
+
+def warn(text: str) -> None:
+    """Something went wrong that does not stop the work."""
+    complain(f"warning: {text}")
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        print(text, file=stream, flush=True)
+
+
+class Quiet:
+    """A stream that forgives: what cannot be written is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.encoding = stream.encoding
+
+    def write(self, text: str) -> int:
+        """Writes, or does not."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flushes, or does not."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        """Whether somebody watches."""
+        with suppress(OSError, ValueError):
+            return self._stream.isatty()
+        return False
+
+    def fileno(self) -> int:
+        """The descriptor, by which the width of a terminal is found."""
+        return self._stream.fileno()
+
+
+class Progress:
+    """How far a long work is: a bar on a terminal, elsewhere a line now and then; use it in a `with`."""
+
+    def __init__(self, what: str, total: int, start: int = 0, show: bool = True) -> None:
+        self.what, self.total, self.start = what, total, start
+        self._begun = self._spoken = time.monotonic()
+        self._bar = _bar(what, total, start) if show and _watched() else None
+        self._speak = show and self._bar is None
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def at(self, done: int, about: str = "") -> None:
+        """Shows that `done` of the total is done, with a few words about it."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(about, refresh=False)
+            self._bar.update(done - self._bar.n)
+        elif self._speak and time.monotonic() - self._spoken > _SECONDS_BETWEEN_LINES:
+            self._spoken = time.monotonic()
+            complain(f"{self.what} {done}/{self.total}  {about}  {self._left(done)} left".replace("    ", "  "))
+
+    def note(self, text: str) -> None:
+        """A line of its own above the bar."""
+        if self._bar is not None:
+            self._bar.clear()
+        complain(text)
+
+    def _left(self, done: int) -> str:
+        rate = (time.monotonic() - self._begun) / max(done - self.start, 1)
+        return clock(rate * (self.total - done))
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds: 1:05."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
+
+
+def _watched() -> bool:
+    with suppress(OSError, ValueError, AttributeError):
+        return sys.stderr.isatty()
+    return False
+
+
+def _bar(what: str, total: int, start: int) -> Any:
+    """A tqdm bar on stderr, or None where tqdm is not installed."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        return None
+    line = "{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} {postfix} {remaining} left"
+    return tqdm(total=total, initial=start, desc=what, bar_format=line, file=Quiet(sys.stderr), dynamic_ncols=True)
+
+
+Reporter = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+class Stages:
+    """Progress through named stages, a bar each, as `models.data.scenes.build` reports them."""
+
+    def __init__(self, show: bool = True) -> None:
+        self._show = show
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Reporter:
+        return self._report
+
+    def __exit__(self, *error: object) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(*error)
+
+    def _report(self, what: str, done: int, total: int) -> None:
+        if self._progress is None or self._progress.what != what:
+            self.__exit__()
+            self._progress = Progress(what, total, show=self._show)
+        self._progress.at(done)
