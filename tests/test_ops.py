@@ -208,9 +208,9 @@ def pulled(op: Op, g: Array, y: Array, xs: list[Array]) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("op", [op for op in RECORDS if op.accumulate], ids=lambda op: op.__name__)
-def test_adding_in_place_is_the_same_rule(op: type[Op]) -> None:
-    for op, (x, *_) in samples(RECORDS[op]):
+@pytest.mark.parametrize("kind", [op for op in RECORDS if op.accumulate], ids=lambda op: op.__name__)
+def test_adding_in_place_is_the_same_rule(kind: type[Op]) -> None:
+    for op, (x, *_) in samples(RECORDS[kind]):
         g = np.asarray(Draw(5).normal(*op.shape(x.shape)))
         total = np.ones_like(x)
         op.accumulate(total, g, x)  # type: ignore[misc]
