@@ -48,14 +48,23 @@ def ancestors(outputs: Iterable[Node], differentiable_only: bool = False) -> lis
 
 
 def leading_to(wanted: Iterable[Node], order: list[Node]) -> list[Node]:
-    """The nodes of a topological `order` that depend on a wanted one: the only ones worth walking."""
+    """The nodes of a topological `order` that depend on a wanted one: the only ones worth walking.
+
+    What a freed node depended on is not known, so it counts: the walk will meet it and say so.
+    """
     reached = {id(node) for node in wanted}
     path = []
     for node in order:
-        if id(node) in reached or any(id(x) in reached for x in node.inputs):
+        if id(node) in reached or any(id(x) in reached for x in node.inputs) or type(node.op) is Freed:
             reached.add(id(node))
             path.append(node)
     return path
+
+
+FREED = (
+    "this graph was freed by an earlier backward(retain_graph=False); compute the loss again, "
+    "or leave retain_graph=True for all but the last backward"
+)
 
 
 class Freed(Op):
@@ -63,10 +72,7 @@ class Freed(Op):
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Gradient, ...]:
         """The second backward pass ends here."""
-        raise GradientError(
-            "this graph was freed by an earlier backward(retain_graph=False); compute the loss again, "
-            "or leave retain_graph=True for all but the last backward"
-        )
+        raise GradientError(FREED)
 
 
 def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], release: bool = False) -> Gradients:
@@ -192,4 +198,6 @@ def disconnected(y: Node) -> str:
     if not y.requires_grad:
         made = f"made by {y.op!r}" if y.op else "a leaf, or made under no_grad() or from tensors that need no gradient"
         return f"nothing to differentiate: the tensor is {made}; give a parameter requires_grad=True first"
+    if any(type(node.op) is Freed for node in ancestors([y])):
+        return FREED
     return "no parameter that requires a gradient leads to this tensor"

@@ -242,7 +242,11 @@ def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = No
     divisors = {"batch": nll.shape[0] if nll.ndim else 1, "words": words, "sum": 1}
     if reduction not in divisors:
         raise UsageError(f"reduction {reduction!r} is none of 'batch', 'words', 'sum', 'none'")
-    return nll.sum() / divisors[reduction]
+    divisor = divisors[reduction]
+    known = getattr(divisor, "value", divisor)  # None inside a trace
+    if known is not None and known == 0:
+        raise ShapeError(f"the mean loss of no elements: scores {scores.shape}, and the mask leaves none")
+    return nll.sum() / divisor
 
 
 def bce_with_logits(logits: Value, targets: Value) -> Value:

@@ -69,7 +69,7 @@ class Tensor(NumpyProtocol):
         y.serial = next(serials)
         if (requires_grad and context.recording and op.differentiable) or context.tracing:
             y.op, y.inputs = op, operands
-            y.requires_grad = requires_grad and op.differentiable and y.data.dtype.kind in "fc"
+            y.requires_grad = requires_grad and context.recording and op.differentiable and y.data.dtype.kind in "fc"
         else:
             y.op, y.inputs, y.requires_grad = None, (), False
         return y
