@@ -1,0 +1,66 @@
+"""Where built data is kept between runs: scenes are drawn once, and again when what draws them changes.
+
+Imports `models.data.scenes`; the command line uses it.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from models.data import scenes
+from models.data.scenes.build import Progress
+
+
+def scenes_folder(seed: int = 0, progress: Progress | None = None) -> Path:
+    """The folder of the scenes of a seed, built now where there is none yet (165 MB, half a minute)."""
+    found = find_scenes(seed)
+    if found is not None:
+        return found
+    folder = writable_root() / scenes_name(seed)
+    try:
+        return scenes.build(folder, seed, progress=progress)
+    except OSError:
+        if folder.is_dir():  # another process was quicker; folders appear only when whole
+            return folder
+        raise
+
+
+def find_scenes(seed: int = 0) -> Path | None:
+    """The folder of the scenes of a seed, or None where they are not built."""
+    places = (root / scenes_name(seed) for root in roots())
+    return next((place for place in places if place.is_dir()), None)
+
+
+def scenes_name(seed: int) -> str:
+    """A name that changes with the program that draws: data of an older one is never taken for today's."""
+    sources = sorted(Path(scenes.__file__).parent.glob("*.py"))
+    digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources))
+    return f"scenes-{seed}-{digest.hexdigest()[:8]}"
+
+
+def roots() -> Iterator[Path]:
+    """Where data may be kept, best first: MINIGRAD_CACHE, the user's cache, `runs` in the current folder."""
+    if "MINIGRAD_CACHE" in os.environ:
+        yield Path(os.environ["MINIGRAD_CACHE"])
+    with suppress(RuntimeError):  # there may be no home
+        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigrad"
+    yield Path("runs").absolute()
+
+
+def writable_root() -> Path:
+    """The best place that can be written; the last one is tried without a check, so that its error is told."""
+    *others, last = roots()
+    return next((root for root in others if writable(root)), last)
+
+
+def writable(folder: Path) -> bool:
+    """Whether a file can be made in a folder, which is made too."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

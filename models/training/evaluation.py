@@ -1,0 +1,73 @@
+"""How good a captioner is on held-out data: its loss a word, and the captions it writes. Imports decoding and data."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from minigrad.context import no_grad
+from minigrad.op import Array
+from models.captioner import Captioner
+from models.data.coco import Batch, CaptionData, Split, Vocabulary
+from models.data.scenes import Scenes
+from models.decode import greedy
+from models.training.log import Record
+
+BATCH = 500
+"""Captions at once: there are no activations to keep."""
+
+
+class Validation:
+    """What is measured on held-out data after an epoch: the loss a word, and for scenes the shares of true captions."""
+
+    def __init__(self, data: CaptionData, scenes: Scenes | None = None) -> None:
+        self.data, self.scenes = data, scenes
+        self._features = data.val.features(np.arange(len(scenes.scenes["val"]))) if scenes else None
+
+    def __call__(self, captioner: Captioner) -> Record:
+        """`{"val_loss"}`, and for scenes `{"right", "right_seen", "right_never_seen"}`."""
+        shares = {"right" if k == "all" else f"right_{k}": v for k, v in self.right(captioner).items()}
+        return {"val_loss": loss_per_word(captioner, self.data.val), **shares}
+
+    def right(self, captioner: Captioner, shuffled: bool = False) -> dict[str, float]:
+        """The judge's shares of strictly true greedy captions; `shuffled` gives each scene another one's features."""
+        if self.scenes is None or self._features is None:
+            return {}
+        order = np.roll(np.arange(len(self._features)), 1 if shuffled else 0)
+        return self.scenes.judge(dict(enumerate(written(captioner, self._features[order], self.data.vocabulary))))
+
+
+def loss_per_word(captioner: Captioner, split: Split, limit: int = 5_000) -> float:
+    """Mean negative log-probability, in nats, of a word, over about `limit` captions, always the same ones."""
+    with no_grad():
+        sums = [totals(captioner, batch) for batch in some(split, limit)]
+    loss, words = np.sum(sums, axis=0)
+    return float(loss / words)
+
+
+def some(split: Split, limit: int) -> Iterator[Batch]:
+    """Batches with about `limit` captions of a split, or all of it where it has fewer."""
+    return islice(split.epoch(BATCH, np.random.default_rng(0), by_length=True), -(-limit // BATCH))
+
+
+def totals(captioner: Captioner, batch: Batch) -> tuple[float, int]:
+    """The loss summed over the batch, and its number of words."""
+    loss = captioner.loss(batch.features, batch.captions)
+    return float(loss) * len(batch.captions), words_in(batch.captions, captioner.null)
+
+
+def words_in(captions: Array, null: int) -> int:
+    """How many words captions (N, T) ask a captioner to predict: all but each first, and no padding."""
+    return int(np.count_nonzero(captions[:, 1:] != null))
+
+
+def written(captioner: Captioner, features: Array, vocabulary: Vocabulary) -> list[str]:
+    """The greedy captions of features (N, D)."""
+    parts = (features[i : i + BATCH] for i in range(0, len(features), BATCH))
+    return [vocabulary.decode(ids) for rows in parts for ids in greedy(captioner, rows)]
+
+
+def truths(split: Split, rows: Sequence[int], vocabulary: Vocabulary) -> list[list[str]]:
+    """The true captions of some images."""
+    of = {row: np.flatnonzero(split.image_idxs == row) for row in rows}
+    return [[vocabulary.decode(ids) for ids in split.captions[of[row]]] for row in rows]

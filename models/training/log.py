@@ -1,0 +1,62 @@
+"""The log of a run: one JSON object a line. Losing it never stops training. Used by `loop` and `run`."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+Warn = Callable[[str], None]
+
+
+class Log:
+    """The records so far, in memory and on disk; the first failure to write is told to `warn`, the others are not."""
+
+    def __init__(self, path: Path, warn: Warn) -> None:
+        self.path, self.warn = path, warn
+        self.records: list[Record] = read_log(path)
+        self._lost = False
+
+    def append(self, record: Record) -> Record:
+        """Adds a record; returns it."""
+        self.records.append(record)
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            self._tell(error)
+        return record
+
+    def cut(self, count: int) -> None:
+        """Forgets all but the first `count` records, such as those of steps that a checkpoint knows nothing of."""
+        self.records = self.records[:count]
+        beside = self.path.with_suffix(".new")
+        try:
+            beside.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")
+            os.replace(beside, self.path)
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._lost:
+            self.warn(f"the log {self.path} cannot be written ({error.strerror}); training goes on without it")
+        self._lost = True
+
+
+def read_log(path: Path) -> list[Record]:
+    """The records of a log; a line torn by a crash is left out, and a log that cannot be read is empty."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    return [record for record in map(parsed, lines) if record is not None]
+
+
+def parsed(line: str) -> Record | None:
+    """A line's record, or None."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) else None

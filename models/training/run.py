@@ -1,0 +1,139 @@
+"""The folder of a run: config.json, log.jsonl, checkpoints. Opens it, makes it, builds the captioner it describes.
+
+Imports the store, the data and the captioner; `models.training` and the command line import it.
+"""
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import CheckpointError, MissingFileError, UsageError
+from minigrad.op import Array
+from minigrad.store import Checkpoints
+from models.captioner import Captioner
+from models.data.coco import CaptionData, open_data
+from models.training.log import Warn
+from models.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a run's data is: a folder in the course's schema, which features of it, and how much of it."""
+
+    folder: str
+    features: str
+    scenes: bool = False
+    """Whether the folder is one of scenes, with pictures and a judge."""
+    max_train: int | None = None
+    replace_nonfinite: bool = False
+
+    def open(self) -> CaptionData:
+        """The data, validated."""
+        return open_data(
+            Path(self.folder), self.features, max_train=self.max_train, replace_nonfinite=self.replace_nonfinite
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds besides its checkpoints and its log."""
+
+    folder: Path
+    settings: Settings
+    source: Source
+    feature_dim: int
+    words: tuple[str, ...]
+    software: Mapping[str, str]
+
+    @classmethod
+    def create(cls, folder: Path, settings: Settings, source: Source, data: CaptionData) -> "Run":
+        """Makes the folder; UsageError where it holds something."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, settings, source, data.train.feature_dim, tuple(data.vocabulary.idx_to_word), software())
+        run.config_path.write_text(json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        return run
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
+        path = Path(folder) / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            settings, source = Settings.of(config["settings"]), Source(**config["source"])
+            return cls(
+                Path(folder), settings, source, config["feature_dim"], tuple(config["words"]), config["software"]
+            )
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad train` makes runs") from None
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(f"{path} does not describe a run ({error!r}): train again") from None
+
+    @property
+    def config_path(self) -> Path:
+        """The file that describes the run."""
+        return self.folder / "config.json"
+
+    @property
+    def log_path(self) -> Path:
+        """The file of its records."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The last states of its training."""
+        return Checkpoints(self.folder / "checkpoints")
+
+    def config(self) -> dict[str, Any]:
+        """What config.json holds."""
+        return {
+            "settings": self.settings.as_dict(),
+            "source": asdict(self.source),
+            "feature_dim": self.feature_dim,
+            "software": dict(self.software),
+            "words": list(self.words),
+        }
+
+    def build(self) -> Captioner:
+        """The captioner before its first step."""
+        s = self.settings
+        ids = {name: self.words.index(f"<{name.upper()}>") for name in ("null", "start", "end")}
+        captioner = Captioner(
+            s.cell, len(self.words), self.feature_dim, s.word_dim, s.hidden_dim, dtype=np.float32, seed=s.seed, **ids
+        )
+        if s.embedding_deviation is not None:
+            rescale(captioner.W_embed.changing(), s.embedding_deviation / s.word_dim**0.5)
+        return captioner
+
+    def trained(self, warn: Warn) -> Captioner:
+        """The captioner of the latest checkpoint that is whole."""
+        found = self.checkpoints.latest(warn=warn)
+        if found is None:
+            raise MissingFileError(f"{self.folder} has no checkpoint yet: minigrad train --resume --out {self.folder}")
+        captioner = self.build()
+        captioner.load_state_dict(part(found[0], "captioner"))
+        return captioner
+
+
+def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """The arrays whose names begin with `name.`, without that."""
+    return {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
+
+
+def rescale(array: Array, deviation: float) -> None:
+    """Gives an array of random numbers another standard deviation, in place."""
+    array *= deviation / array.std()
+
+
+def software() -> dict[str, str]:
+    """The versions that the last bits of a run may depend on."""
+    return {"python": platform.python_version(), "minigrad": version("minigrad"), "numpy": np.__version__}

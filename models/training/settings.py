@@ -1,0 +1,79 @@
+"""What decides a run's numbers beside its data. Imports optim's schedule; all of `models.training` may import it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from minigrad.errors import CheckpointError, UsageError
+from minigrad.optim import warmup_cosine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a captioner is built and trained; written to config.json, so that a run can be repeated and continued."""
+
+    cell: str = "lstm"
+    word_dim: int = 256
+    hidden_dim: int = 512
+    batch_size: int = 128
+    """Captions in a step."""
+    steps: int = 5_000
+    learning_rate: float = 1e-3
+    """Adam's, at its highest."""
+    warm_up: int = 100
+    """Steps in which the rate grows from nothing."""
+    floor: float = 0.05
+    """Where the cosine that follows ends, as a share of the highest rate."""
+    decay: float | None = None
+    """Instead of warm-up and cosine: the factor on the rate after every epoch, as in the course."""
+    clip_norm: float = 5.0
+    """The largest norm of all gradients together."""
+    feature_noise: float = 0.0
+    """Deviation of the Gaussian noise added to the features."""
+    embedding_deviation: float | None = None
+    """Initial word vectors have this over √word_dim; None leaves the captioner's own."""
+    by_length: bool = True
+    """Whether the captions of a batch are of about the same length."""
+    seed: int = 0
+    threads: int = 1
+    """Parts of a batch that are computed at once; the last bits depend on it."""
+    save_every: int = 200
+    """Steps between checkpoints; one more follows every epoch."""
+
+    def __post_init__(self) -> None:
+        for name in ("word_dim", "hidden_dim", "batch_size", "steps", "threads", "save_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("learning_rate", "clip_norm"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be a number above 0")
+        if not 0 <= self.feature_noise < float("inf"):
+            raise UsageError(f"feature_noise is {self.feature_noise}; it must be a number, 0 or more")
+        if self.decay is not None and not 0 < self.decay <= 1:
+            raise UsageError(f"decay is {self.decay}; it must be above 0 and at most 1")
+
+    def rate(self, step: int, epoch: int) -> float:
+        """The learning rate of a step, both counted from 0."""
+        if self.decay is not None:
+            return self.learning_rate * self.decay**epoch
+        return warmup_cosine(self.learning_rate, min(self.warm_up, self.steps // 10), self.steps, self.floor)(step)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Names and values, for config.json."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Settings":
+        """What `as_dict` gave; CheckpointError where a name is missing or unknown."""
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
+        return cls(**values)
+
+
+def usable_cores() -> int:
+    """The cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,31 @@
+"""Ctrl-C and SIGTERM as wishes that a loop reads when it is ready. Used by `loop`."""
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+
+class StopWish:
+    """In a `with`: the first signal is noted in `signal`, a second raises KeyboardInterrupt at once.
+
+    Only Python's main thread gets signals; in another one nothing is changed.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopWish":
+        if threading.current_thread() is threading.main_thread():
+            self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
