@@ -235,8 +235,7 @@ class ArrayMethods:
 
     def clip(self, min: float | None = None, max: float | None = None) -> Self:
         """Held between `min` and `max`; gradient 1 at the edges."""
-        low, high = -np.inf if min is None else min, np.inf if max is None else max
-        return self.apply_op(activation.Clip(low, high), (self,))
+        return self.apply_op(activation.clip_between(min, max), (self,))
 
     def __getitem__(self, key: Any) -> Self:
         sizes, op, arrays = index_op(key, self.shape)

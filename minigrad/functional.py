@@ -99,8 +99,7 @@ def minimum(a: Value, b: Value) -> Value:
 
 def clip(x: Value, min: float | None = None, max: float | None = None) -> Value:
     """x held between min and max; gradient 1 at the edges."""
-    low, high = -np.inf if min is None else min, np.inf if max is None else max
-    return apply(activation.Clip(low, high), x)
+    return apply(activation.clip_between(min, max), x)
 
 
 def where(condition: Value, a: Value, b: Value) -> Value:

@@ -80,7 +80,7 @@ class NumpyProtocol(ArrayMethods):
             raise unsupported(f"np.{function.__name__}")
         try:
             return FUNCTIONS[function](*args, **kwargs)
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             raise unsupported(f"np.{function.__name__} with these arguments ({error})") from error
 
 

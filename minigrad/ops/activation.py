@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minigrad.errors import DTypeError
 from minigrad.op import Array, Gradient, Value, apply
 from minigrad.ops.elementwise import Elementwise, Floating
 
@@ -106,3 +107,10 @@ class Clip(Elementwise):
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g where low ≤ x ≤ high."""
         return (g * ((x >= self.low) & (x <= self.high)),)
+
+
+def clip_between(low: float | None, high: float | None) -> Clip:
+    """The Clip whose bounds, None for none, are numbers; DTypeError for arrays."""
+    if any(not isinstance(bound, int | float | np.number | None) for bound in (low, high)):
+        raise DTypeError("clip holds values between two numbers; between arrays write mg.maximum(mg.minimum(x, b), a)")
+    return Clip(-np.inf if low is None else low, np.inf if high is None else high)
