@@ -54,7 +54,7 @@ _STYLE = {
     "legend.frameon": False,
     "legend.handlelength": 2.2,
     "legend.labelcolor": LIGHT["ink"],
-    "path.simplify_threshold": 0.4,
+    "path.simplify_threshold": 0.15,
 }
 _PNG_DPI = 160
 _LOGARITHMIC_FROM = 30.0
@@ -97,6 +97,12 @@ class Line:
     def strong(self) -> Vector:
         """What is drawn strongly: the values, or their running mean."""
         return running_mean(self.values) if self.smoothed else self.values
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The first and the last value drawn strongly; the line must have one."""
+        finite = self.strong[np.isfinite(self.strong)]
+        return float(finite[0]), float(finite[-1])
 
 
 @dataclass(frozen=True)
@@ -182,7 +188,7 @@ def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: 
 def _figure(panels: Sequence[Panel], titles: bool) -> Figure:
     """The first panel, and right of it the others, one above another."""
     beside = len(panels) - 1
-    figure = Figure(figsize=(9.2 if beside > 0 else 4.8, 2.15 * max(beside, 1.3)), layout="constrained")
+    figure = Figure(figsize=(9.2 if beside > 0 else 4.0, 2.15 * max(beside, 1.2)), layout="constrained")
     grid = figure.add_gridspec(max(beside, 1), 2 if beside > 0 else 1)
     places = [grid[:, 0], *(grid[row, 1] for row in range(beside))]
     for panel, place in zip(panels, places, strict=False):
@@ -232,6 +238,8 @@ def _scale(panel: Panel, axes: Axes) -> None:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 

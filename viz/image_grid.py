@@ -86,8 +86,8 @@ def is_small(image: Image) -> bool:
     return bool(max(image.shape[:2]) <= _SMALL)
 
 
-def data_uri(image: Image, longest: int = 480) -> str:
-    """The picture as a `data:` address: a small one exactly as PNG, a photograph as JPEG of `longest` pixels or fewer."""
+def data_uri(image: Image, longest: int = 720) -> str:
+    """The picture as a `data:` address: a small one exactly as PNG, a photograph as JPEG, `longest` pixels at most."""
     whole, buffer = picture(image), io.BytesIO()
     if is_small(image):
         whole.save(buffer, format="PNG", optimize=True)

@@ -1,0 +1,198 @@
+"""Pages that are one file and need no network: sections of text, numbers, tables, pictures and drawings.
+
+write_page("style.html", "Starry night", kind="Style transfer", sections=[
+    Section("Result", "The content, the style, and what came of them.", [figures([image_figure(image, "content")])]),
+])
+
+Nothing runs in a page but the script that comes with it, and all of the page works without that script.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from viz.image_grid import Image, data_uri, is_small
+from viz.inline_svg import inline_svg
+from viz.markup import Html, element, joined
+from viz.theme import DARK, LIGHT, as_variables
+
+_ZOOMS = {"fit": "Fit", "50": "50 %", "100": "100 %", "200": "200 %"}
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a page under its own heading: a lead, then blocks, which the functions of this file make."""
+
+    title: str
+    lead: str = ""
+    blocks: Sequence[Html] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The section's id in the page."""
+        return re.sub(r"\W+", "-", self.title.lower()).strip("-") or "section"
+
+
+@dataclass(frozen=True)
+class Number:
+    """A headline: what was measured and how it came out; a share, from 0 to 1, is shown as a bar too."""
+
+    label: str
+    value: str
+    share: float | None = None
+
+
+def write_page(
+    path: str | Path,
+    title: str,
+    *,
+    kind: str,
+    lead: str = "",
+    numbers: Sequence[Number] = (),
+    sections: Sequence[Section] = (),
+) -> Path:
+    """Writes a page: what kind it is, its title and lead, its headline numbers, its sections. Returns its path."""
+    path = Path(path)
+    parts = [
+        _header(kind, title, lead),
+        _numbers(numbers),
+        _contents(sections),
+        element("main", *(_section(section) for section in sections)),
+        element("footer", "Written by minigrad. This file holds all that it shows."),
+        _script(),
+    ]
+    page = element("html", _head(title), element("body", joined(parts, "\n")), lang="en")
+    path.write_text(f"<!doctype html>\n{page}\n", encoding="utf-8", newline="\n")
+    return path
+
+
+def image_figure(image: Image, caption: object = "", alt: str = "") -> Html:
+    """A picture over its caption, which also describes it unless `alt` does."""
+    return figure(image_element(image, alt or str(caption)), caption)
+
+
+def image_element(image: Image, alt: str, longest: int = 720) -> Html:
+    """A picture inside the page: a small one enlarged with square pixels, a photograph of at most `longest` pixels."""
+    height, width = image.shape[:2]
+    look = "pixels" if is_small(image) else None
+    return element("img", src=data_uri(image, longest), alt=alt, width=width, height=height, class_=look)
+
+
+def drawing_figure(svg: str, prefix: str, title: object, label: str) -> Html:
+    """A drawing as wide as its place under its title; `prefix` is its id in the page, `label` describes it."""
+    return element("figure", element("figcaption", title, class_="title"), inline_svg(svg, prefix, label))
+
+
+def zoomable(svg: str, prefix: str, label: str) -> Html:
+    """A drawing in a frame that scrolls, with a choice of sizes; the script adds dragging and zooming by the wheel."""
+    sizes = choice(f"{prefix}-size", "Size", _ZOOMS)
+    frame = element("div", inline_svg(svg, prefix, label), class_="frame", tabindex=0, role="region", aria_label=label)
+    return element("div", sizes, frame, class_="zoomable")
+
+
+def figure(content: Html, caption: object = "") -> Html:
+    """Anything over its caption."""
+    return element("figure", content, element("figcaption", caption) if caption else "")
+
+
+def figures(items: Iterable[Html], least: int = 320) -> Html:
+    """Figures side by side, as many as there is room for at a width of at least so many pixels."""
+    return element("div", *items, class_="figures", style=f"--least: {least}px")
+
+
+def table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> Html:
+    """A table whose first column names the rows."""
+    head = element("thead", element("tr", *(element("th", name, scope="col") for name in header))) if header else ""
+    return element("div", element("table", head, element("tbody", *(_row(row) for row in rows))), class_="table")
+
+
+def command_line(text: str) -> Html:
+    """A command to copy."""
+    return element("pre", element("code", text), class_="command", tabindex=0)
+
+
+def paragraph(*content: object) -> Html:
+    """A paragraph of text and markup."""
+    return element("p", *content)
+
+
+def choice(name: str, legend: str, options: dict[str, str]) -> Html:
+    """Radio buttons in a row, the first chosen; style sheets act on `:has(:checked)`, so no script is needed."""
+    buttons = [
+        element("label", element("input", type="radio", name=name, value=value, checked=number == 0), text)
+        for number, (value, text) in enumerate(options.items())
+    ]
+    return element("fieldset", element("legend", legend), *buttons, class_="choice")
+
+
+def _row(row: Sequence[object]) -> Html:
+    first, *others = row
+    return element("tr", element("th", first, scope="row"), *(element("td", cell) for cell in others))
+
+
+def _header(kind: str, title: str, lead: str) -> Html:
+    return element("header", element("p", kind, class_="kind"), element("h1", title), _lead(lead))
+
+
+def _lead(lead: str) -> Html:
+    return element("p", lead, class_="lead") if lead else Html()
+
+
+def _numbers(numbers: Sequence[Number]) -> Html:
+    """The headlines as a list of terms, each with its value."""
+    return element("dl", *(_number(number) for number in numbers), class_="numbers") if numbers else Html()
+
+
+def _number(number: Number) -> Html:
+    label = element("dt", number.label)
+    if number.share is None:
+        return element("div", label, element("dd", number.value))
+    bar = element("span", class_="bar", style=f"--share: {number.share:.4f}")
+    return element("div", label, element("dd", number.value, bar), class_="share")
+
+
+def _contents(sections: Sequence[Section]) -> Html:
+    """Links to the sections, where there are several."""
+    links = [element("a", section.title, href=f"#{section.anchor}") for section in sections]
+    return element("nav", *links, aria_label="Sections") if len(links) > 1 else Html()
+
+
+def _section(section: Section) -> Html:
+    title = element("h2", section.title, id=f"{section.anchor}-title")
+    content = joined((title, _lead(section.lead), *section.blocks), "\n")
+    return element("section", content, id=section.anchor, aria_labelledby=f"{section.anchor}-title")
+
+
+def _head(title: str) -> Html:
+    """What a browser is told: the only script it may run is ours, and it may load nothing."""
+    digest = base64.b64encode(hashlib.sha256(_asset("page.js").encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("link", rel="icon", href="data:,"),
+        element("style", _style()),
+    )
+
+
+def _style() -> Html:
+    light, dark = as_variables(LIGHT), as_variables(DARK)
+    themes = f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
+    return Html(themes + _asset("page.css"))
+
+
+def _script() -> Html:
+    return element("script", Html(_asset("page.js")))
+
+
+def _asset(name: str) -> str:
+    """The text of a file that comes with this package."""
+    return files("viz").joinpath("assets", name).read_text(encoding="utf-8")

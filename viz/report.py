@@ -1,0 +1,160 @@
+"""The report of a training run: one HTML file with its numbers, captions, curves, graph and configuration.
+
+Other reports are built the same way from `viz.page`: sections of text, tables, pictures and drawings.
+"""
+
+import json
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+from viz.caption_cards import caption_cards
+from viz.caption_sheet import Sample
+from viz.curves import Log, Panel, panel_svg, training_panels
+from viz.page import Number, Section, command_line, drawing_figure, figures, table, write_page, zoomable
+
+__all__ = ["Sample", "write_report"]
+
+_SHARES = {
+    "right": "right captions, held out",
+    "right_seen": "right, combinations seen in training",
+    "right_never_seen": "right, combinations never seen",
+}
+_MEASURES = {
+    "val_loss": ("validation loss", "{:.4g}"),
+    "loss": ("training loss", "{:.4g}"),
+    "words_per_second": ("words per second", "{:,.0f}"),
+    "parameters": ("parameters", "{:,.0f}"),
+}
+
+
+def write_report(
+    path: str | Path,
+    *,
+    title: str,
+    summary: Mapping[str, object],
+    config: Mapping[str, object],
+    log: Log,
+    samples: Sequence[Sample] = (),
+    graph_svg: str | None = None,
+    command: str | None = None,
+) -> Path:
+    """Writes the report and returns its path; what is not given is left out.
+
+    The headline numbers are those of the log's last records (right, right_seen, right_never_seen as shares; val_loss,
+    loss, words_per_second, seconds), changed and added to by `summary`. `command` is what made the run.
+    """
+    sections = (
+        _captions(samples),
+        _curves(log),
+        _graph(graph_svg),
+        Section("Configuration", "Every setting of the run.", [table(_rows(config))] if config else []),
+        _reproduction(command),
+    )
+    return write_page(
+        path,
+        title,
+        kind="Training report",
+        lead=_lead(log),
+        numbers=[_number(name, value) for name, value in _results(log, summary).items()],
+        sections=[section for section in sections if section.blocks],
+    )
+
+
+def _captions(samples: Sequence[Sample]) -> Section:
+    """The samples, and how many of them are wrong."""
+    lead = f"What the model wrote for {len(samples)} pictures."
+    wrong = sum(sample.right is False for sample in samples)
+    if wrong:
+        lead += f" {wrong} of the captions {'is' if wrong == 1 else 'are'} wrong: where one differs from the true "
+        lead += "caption most like it, the words are underlined."
+    return Section("Captions", lead, [caption_cards(samples)] if samples else [])
+
+
+def _curves(log: Log) -> Section:
+    """A drawing for each panel that has a value."""
+    drawings = [
+        drawing_figure(panel_svg(panel), f"curve-{number}", panel.title, _in_words(panel))
+        for number, panel in enumerate(training_panels(log))
+    ]
+    return Section("Curves", "Over the steps of the run.", [figures(drawings)] if drawings else [])
+
+
+def _in_words(panel: Panel) -> str:
+    """What a panel shows, for those who cannot see it: where each line begins and ends."""
+    lines = (f"{line.label} from {line.ends[0]:.3g} to {line.ends[1]:.3g}" for line in panel.drawn)
+    return f"{panel.title}: {', '.join(lines)}, over {panel.drawn[0].steps.max():,.0f} steps"
+
+
+def _graph(graph_svg: str | None) -> Section:
+    lead = "The computation as the engine recorded it, steps of time from left to right."
+    return Section("Graph", lead, [zoomable(graph_svg, "model-graph", "The model's graph")] if graph_svg else [])
+
+
+def _reproduction(command: str | None) -> Section:
+    lead = "On the same machine, with the same versions and threads, this command gives the same bits again."
+    return Section("Reproduce", lead, [command_line(command)] if command else [])
+
+
+def _lead(log: Log) -> str:
+    """How long the run was."""
+    last = _latest(log)
+    if "step" not in last:
+        return "Nothing was recorded."
+    epochs = f" in {_counted(last['epoch'], 'epoch')}" if "epoch" in last else ""
+    return f"{_counted(last['step'], 'step')}{epochs}."
+
+
+def _latest(log: Log) -> dict[str, Any]:
+    """The last value of each key of the log."""
+    return {key: value for record in log for key, value in record.items() if value is not None}
+
+
+def _results(log: Log, summary: Mapping[str, object]) -> dict[str, object]:
+    """The headline values: the known ones in their order, then what else the summary holds."""
+    found = {**_latest(log), **summary}
+    speeds = [record["words_per_second"] for record in log if record.get("words_per_second") is not None]
+    if speeds and "words_per_second" not in summary:
+        found["words_per_second"] = statistics.median(speeds)
+    known = {name: found[name] for name in (*_SHARES, *_MEASURES, "seconds") if found.get(name) is not None}
+    return {**known, **summary}
+
+
+def _number(name: str, value: object) -> Number:
+    """A headline by what is known of its name."""
+    if name in _SHARES and isinstance(value, Real):
+        return Number(_SHARES[name], f"{100 * float(value):.1f} %", float(value))
+    if name in _MEASURES and isinstance(value, Real):
+        label, form = _MEASURES[name]
+        return Number(label, form.format(float(value)))
+    if name == "seconds" and isinstance(value, Real):
+        return Number("training time", _duration(float(value)))
+    return Number(name.replace("_", " "), _plain(value))
+
+
+def _duration(seconds: float) -> str:
+    """In the two largest units: 52 s, 3 min 2 s, 1 h 4 min."""
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{seconds:.3g} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def _counted(number: Any, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _rows(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
+    """Names and values, those of a part named after it: optimiser.lr."""
+    for name, value in config.items():
+        if isinstance(value, Mapping) and value:
+            yield from _rows(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", _plain(value)
+
+
+def _plain(value: object) -> str:
+    """Text as it is, and other values as JSON writes them."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
