@@ -92,7 +92,7 @@ def written(path: Path, **changes: Any) -> str:
     log.append({"step": 59, "epoch": 2, "val_loss": 3.21, "right": 0.5, "right_seen": 0.75, "right_never_seen": 0.25})
     known: dict[str, Any] = {
         "title": "A run",
-        "summary": {"right": 0.9712, "seconds": 182.4, "best_epoch": 2},
+        "summary": {"right": 0.9712, "seconds": 182.4, "best_epoch": 2, "right_with_shuffled_features": 0.042},
         "config": {"cell": "lstm", "optimiser": {"lr": 0.004}, "resume": None},
         "log": log,
         "samples": [sample(number) for number in range(9)],
@@ -105,7 +105,17 @@ def written(path: Path, **changes: Any) -> str:
 def test_headlines_come_first_and_the_summary_overrides_the_log(tmp_path: Path) -> None:
     page = Page(written(tmp_path))
     headlines = page.text[: page.text.index("What the model wrote")]
-    for value in ("97.1 %", "75.0 %", "25.0 %", "3.21", "3 min 2 s", "120", "59 steps in 2 epochs", "best epoch"):
+    for value in (
+        "97.1 %",
+        "75.0 %",
+        "25.0 %",
+        "3.21",
+        "3 min 2 s",
+        "120",
+        "59 steps in 2 epochs",
+        "best epoch",
+        "4.2 %",
+    ):
         assert value in headlines
     assert "50.0 %" not in headlines
 
@@ -234,6 +244,12 @@ def test_without_a_judge_or_groups_there_is_nothing_to_choose() -> None:
     page = Page(caption_cards([sample(number, right=None, label=f"row {number}") for number in range(9)]))
     assert page.all("input") == []
     assert "row 3" in page.text and "Wrong" not in page.text
+
+
+def test_a_photograph_known_by_its_address_alone_is_linked() -> None:
+    page = Page(caption_cards([sample(0, image=None, label="http://images.example.org/a%20b.jpg")]))
+    assert page.all("a") == [{"href": "http://images.example.org/a%20b.jpg", "rel": "noreferrer"}]
+    assert Page(caption_cards([sample(0, label="javascript:alert(1)")])).all("a") == []
 
 
 def test_the_words_of_a_wrong_caption_that_differ_are_marked() -> None:

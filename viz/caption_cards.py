@@ -66,8 +66,15 @@ def _facts(sample: Sample) -> Html:
     """The verdict by sign and word, and the label."""
     sign, word = (_TICK, "Right") if sample.right else (_CROSS, "Wrong")
     verdict = element("span", sign, word, class_=f"verdict {word.lower()}") if sample.right is not None else ""
-    label = element("span", sample.label, class_="group", dir="auto") if sample.label else ""
+    label = element("span", _label(sample.label), class_="group", dir="auto") if sample.label else ""
     return element("p", verdict, label, class_="facts") if verdict or label else Html()
+
+
+def _label(label: str) -> Html:
+    """The label, or a link to a picture known by its address alone."""
+    if label.startswith(("http://", "https://")):
+        return element("a", label.rsplit("/", 1)[-1] or label, href=label, rel="noreferrer")
+    return escaped(label)
 
 
 def _caption(sample: Sample) -> Html:

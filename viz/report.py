@@ -5,7 +5,7 @@ Other reports are built the same way from `viz.page`: sections of text, tables, 
 
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,6 @@ from viz.curves import Log, Panel, panel_svg, training_panels
 from viz.page import Number, Section, command_line, drawing_figure, figures, table, write_page, zoomable
 
 __all__ = ["Sample", "write_report"]
-
-_SHARES = {
-    "right": "right captions, held out",
-    "right_seen": "right, combinations seen in training",
-    "right_never_seen": "right, combinations never seen",
-}
-_MEASURES = {
-    "val_loss": ("validation loss", "{:.4g}"),
-    "loss": ("training loss", "{:.4g}"),
-    "words_per_second": ("words per second", "{:,.0f}"),
-    "parameters": ("parameters", "{:,.0f}"),
-}
 
 
 def write_report(
@@ -118,20 +106,22 @@ def _results(log: Log, summary: Mapping[str, object]) -> dict[str, object]:
     speeds = [record["words_per_second"] for record in log if record.get("words_per_second") is not None]
     if speeds and "words_per_second" not in summary:
         found["words_per_second"] = statistics.median(speeds)
-    known = {name: found[name] for name in (*_SHARES, *_MEASURES, "seconds") if found.get(name) is not None}
-    return {**known, **summary}
+    names = dict.fromkeys((*_SHARES, *_MEASURES, *summary))
+    return {name: found[name] for name in names if found.get(name) is not None}
 
 
 def _number(name: str, value: object) -> Number:
     """A headline by what is known of its name."""
     if name in _SHARES and isinstance(value, Real):
-        return Number(_SHARES[name], f"{100 * float(value):.1f} %", float(value))
+        return Number(_SHARES[name], _per_cent(float(value)), float(value))
     if name in _MEASURES and isinstance(value, Real):
         label, form = _MEASURES[name]
-        return Number(label, form.format(float(value)))
-    if name == "seconds" and isinstance(value, Real):
-        return Number("training time", _duration(float(value)))
+        return Number(label, form(float(value)))
     return Number(name.replace("_", " "), _plain(value))
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f} %"
 
 
 def _duration(seconds: float) -> str:
@@ -158,3 +148,20 @@ def _rows(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 def _plain(value: object) -> str:
     """Text as it is, and other values as JSON writes them."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+_SHARES = {
+    "right": "right captions, held out",
+    "right_seen": "right, combinations seen in training",
+    "right_never_seen": "right, combinations never seen",
+}
+"""Headlines with a bar."""
+_MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
+    "right_with_shuffled_features": ("right with features shuffled", _per_cent),
+    "val_loss": ("validation loss", "{:.4g}".format),
+    "loss": ("training loss", "{:.4g}".format),
+    "words_per_second": ("words per second", "{:,.0f}".format),
+    "parameters": ("parameters", "{:,.0f}".format),
+    "seconds": ("training time", _duration),
+}
+"""Other headlines, and how each is written."""
