@@ -77,7 +77,7 @@ def _in_words(panel: Panel) -> str:
 
 
 def _graph(graph_svg: str | None) -> Section:
-    lead = "The computation as the engine recorded it, steps of time from left to right."
+    lead = "The computation as the engine recorded it."
     return Section("Graph", lead, [zoomable(graph_svg, "model-graph", "The model's graph")] if graph_svg else [])
 
 
