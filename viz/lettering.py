@@ -13,10 +13,9 @@ _MOST_LETTERS = 400
 
 
 @cache
-def font(size: int, bold: bool = False) -> FreeTypeFont:
+def font(size: int) -> FreeTypeFont:
     """DejaVu Sans, of a size in pixels."""
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", name), size)
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
 def wrapped(text: str, face: FreeTypeFont, width: float, most: int) -> list[str]:
@@ -34,9 +33,9 @@ def wrapped(text: str, face: FreeTypeFont, width: float, most: int) -> list[str]
 
 def shortened(line: str, face: FreeTypeFont, width: float) -> str:
     """The line, or as much of its beginning as fits with an ellipsis."""
-    line = line[:_MOST_LETTERS]
-    if face.getlength(line) <= width:
+    if len(line) <= _MOST_LETTERS and face.getlength(line) <= width:
         return line
+    line = line[:_MOST_LETTERS]
     while line and face.getlength(line + _ELLIPSIS) > width:
         line = line[:-1]
     return line.rstrip() + _ELLIPSIS
