@@ -115,11 +115,6 @@ def command_line(text: str) -> Html:
     return element("pre", element("code", text), class_="command", tabindex=0)
 
 
-def paragraph(*content: object) -> Html:
-    """A paragraph of text and markup."""
-    return element("p", *content)
-
-
 def choice(name: str, legend: str, options: dict[str, str]) -> Html:
     """Radio buttons in a row, the first chosen; style sheets act on `:has(:checked)`, so no script is needed."""
     buttons = [
