@@ -123,6 +123,19 @@ class Progress:
         return clock(rate * (self.total - done))
 
 
+class Stopwatch:
+    """How long the phases of a work took: `laps`, in seconds, by name."""
+
+    def __init__(self) -> None:
+        self._since = time.perf_counter()
+        self.laps: dict[str, float] = {}
+
+    def lap(self, phase: str) -> None:
+        """Ends a phase."""
+        now = time.perf_counter()
+        self.laps[phase], self._since = round(now - self._since, 1), now
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds: 1:05."""
     minutes, rest = divmod(round(seconds), 60)

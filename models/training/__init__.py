@@ -5,9 +5,22 @@ for record in training.run():
     ...                        # {"step": 1, "loss": 4.2, "lr": 4e-05, ...}
 """
 
+from models.training.evaluation import Validation
 from models.training.log import Log, Record, Warn, read_log
 from models.training.loop import Training
-from models.training.run import Run, Source
+from models.training.run import EXTRACTOR, Run, Source
 from models.training.settings import Settings, usable_cores
 
-__all__ = ["Log", "Record", "Run", "Settings", "Source", "Training", "Warn", "read_log", "usable_cores"]
+__all__ = [
+    "EXTRACTOR",
+    "Log",
+    "Record",
+    "Run",
+    "Settings",
+    "Source",
+    "Training",
+    "Validation",
+    "Warn",
+    "read_log",
+    "usable_cores",
+]

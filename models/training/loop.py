@@ -182,8 +182,8 @@ class Training:
     def _not_finite(self, what: str, culprit: str, rows: Array) -> NotFiniteError:
         images = ", ".join(map(str, rows[:_SHOWN])) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
         return NotFiniteError(
-            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: {what}; first bad: {culprit}, for images {images}; "
-            "the parameters before this update are saved; a smaller learning rate or clip norm may help"
+            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: {what}; first bad: {culprit}, for images "
+            f"{images}; the parameters before this update are saved; a smaller learning rate or clip norm may help"
         )
 
     def _noisy(self, features: Array) -> Array:

@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from minigrad.store import Checkpoints
 
 from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.op import Array
-from minigrad.store import Checkpoints
 from models.captioner import Captioner
 from models.data.coco import CaptionData, open_data
 from models.training.log import Warn
 from models.training.settings import Settings
+
+EXTRACTOR = "extractor.npz"
+"""What turns a picture into features, in a folder of scenes; a run on scenes has a copy."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Source:
     """Where a run's data is: a folder in the course's schema, which features of it, and how much of it."""
 
     folder: str
-    features: str
+    features: str | None = None
+    """The NAME in train2014_NAME.h5; None where there is only one."""
     scenes: bool = False
     """Whether the folder is one of scenes, with pictures and a judge."""
     max_train: int | None = None

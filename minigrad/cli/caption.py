@@ -1,0 +1,107 @@
+"""`minigrad caption`: what a trained run writes about pictures, or about rows of prepared features."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from models.decode import beam_search
+
+from minigrad.cli import console
+from minigrad.cli.sources import elsewhere
+from minigrad.errors import DataError, MissingFileError, UsageError
+from minigrad.op import Array
+from models.data.scenes import Extractor
+from models.data.scenes.drawing import SIDE
+from models.training import EXTRACTOR, Run
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "caption",
+        help="write captions",
+        description="Writes captions of pictures, by a run on scenes, or of held-out rows of the features that a run "
+        "was trained on. The best of several beams comes first, with its log-probability.",
+    )
+    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, of any size")
+    parser.add_argument("--row", type=int, action="append", default=[], metavar="N", help="a held-out row; repeatable")
+    parser.add_argument("--beams", type=int, default=1, metavar="N", help="how many captions to follow and show (1)")
+    parser.add_argument("--data", metavar="DIR", help="where the run's data is now, for --row")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the captions of each picture and row."""
+    run = Run.open(arguments.run)
+    names, features = asked_for(run, arguments)
+    found = beam_search(run.trained(console.warn), features, beams=arguments.beams)
+    captions = [
+        {
+            "of": name,
+            "captions": [{"caption": run.vocabulary.decode(ids), "log_probability": float(p)} for ids, p in best],
+        }
+        for name, best in zip(names, found, strict=True)
+    ]
+    if arguments.json:
+        console.say_json({"run": str(run.folder), "results": captions})
+    else:
+        console.say("\n".join(line for result in captions for line in in_words(result)))
+    return 0
+
+
+def asked_for(run: Run, arguments: argparse.Namespace) -> tuple[list[str], Array]:
+    """The names of pictures and rows, and their features (N, D)."""
+    if not arguments.images and not arguments.row:
+        raise UsageError("nothing to caption: name pictures, or held-out rows with --row N")
+    parts = []
+    if arguments.images:
+        parts.append(features_of(run, arguments.images))
+    if arguments.row:
+        parts.append(rows_of(run, arguments.row, arguments.data))
+    names = [*map(str, arguments.images), *(f"row {row}" for row in arguments.row)]
+    return names, np.concatenate(parts)
+
+
+def features_of(run: Run, images: list[Path]) -> Array:
+    """The features of pictures; UsageError for a run that knows prepared features only."""
+    if not run.source.scenes:
+        raise UsageError(
+            f"{run.folder} was trained on prepared features ({run.source.features}), not on pictures, and cannot see "
+            f"{images[0]}: caption a row of them with --row N"
+        )
+    extractor = Extractor.load(run.folder / EXTRACTOR)
+    return extractor.embed(np.stack([picture(path) for path in images]))
+
+
+def picture(path: Path) -> npt.NDArray[np.uint8]:
+    """A picture's pixels (64, 64, 3), scaled to that size."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+    except FileNotFoundError:
+        raise MissingFileError(f"there is no picture at {path}") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} is not a picture that can be read ({error})") from None
+
+
+def rows_of(run: Run, rows: list[int], data: str | None) -> Array:
+    """Held-out features; UsageError for a row that is not there."""
+    split = elsewhere(run.source, data).open().val
+    images = len(split.urls)
+    outside = [row for row in rows if not 0 <= row < images]
+    if outside:
+        raise UsageError(f"there is no held-out row {outside[0]}: rows are 0 to {images - 1}")
+    return split.features(np.array(rows))
+
+
+def in_words(result: dict[str, Any]) -> list[str]:
+    """A line for a single caption; for several a heading and a line each, with log-probabilities."""
+    captions = result["captions"]
+    if len(captions) == 1:
+        return [f"{result['of']}: {captions[0]['caption']}"]
+    return [f"{result['of']}:", *(f"  {c['log_probability']:8.3f}  {c['caption']}" for c in captions)]

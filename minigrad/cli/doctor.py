@@ -1,0 +1,134 @@
+"""`minigrad doctor`: what this machine has, what is missing, and how to get it. Needs no extra package itself."""
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np  # noqa: F401 (its BLAS is looked at)
+
+from minigrad.cli import console
+from models.data.cache import find_scenes, writable_root
+
+_INSTALL = "python -m pip install 'minigrad[all]'"
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "doctor",
+        help="what this machine has",
+        description="Versions, BLAS kernels and threads, the engines that can lay out graphs, data found, packages "
+        "missing and how to install them. Exits 1 when something is missing.",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints what is found; 1 when a package is missing."""
+    found = {
+        "versions": versions(),
+        "blas": blas(),
+        "cores": os.cpu_count(),
+        "layout": layout_engines(),
+        "data": data(),
+        "missing": [name for name, there in versions().items() if there is None],
+    }
+    if arguments.json:
+        console.say_json(found)
+    else:
+        console.say("\n".join(in_words(found)))
+    return int(bool(found["missing"]))
+
+
+def versions() -> dict[str, str | None]:
+    """Python, minigrad and the packages it can use, None where one is missing."""
+    found: dict[str, str | None] = {"python": platform.python_version()}
+    return found | {name: installed(name) for name in ("minigrad", *packages())}
+
+
+def packages() -> list[str]:
+    """The names of what minigrad requires, its extra `all` included."""
+    wanted = (
+        r for r in requires("minigrad") or () if "extra ==" not in r or "extra == 'all'" in r or 'extra == "all"' in r
+    )
+    return [requirement_name(requirement) for requirement in wanted]
+
+
+def requirement_name(requirement: str) -> str:
+    """`numpy` of `numpy>=2.0; python_version > "3"`."""
+    return requirement.split(";")[0].split("[")[0].rstrip("<>=!~. 0123456789")
+
+
+def installed(package: str) -> str | None:
+    """The version, or None."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def blas() -> list[str] | None:
+    """`openblas 0.3.31 SkylakeX, 2 threads` for each BLAS in the process; None where nobody can tell."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return None
+    return [
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}, {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+
+
+def layout_engines() -> dict[str, str | None]:
+    """The engines for graphs of no special form, by preference; None for one that is missing."""
+    return {
+        "dot on PATH": dot(),
+        "Graphviz libraries of pygraphviz": installed("pygraphviz") if find_spec("pygraphviz") else None,
+        "built in": "always there",
+    }
+
+
+def dot() -> str | None:
+    """What `dot -V` says, or None."""
+    path = shutil.which("dot")
+    if path is None:
+        return None
+    try:
+        said = subprocess.run([path, "-V"], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return said.stderr.strip() or path
+
+
+def data() -> dict[str, str | None]:
+    """Where the scenes are, and where built data is kept."""
+    scenes = find_scenes()
+    return {"scenes": str(scenes) if scenes else None, "kept in": str(writable_root())}
+
+
+def in_words(found: dict[str, Any]) -> Iterator[str]:
+    """The report, section by section."""
+    yield "versions"
+    yield from pairs(found["versions"], "missing")
+    yield "BLAS"
+    yield from (f"  {line}" for line in found["blas"] or ["unknown: threadpoolctl is missing"])
+    yield f"  {found['cores']} cores"
+    yield "layout of graphs"
+    yield from pairs(found["layout"], "not found")
+    yield "data"
+    yield from pairs(found["data"], "not built yet: minigrad train builds them")
+    if found["missing"]:
+        yield f"missing: {', '.join(found['missing'])}; {_INSTALL}"
+
+
+def pairs(values: dict[str, str | None], otherwise: str) -> Iterator[str]:
+    """`  name   value`, aligned."""
+    width = max(map(len, values))
+    return (f"  {name:{width}}  {value or otherwise}" for name, value in values.items())

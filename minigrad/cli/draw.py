@@ -1,0 +1,82 @@
+"""`minigrad draw`: the graph of a run's loss, or of what a function of the user's returns, as a picture."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import viz
+from minigrad.cli import console
+from minigrad.cli.results import loss_graph
+from minigrad.cli.sources import elsewhere, open_source
+from minigrad.errors import UsageError
+from minigrad.graph import Graph
+from minigrad.tensor import Tensor
+from models.training import Run
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "draw",
+        help="draw a graph",
+        description="Draws the graph of a run's loss on one held-out caption, or that of the Tensor or Graph which a "
+        "function without arguments returns; its module is found from the current folder.",
+    )
+    parser.add_argument("what", metavar="RUN|MODULE:FUNCTION", help="the folder of a run, or as in examples.net:loss")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("graph.svg"), metavar="FILE", help="where to (graph.svg)"
+    )
+    parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Writes the picture."""
+    graph = of_function(arguments.what) if ":" in arguments.what else of_run(arguments.what, arguments.data)
+    viz.draw(graph, arguments.out)
+    if arguments.json:
+        console.say_json({"written": str(arguments.out), "nodes": len(graph)})
+    else:
+        console.say(f"{arguments.out}: {len(graph)} nodes")
+    return 0
+
+
+def of_run(folder: str, data: str | None) -> Graph:
+    """The loss of a run's captioner, trained as far as it is."""
+    run = Run.open(folder)
+    return loss_graph(run.trained(console.warn), open_source(elsewhere(run.source, data)))
+
+
+def of_function(name: str) -> Graph:
+    """The graph that `module:function` returns."""
+    result = called(name)
+    if isinstance(result, Tensor):
+        return Graph.of(result)
+    if isinstance(result, Graph):
+        return result
+    raise UsageError(f"{name} returned {type(result).__name__}; it must return a Tensor or a Graph")
+
+
+def called(name: str) -> Any:
+    """What the function returns."""
+    try:
+        return function(name)()
+    except TypeError as error:
+        raise UsageError(f"{name} cannot be called without arguments ({error})") from error
+
+
+def function(name: str) -> Callable[[], Any]:
+    """The function that `module:function` names, imported with the current folder on the path."""
+    module, _, attribute = name.partition(":")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{name}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}") from None
+    if not callable(found):
+        raise UsageError(f"{name}: the module {module} has no function {attribute!r}")
+    return found  # type: ignore[no-any-return]

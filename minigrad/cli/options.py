@@ -1,0 +1,90 @@
+"""The options of `minigrad train` that are settings of a run: as a parser, as Settings, and back as a command line."""
+
+import argparse
+import shlex
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import Any
+
+from models.data.scenes import RECIPE
+from models.training import Settings, Source, usable_cores
+
+MOST_THREADS = 2
+"""Parts of a batch at once, where there are as many cores: more of them mostly wait for Python's lock."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option and the field of Settings it sets."""
+
+    flag: str
+    field: str
+    kind: type
+    help: str
+
+
+OPTIONS = (
+    Option("--word", "word_dim", int, "size of word vectors"),
+    Option("--hidden", "hidden_dim", int, "size of the hidden state"),
+    Option("--batch-size", "batch_size", int, "captions in a step"),
+    Option("--lr", "learning_rate", float, "Adam's highest learning rate"),
+    Option("--decay", "decay", float, "factor on the rate after each epoch, in place of warm-up and cosine"),
+    Option("--warm-up", "warm_up", int, "steps in which the rate rises"),
+    Option("--clip", "clip_norm", float, "largest norm of all gradients together"),
+    Option("--feature-noise", "feature_noise", float, "deviation of the noise added to the features"),
+    Option("--seed", "seed", int, "of weights, order and noise"),
+    Option("--threads", "threads", int, "parts of a batch computed at once; the last bits depend on it"),
+    Option("--save-every", "save_every", int, "steps between checkpoints"),
+)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Adds the options; one that is not given stays None."""
+    group = parser.add_argument_group("settings", "What is not given is as measured best for the data.")
+    group.add_argument("--cell", choices=("lstm", "rnn"), help="the recurrence (lstm)")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N", help="updates of the parameters")
+    length.add_argument("--epochs", type=float, metavar="N", help="passes over the data, in place of --steps")
+    for option in OPTIONS:
+        metavar = "N" if option.kind is int else "X"
+        group.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were named on the command line."""
+    values = {field.name: getattr(arguments, field.name, None) for field in fields(Settings)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def settings_of(arguments: argparse.Namespace, source: Source, captions: int) -> Settings:
+    """The defaults for the data, changed as the arguments say; `captions` is the length of an epoch."""
+    settings = replace(defaults(source), **given(arguments))
+    if arguments.epochs is None:
+        return settings
+    return replace(settings, steps=ceil(arguments.epochs * ceil(captions / settings.batch_size)))
+
+
+def defaults(source: Source) -> Settings:
+    """The settings for scenes are their recipe's, those for other data Settings' own."""
+    settings = Settings(threads=min(MOST_THREADS, usable_cores()))
+    return replace(settings, **recipe()) if source.scenes else settings
+
+
+def recipe() -> dict[str, Any]:
+    """The scenes' recipe as settings: the names are the same."""
+    names = {field.name for field in fields(Settings)}
+    return {name: value for name, value in vars(RECIPE).items() if name in names}
+
+
+def command(settings: Settings, source: Source) -> str:
+    """The command line that makes a run of these settings."""
+    usual = defaults(source)
+    words = ["minigrad", "train", *(["--data", source.folder] if not source.scenes else [])]
+    words += ["--features", source.features] if source.features and not source.scenes else []
+    words += ["--max-train", str(source.max_train)] if source.max_train is not None else []
+    words += ["--replace-nonfinite"] if source.replace_nonfinite else []
+    flags = [("--cell", "cell"), ("--steps", "steps"), *((option.flag, option.field) for option in OPTIONS)]
+    for flag, field in flags:
+        value = getattr(settings, field)
+        words += [flag, str(value)] if value != getattr(usual, field) else []
+    return shlex.join(words)

@@ -1,0 +1,101 @@
+"""What a finished run leaves to look at: curves, pictures, the model's graph, the report. Imports viz."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from models.captioner import Captioner
+
+import viz
+from minigrad.cli.sources import Opened
+from minigrad.graph import Graph
+from models.data.scenes import Scenes
+from models.training import Run, Training, Validation
+from models.training.evaluation import truths, written
+from viz.caption_sheet import Sample
+from viz.curves import draw_curves
+from viz.report import write_report
+
+SHOWN = 24
+"""Held-out images in the report."""
+PICTURES = 6
+"""Held-out pictures written as files, to try `minigrad caption` on."""
+
+
+def summary(run: Run, training: Training, validation: Validation) -> dict[str, Any]:
+    """What the run came to: its last records, and for scenes the score where each gets another one's features."""
+    latest = {key: value for record in training.log.records for key, value in record.items()}
+    shuffled = validation.right(training.captioner, shuffled=True)
+    return {
+        "run": str(run.folder),
+        **{k: latest[k] for k in ("step", "epoch", "loss", "val_loss") if k in latest},
+        **{k: latest[k] for k in latest if k.startswith("right")},
+        **({"right_with_shuffled_features": shuffled["all"]} if shuffled else {}),
+        "parameters": sum(parameter.size for parameter in training.captioner.parameters()),
+        "threads": run.settings.threads,
+    }
+
+
+def write_results(run: Run, training: Training, opened: Opened, found: Mapping[str, Any], command: str) -> list[Path]:
+    """Writes report.html, curves.svg, curves.png, graph.svg and some held-out pictures; returns their paths."""
+    folder, records = run.folder, training.log.records
+    graph = viz.draw(loss_graph(training.captioner, opened), folder / "graph.svg")
+    shown = ("right_with_shuffled_features", "parameters")
+    report = write_report(
+        folder / "report.html",
+        title=f"{Path(run.source.folder).name}: a {run.settings.cell.upper()} captioner",
+        summary={key: found[key] for key in shown if key in found},
+        config={**run.settings.as_dict(), "data": run.source.folder, "features": run.source.features, **run.software},
+        log=records,
+        samples=samples(training.captioner, opened),
+        graph_svg=graph.svg,
+        command=command,
+    )
+    curves = [draw_curves(records, folder / name) for name in ("curves.svg", "curves.png")]
+    return [report, *curves, folder / "graph.svg", *write_pictures(folder / "pictures", opened.scenes)]
+
+
+def loss_graph(captioner: Captioner, opened: Opened) -> Graph:
+    """The graph of the loss of one held-out caption."""
+    caption = opened.data.val.captions[:1]
+    words = np.count_nonzero(caption != captioner.null)
+    return Graph.of(captioner.loss(opened.data.val.features(opened.data.val.image_idxs[:1]), caption[:, :words]))
+
+
+def samples(captioner: Captioner, opened: Opened) -> list[Sample]:
+    """Held-out images with what was written, what is true, and the judge's verdict where there is one."""
+    data, scenes = opened.data, opened.scenes
+    rows = [int(row) for row in np.unique(data.val.image_idxs)[:SHOWN]]
+    captions = written(captioner, data.val.features(np.array(rows)), data.vocabulary)
+    known = truths(data.val, rows, data.vocabulary)
+    if scenes is None:
+        return [Sample(c, t, label=address(opened, row)) for row, c, t in zip(rows, captions, known, strict=True)]
+    return [
+        Sample(caption, true, image, scenes.judge({row: caption})["all"] == 1, group(scenes, row))
+        for row, caption, true, image in zip(rows, captions, known, scenes.images("val", rows), strict=True)
+    ]
+
+
+def address(opened: Opened, row: int) -> str:
+    """Where a row's photograph is, or its number."""
+    urls = opened.data.val.urls
+    return urls[row] if urls else f"row {row}"
+
+
+def group(scenes: Scenes, row: int) -> str:
+    """Whether training saw the combinations of a held-out scene."""
+    return "combination never seen" if scenes.never_seen(row) else "combinations seen"
+
+
+def write_pictures(folder: Path, scenes: Scenes | None) -> list[Path]:
+    """Some held-out pictures as PNG files; none where the data has no pictures."""
+    if scenes is None:
+        return []
+    from PIL import Image
+
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{row}.png" for row in range(min(PICTURES, len(scenes.scenes["val"])))]
+    for path, pixels in zip(paths, scenes.images("val", range(len(paths))), strict=True):
+        Image.fromarray(pixels).save(path)
+    return paths

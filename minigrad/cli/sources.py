@@ -1,0 +1,53 @@
+"""Which data a command works on: the scenes, built with a progress bar where absent, or a folder of four files."""
+
+from argparse import Namespace
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from models.data.coco import CaptionData
+
+from minigrad.cli import console
+from models.data.cache import find_scenes, scenes_folder
+from models.data.scenes import NAME, Scenes, open_scenes
+from models.training import Source
+
+SCENES = "scenes"
+"""What stands for the embedded data in place of a folder."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A source's data, and the scenes it shows where it shows some."""
+
+    data: CaptionData
+    scenes: Scenes | None
+
+
+def source_of(arguments: Namespace) -> Source:
+    """The source that --data, --features, --max-train and --replace-nonfinite name."""
+    folder = located(arguments.data or SCENES)
+    shows_scenes = (folder / "scenes.json").is_file()
+    features = arguments.features or (NAME if shows_scenes else None)
+    return Source(str(folder), features, shows_scenes, arguments.max_train, arguments.replace_nonfinite)
+
+
+def located(data: str) -> Path:
+    """The absolute folder; scenes are built first where they are not yet."""
+    if data != SCENES:
+        return Path(data).absolute()
+    found = find_scenes()
+    if found is not None:
+        return found
+    console.complain("building the scenes: 11,000 pictures, their captions and features (once)")
+    with console.Stages() as report:
+        return scenes_folder(progress=report)
+
+
+def open_source(source: Source) -> Opened:
+    """Opens and validates."""
+    return Opened(source.open(), open_scenes(source.folder) if source.scenes else None)
+
+
+def elsewhere(source: Source, data: str | None) -> Source:
+    """The source with its files in another folder, where one is given."""
+    return source if data is None else replace(source, folder=str(located(data)))

@@ -1,0 +1,146 @@
+"""`minigrad train`: trains a captioner and leaves a run folder to look at."""
+
+import argparse
+import shutil
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli import console
+from minigrad.cli.options import add_settings, command, given, settings_of
+from minigrad.cli.results import summary, write_results
+from minigrad.cli.sources import SCENES, Opened, open_source, source_of
+from minigrad.errors import UsageError
+from models.training import EXTRACTOR, Record, Run, Training, Validation
+
+RUNS = Path("runs")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a captioner",
+        description="Trains a captioner and writes a run folder: config.json, log.jsonl, checkpoints, curves and "
+        "report.html. Without options it draws the scenes first and needs no other data. Ctrl-C finishes the step and "
+        "saves; --resume goes on, to the same bits as without a stop.",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", metavar="DIR", help="'scenes' (default), or a folder in CS231n's four-file schema")
+    data.add_argument("--features", metavar="NAME", help="which features: the NAME in train2014_NAME.h5")
+    data.add_argument("--max-train", type=int, metavar="N", help="train on N captions only")
+    data.add_argument("--replace-nonfinite", action="store_true", help="set NaN and infinite features to 0")
+    run = parser.add_argument_group("run")
+    run.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (runs/DATA-CELL-NUMBER)")
+    run.add_argument("--resume", action="store_true", help="continue the run of --out from its last checkpoint")
+    run.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    add_settings(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains; 0, or 1 when something could not be saved, or 128 and the number of the signal that stopped it."""
+    watch = console.Stopwatch()
+    run, opened = old_run(arguments) if arguments.resume else new_run(arguments)
+    watch.lap("data")
+    validation = Validation(opened.data, opened.scenes)
+    training = Training(run, opened.data.train, validation, console.warn)
+    if arguments.resume:
+        training.resume()
+    if not arguments.json:
+        console.complain(f"training into {run.folder}: {run.settings.steps} steps, {run.settings.threads} threads")
+    follow(training, show=not arguments.json)
+    watch.lap("training")
+    if training.stopped_by is not None:
+        console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
+        return 128 + training.stopped_by
+    found = summary(run, training, validation)
+    written = write_results(run, training, opened, found, command(run.settings, run.source))
+    watch.lap("report")
+    tell(run, {**found, "seconds": watch.laps, "written": list(map(str, written))}, arguments.json)
+    return complained(training)
+
+
+def new_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
+    """Makes the run folder that the arguments ask for."""
+    source = source_of(arguments)
+    opened = open_source(source)
+    settings = settings_of(arguments, source, len(opened.data.train))
+    folder = arguments.out or next_folder(SCENES if source.scenes else Path(source.folder).name, settings.cell)
+    run = Run.create(folder, settings, source, opened.data)
+    if source.scenes:
+        shutil.copy(Path(source.folder) / EXTRACTOR, folder / EXTRACTOR)
+    return run, opened
+
+
+def next_folder(data: str, cell: str) -> Path:
+    """runs/scenes-lstm-1, or the first number that is free."""
+    return next(folder for n in count(1) if not (folder := RUNS / f"{data}-{cell}-{n}").exists())
+
+
+def old_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
+    """The run to continue; UsageError where the arguments ask for other settings than its own."""
+    if arguments.out is None:
+        raise UsageError("--resume continues the run that --out names, as in --resume --out runs/scenes-lstm-1")
+    run = Run.open(arguments.out)
+    own = run.settings.as_dict()
+    changed = [f"{name} is {own[name]}, not {value}" for name, value in given(arguments).items() if own[name] != value]
+    if changed or arguments.epochs is not None:
+        raise UsageError(
+            f"--resume goes on with the run's own settings ({'; '.join(changed) or 'its own number of steps'}): "
+            "leave the option out, or begin another run"
+        )
+    return run, open_source(run.source)
+
+
+def follow(training: Training, show: bool) -> None:
+    """Trains with a progress line; what a validation found is a line of its own."""
+    total, done = training.settings.steps, training.place.step
+    with console.Progress("training", total, done, show) as progress:
+        for record in training.run():
+            if "val_loss" not in record:
+                progress.at(record["step"], f"loss {record['loss']:.3f}  {record['words_per_second']:,.0f} words/s")
+            elif show:
+                progress.note(validated(record))
+
+
+def validated(record: Record) -> str:
+    """`epoch 3, step 1173: held-out loss 0.412, right 87.3 % (seen 90.1 %, never seen 84.5 %)`."""
+    line = f"epoch {record['epoch']}, step {record['step']}: held-out loss {record['val_loss']:.3f}"
+    return f"{line}, {right(record)}" if "right" in record else line
+
+
+def right(found: Record) -> str:
+    """`right 87.3 % (seen 90.1 %, never seen 84.5 %)`."""
+    groups = {"seen": "right_seen", "never seen": "right_never_seen"}
+    parts = ", ".join(f"{name} {100 * found[key]:.1f} %" for name, key in groups.items() if key in found)
+    return f"right {100 * found['right']:.1f} % ({parts})"
+
+
+def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
+    """The result in words, or for machines."""
+    if as_json:
+        console.say_json(found)
+        return
+    if "right" in found:
+        shuffled = f"with another scene's features {100 * found['right_with_shuffled_features']:.1f} %"
+        console.say(f"held-out captions {right(found)}; {shuffled}")
+    phases = ", ".join(f"{phase} {console.clock(elapsed)}" for phase, elapsed in found["seconds"].items())
+    console.say(f"{found['step']} steps, held-out loss {found['val_loss']:.3f} nats a word  [{phases}]")
+    console.say(f"look at  {run.folder / 'report.html'}")
+    example = "pictures/0.png" if run.source.scenes else "--row 0"
+    console.say(
+        f"try      minigrad caption {run.folder} {run.folder / example if run.source.scenes else example} --beams 3"
+    )
+
+
+def complained(training: Training) -> int:
+    """1, and why, when a checkpoint could not be saved."""
+    if not training.failed_saves:
+        return 0
+    console.warn(f"{training.failed_saves} CHECKPOINTS COULD NOT BE SAVED: make room, then train with --resume")
+    return 1
+
+
+def resume_command(run: Run) -> str:
+    """What continues a run."""
+    return f"minigrad train --resume --out {run.folder}"
