@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,24 @@ class Scope:
         return " ".join(part for part in (self.path, step, "backward" if self.backward else "") if part)
 
 
+class Observer(Protocol):
+    """Who is told of every operation inside a block: debuggers and measurements."""
+
+    def made(self, y: Any, op: Any, operands: tuple[Any, ...]) -> None:
+        """`op` was applied to `operands` and gave the Tensor y, recorded or not."""
+
+    def pulling(self, node: Any, g: Any) -> None:
+        """A backward pass is about to use a node's rule on the cotangent g."""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whether operations are recorded for a backward pass, whether they are symbols, and their scope."""
+    """Whether operations are recorded for a backward pass, whether they are symbols, their scope, and who watches."""
 
     recording: bool = True
     tracing: bool = False
     scope: Scope = Scope()
+    observer: Observer | None = None
 
 
 current: ContextVar[Context] = ContextVar("minigrad", default=Context())
@@ -55,6 +67,13 @@ def no_grad() -> Iterator[None]:
 def tracing() -> Iterator[None]:
     """Operations inside the block are recorded as symbols and not computed."""
     with using(replace(current.get(), recording=True, tracing=True)):
+        yield
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[None]:
+    """Tells `observer` of every operation inside the block."""
+    with using(replace(current.get(), observer=observer)):
         yield
 
 

@@ -1,12 +1,13 @@
 """Gradients as functions: grad, value_and_grad, vjp, jvp, hvp. Imports Tensor and the reverse walk."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minigrad.autodiff import ancestors, disconnected, leading_to, pull_back_arrays, pull_back_nodes
-from minigrad.context import Context, current, using
+from minigrad.context import current, using
 from minigrad.errors import GradientError, UsageError
 from minigrad.tensor import Tensor, cotangent, own
 
@@ -42,7 +43,7 @@ def pulled(path: list[Any], ys: list[Any], weights: list[Any], xs: list[Any], bu
     starts = [(y, cotangent(y, w)) for y, w in zip(ys, weights, strict=True) if id(y) in on_path]
     keep = {id(x) for x in xs}
     if build:
-        with using(Context(True, current.get().tracing, current.get().scope)):
+        with using(replace(current.get(), recording=True)):
             return pull_back_nodes(path, summed(starts), keep)
     given = [g for _, g in starts]
     arrays = {key: g.data for key, g in summed(starts).items()}
