@@ -3,8 +3,12 @@
 `import minigrad as mg`. A program is a graph of operations, and everything else is a function of that graph.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from minigrad import init, optim
 from minigrad.context import no_grad, scope
+from minigrad.debug import debug
 from minigrad.errors import MinigradError
 from minigrad.functional import (
     abs,
@@ -55,7 +59,21 @@ from minigrad.memory import keep_freed_pages
 from minigrad.module import Module, Parameter
 from minigrad.tensor import Tensor, from_numpy, tensor
 
+if TYPE_CHECKING:
+    from minigrad.compiler.function import Compiled
+
 keep_freed_pages()
+
+
+def compile(f: Callable[..., Any]) -> "Compiled":
+    """A function of Tensors, gradients inside included, as a program that is traced once and then only run.
+
+    Called with arrays, Tensors, Modules or plain values; works as a decorator. More: `minigrad.compiler.function`.
+    """
+    from minigrad.compiler.function import Compiled  # loaded when first used: it would slow down every import
+
+    return Compiled(f)
+
 
 __all__ = [
     "Graph",
@@ -67,8 +85,10 @@ __all__ = [
     "bce_with_logits",
     "broadcast_to",
     "clip",
+    "compile",
     "concat",
     "cos",
+    "debug",
     "differentiate",
     "einsum",
     "embedding",

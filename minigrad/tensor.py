@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import display
-from minigrad.autodiff import ancestors, disconnected, pull_back_arrays, pull_back_nodes
+from minigrad.autodiff import ancestors, disconnected, pull_back_arrays
 from minigrad.context import Scope, current
 from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, UsageError
 from minigrad.explain import explained
@@ -201,15 +201,17 @@ class Tensor(NumpyProtocol):
         `gradient` is the cotangent, of this shape; it may be left out for one element. The graph stays, to be drawn
         and checked, unless `retain_graph=False`.
         """
+        if current.get().tracing:
+            raise TraceError(
+                "backward() inside a traced function would leave symbols in .grad: take the gradients with "
+                "mg.grad(loss, parameters) and return them"
+            )
         path = ancestors([self], differentiable_only=True)
         leaves = {id(node): node for node in path if node.op is None and node.requires_grad}
         if not leaves:
             raise GradientError(disconnected(self))
         g = cotangent(self, gradient)
-        if current.get().tracing:
-            found = pull_back_nodes(path, {id(self): g}, set(leaves))
-        else:
-            found = own(pull_back_arrays(path, {id(self): g.data}, set(leaves), release=not retain_graph), g)
+        found = own(pull_back_arrays(path, {id(self): g.data}, set(leaves), release=not retain_graph), g)
         for key, gx in found.items():
             leaf: Any = leaves[key]
             leaf.grad = gx if leaf.grad is None else leaf.grad + gx

@@ -27,8 +27,9 @@ LAYERS = (
     "minigrad.gradient minigrad.graph minigrad.module minigrad.debug minigrad.measure",
     "minigrad.init minigrad.optim",
     "minigrad.store",
+    "minigrad.compiler",
     "minigrad",
-    "minigrad.compiler minigrad.check",
+    "minigrad.check",
     "models viz",
     "minigrad.cli",
 )

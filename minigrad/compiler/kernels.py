@@ -1,0 +1,142 @@
+"""How an Op is run into memory that is there already: a list of calls for each Op, bound to arrays once."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minigrad.op import Array, Op
+from minigrad.ops.activation import Relu, Sigmoid
+from minigrad.ops.elementwise import Elementwise
+from minigrad.ops.index import Gather, check_ids
+from minigrad.ops.linalg import MatMul
+from minigrad.ops.logic import Cast, Logical
+from minigrad.ops.loss import CrossEntropy, CrossEntropyGrad
+from minigrad.ops.reduce import Sum
+from minigrad.ops.shape import SumTo
+
+Call: TypeAlias = Callable[[], object]
+Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
+
+BLOCK = 1 << 16  # elements of a block of rows: three such arrays of float32 stay in a second-level cache
+
+
+def calls(op: Op, xs: Sequence[Array], y: Array) -> list[Call]:
+    """Calls without arguments that together write op(xs) into y."""
+    return next(KERNELS[kind] for kind in type(op).__mro__ if kind in KERNELS)(op, xs, y)
+
+
+def plain(op: Op, xs: Sequence[Array], y: Array) -> list[Call]:
+    """The Op's own forward, copied: for what has no kernel of its own."""
+    return [lambda: np.copyto(y, op.forward(*xs))]
+
+
+def elementwise(op: Any, xs: Sequence[Array], y: Array) -> list[Call]:
+    """One call of the ufunc."""
+    return [partial(op.ufunc, *xs, y)] if op.ufunc is not None else plain(op, xs, y)
+
+
+def sigmoid(op: Sigmoid, xs: Sequence[Array], y: Array) -> list[Call]:
+    """½ tanh(½ x) + ½, in place."""
+    half = y.dtype.type(0.5)
+    return [
+        partial(np.multiply, xs[0], half, y),
+        partial(np.tanh, y, y),
+        partial(np.multiply, y, half, y),
+        partial(np.add, y, half, y),
+    ]
+
+
+def relu(op: Relu, xs: Sequence[Array], y: Array) -> list[Call]:
+    """max(x, 0)."""
+    return [partial(np.maximum, xs[0], y.dtype.type(0), y)]
+
+
+def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
+    """BLAS, straight into y."""
+    a, b = xs
+    return [partial(np.matmul, a, b, y)] if not (b.ndim == 2 and a.ndim > 2) else plain(op, xs, y)
+
+
+def cast(op: Cast, xs: Sequence[Array], y: Array) -> list[Call]:
+    """A copy that converts."""
+    return [partial(np.copyto, y, xs[0], casting="unsafe")]
+
+
+def sum_to(op: SumTo, xs: Sequence[Array], y: Array) -> list[Call]:
+    """Over leading axes; over rows of a matrix by BLAS, which is several times quicker."""
+    (x,) = xs
+    lead = x.ndim - y.ndim
+    if x.shape[lead:] != y.shape or x.dtype != y.dtype:
+        return plain(op, xs, y)
+    return rows_sum(x, y) if x.ndim == 2 and lead == 1 else [partial(np.add.reduce, x, axis=tuple(range(lead)), out=y)]
+
+
+def rows_sum(x: Array, y: Array) -> list[Call]:
+    """Σ of the rows of x as a product with ones."""
+    if x.dtype.kind != "f":
+        return [partial(np.add.reduce, x, axis=0, out=y)]
+    return [partial(np.matmul, np.ones(len(x), x.dtype), x, y)]
+
+
+def sum_(op: Sum, xs: Sequence[Array], y: Array) -> list[Call]:
+    """numpy.sum with a place for the result."""
+    return [partial(np.add.reduce, xs[0], axis=op.axes, out=y, keepdims=op.keepdims)]
+
+
+def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
+    """Checked first, so that NumPy need not hold the rows back until all are known to be there."""
+    table, ids = xs
+    return [partial(check_ids, ids, len(table)), partial(np.take, table, ids, axis=0, out=y, mode="clip")]
+
+
+def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:
+    """In blocks of rows that stay in the cache."""
+    x, target = xs
+    return [partial(copy_block, op, (x[rows], target[rows]), y[rows]) for rows in blocks(x)]
+
+
+def cross_entropy_grad(op: CrossEntropyGrad, xs: Sequence[Array], y: Array) -> list[Call]:
+    """In blocks of rows, without any array beside the result."""
+    x, target, g = xs
+    if x.ndim != 2:
+        return plain(op, xs, y)
+    return [partial(softmax_less_hot, x[rows], target[rows], g[rows], y[rows]) for rows in blocks(x)]
+
+
+def blocks(x: Array) -> list[slice]:
+    """Windows of the first axis."""
+    size = max(1, BLOCK // max(1, x[:1].size))
+    return (
+        [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)] if x.ndim > 1 else [slice(None)]
+    )
+
+
+def copy_block(op: Op, xs: Sequence[Array], y: Array) -> None:
+    """One block by the Op's own forward."""
+    y[...] = op.forward(*xs)
+
+
+def softmax_less_hot(x: Array, target: Array, g: Array, y: Array) -> None:
+    """y = g (softmax(x) − one-hot(target)) of one block (n, V)."""
+    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
+    np.exp(y, out=y)
+    y *= (g / y.sum(axis=1))[:, None]
+    y[np.arange(len(y)), target] -= g
+
+
+KERNELS: dict[type[Op], Kernel] = {
+    Op: plain,
+    Elementwise: elementwise,
+    Logical: elementwise,
+    Sigmoid: sigmoid,
+    Relu: relu,
+    MatMul: product,
+    Cast: cast,
+    SumTo: sum_to,
+    Sum: sum_,
+    Gather: gather,
+    CrossEntropy: cross_entropy,
+    CrossEntropyGrad: cross_entropy_grad,
+}

@@ -1,0 +1,140 @@
+"""How a pass changes a graph: nodes are made anew, each once, and old ones are replaced. For the compiler's passes."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minigrad.context import Scope, tracing
+from minigrad.errors import UsageError
+from minigrad.graph import Graph
+from minigrad.op import Array, Op, Shape, apply
+from minigrad.tensor import Tensor
+
+Rule: TypeAlias = Callable[["Builder", Any, tuple[Tensor, ...]], Tensor | None]
+"""`rule(build, op, inputs)`: a node that equals op(inputs) and is better, or None."""
+Rules: TypeAlias = Mapping[type[Op], Sequence[Rule]]
+
+
+@dataclass(frozen=True)
+class Scalar(Op):
+    """A number that the program itself contains; a node without inputs, so that equal numbers are one node."""
+
+    number: complex
+    to: str
+
+    def forward(self) -> Array:
+        """A 0-d array."""
+        return np.asarray(self.number).astype(self.to)
+
+    def shape(self) -> Shape:
+        """0-d."""
+        return ()
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The dtype it was written in."""
+        return np.dtype(self.to)
+
+
+class Builder:
+    """Makes nodes: equal Ops of equal inputs are one node, and `rules` see each node before it is made."""
+
+    def __init__(self, rules: Rules | None = None) -> None:
+        self._rules = rules or {}
+        self._known: dict[tuple[Any, ...], Tensor] = {}
+        self.pinned: set[int] = set()
+
+    def pin(self, node: Tensor) -> Tensor:
+        """The node, marked as one that a rule put where it is."""
+        self.pinned.add(id(node))
+        return node
+
+    def __call__(self, op: Op, *inputs: Tensor, scope: Scope | None = None) -> Tensor:
+        """The node op(inputs), or an equal one."""
+        key = (op, *map(id, inputs))
+        if key not in self._known:
+            self._known[key] = self._made(op, inputs, scope)
+        return self._known[key]
+
+    def _made(self, op: Op, inputs: tuple[Tensor, ...], scope: Scope | None) -> Tensor:
+        for rule in self._rules.get(type(op), ()):
+            better = rule(self, op, inputs)
+            if better is not None:
+                return better
+        return made(op, inputs, scope)
+
+    def scalar(self, number: complex, dtype: np.dtype[Any]) -> Tensor:
+        """A number of the program's own."""
+        return self(Scalar(number, dtype.name))
+
+
+def made(op: Op, inputs: tuple[Tensor, ...], scope: Scope | None) -> Tensor:
+    """A new symbolic node."""
+    with tracing():
+        node: Tensor = apply(op, *inputs) if inputs else Tensor.apply_op(_anyone, op, ())
+    node.scope = scope or (inputs[0].scope if inputs else node.scope)
+    return node
+
+
+_anyone = Tensor(np.zeros(()))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What stands for an old node: built from what the `operands` (old nodes) have become."""
+
+    operands: tuple[Tensor, ...]
+    make: Callable[..., Tensor]
+
+
+def rebuilt(graph: Graph, build: Builder, recipes: Mapping[int, Recipe] | None = None) -> Graph:
+    """The graph with every node made by `build`, or by its recipe (by id); what nothing needs any more is gone.
+
+    UsageError when recipes make nodes depend on each other in a circle.
+    """
+    recipes = recipes or {}
+    new: dict[int, Tensor] = {id(x): x for x in graph.inputs}
+    for output in graph.outputs:
+        waiting, opened = [output], set[int]()
+        while waiting:
+            node = waiting[-1]
+            key = id(node)
+            if key in new:
+                waiting.pop()
+                continue
+            recipe = recipes.get(key)
+            operands = node.inputs if recipe is None else recipe.operands
+            missing = [x for x in operands if id(x) not in new]
+            if missing:
+                if key in opened:
+                    raise UsageError(f"a rewriting of {node!r} depends on itself")
+                opened.add(key)
+                waiting.extend(reversed(missing))
+                continue
+            waiting.pop()
+            known = [new[id(x)] for x in operands]
+            if recipe is not None:
+                new[key] = recipe.make(build, *known)
+            else:
+                new[key] = node if node.op is None else build(node.op, *known, scope=node.scope)
+    return Graph(graph.inputs, [new[id(y)] for y in graph.outputs])
+
+
+def consumers(graph: Graph) -> dict[int, list[Tensor]]:
+    """The nodes that read each node, by id; a node that reads twice is listed twice."""
+    found: dict[int, list[Tensor]] = {id(node): [] for node in graph.nodes}
+    for node in graph.nodes:
+        for x in node.inputs:
+            found[id(x)].append(node)
+    return found
+
+
+def is_op(node: Tensor, *kinds: type[Op]) -> bool:
+    """Whether one of these Ops made the node."""
+    return isinstance(node.op, kinds)
+
+
+def all_are(nodes: Iterable[Tensor], *kinds: type[Op]) -> bool:
+    """Whether one of these Ops made every node."""
+    return all(isinstance(node.op, kinds) for node in nodes)

@@ -1,0 +1,209 @@
+"""Sums of many terms as one: slices put together, products over stacked rows, sums of sums.
+
+A gradient used at every step of a loop arrives as a chain of additions. Its terms are found wherever they stand.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.rewrite import Builder, Recipe, consumers, is_op, rebuilt
+from minigrad.compiler.slices import Range, full_parts, whole, window
+from minigrad.graph import Graph
+from minigrad.op import Op
+from minigrad.ops.elementwise import Add
+from minigrad.ops.index import Slice, SlicePut
+from minigrad.ops.linalg import MatMul
+from minigrad.ops.reduce import Sum
+from minigrad.ops.shape import BroadcastTo, Concat, Reshape, Stack, SumTo, Transpose
+from minigrad.tensor import Tensor
+
+
+def sums(graph: Graph) -> Iterator[tuple[Tensor, list[Tensor]]]:
+    """Each addition that ends a chain of additions of one shape, with the chain's terms in order."""
+    readers = consumers(graph)
+    results = {id(y) for y in graph.outputs}
+
+    def inside(node: Tensor, shape: tuple[int, ...]) -> bool:
+        return is_op(node, Add) and node.shape == shape and len(readers[id(node)]) == 1 and id(node) not in results
+
+    for root in graph.nodes:
+        if not is_op(root, Add):
+            continue
+        (reader,) = readers[id(root)] if len(readers[id(root)]) == 1 else (None,)
+        if reader is not None and is_op(reader, Add) and reader.shape == root.shape and id(root) not in results:
+            continue
+        terms, waiting = [], [root]
+        while waiting:
+            node = waiting.pop()
+            if node is root or inside(node, root.shape):
+                waiting.extend(reversed(node.inputs))
+            else:
+                terms.append(node)
+        yield root, terms
+
+
+def added(build: Builder, terms: Sequence[Tensor]) -> Tensor:
+    """The terms added up from left to right."""
+    total = terms[0]
+    for term in terms[1:]:
+        total = build(Add(), total, term)
+    return total
+
+
+def join_puts(graph: Graph, build: Builder) -> Graph:
+    """Slices put into zeros and added up are one concatenation, if they share no element."""
+    recipes = {}
+    for root, terms in sums(graph):
+        puts = [term for term in terms if is_op(term, SlicePut)]
+        rest = tuple(term for term in terms if not is_op(term, SlicePut))
+        layout = laid_out(puts)
+        if layout is not None:
+            recipes[id(root)] = Recipe((*(p.inputs[0] for p in puts), *rest), Joining(*layout, len(puts)))
+    for node in graph.nodes:
+        layout = laid_out([node]) if is_op(node, SlicePut) and id(node) not in recipes else None
+        if layout is not None:
+            recipes[id(node)] = Recipe((node.inputs[0],), Joining(*layout, 1))
+    return rebuilt(graph, build, recipes)
+
+
+@dataclass(frozen=True)
+class Joining:
+    """Puts windows of one axis side by side: `windows[i]` is where operand i goes; what nobody fills is zero."""
+
+    axis: int
+    shape: tuple[int, ...]
+    windows: tuple[Range, ...]
+    count: int
+
+    def __call__(self, build: Builder, *operands: Tensor) -> Tensor:
+        """The concatenation, and whatever else was added to it."""
+        parts, rest = operands[: self.count], operands[self.count :]
+        at: dict[Range, list[Tensor]] = defaultdict(list)
+        for window_, part in zip(self.windows, parts, strict=True):
+            at[window_].append(part)
+        if self._one_by_one(at):
+            rows = [build(Reshape(self._without_axis()), added(build, at[window_])) for window_ in sorted(at)]
+            return added(build, [build(Stack(self.axis), *rows), *rest])
+        pieces, end = [], 0
+        for start, stop in [*sorted(at), (self.shape[self.axis], self.shape[self.axis])]:
+            if start > end:
+                pieces.append(self._zeros(build, start - end, parts[0].dtype))
+            if stop > start:
+                pieces.append(build(Reshape(self._sized(stop - start)), added(build, at[start, stop])))
+            end = stop
+        return added(build, [build(Concat(self.axis), *pieces), *rest])
+
+    def _one_by_one(self, at: Mapping[Range, list[Tensor]]) -> bool:
+        """Whether every index of an axis behind the first is filled on its own, as a loop over time does."""
+        return self.axis > 0 and sorted(at) == [(i, i + 1) for i in range(self.shape[self.axis])]
+
+    def _without_axis(self) -> tuple[int, ...]:
+        return self.shape[: self.axis] + self.shape[self.axis + 1 :]
+
+    def _sized(self, size: int) -> tuple[int, ...]:
+        return (*self.shape[: self.axis], size, *self.shape[self.axis + 1 :])
+
+    def _zeros(self, build: Builder, size: int, dtype: np.dtype[Any]) -> Tensor:
+        return build(BroadcastTo(self._sized(size)), build.scalar(0, dtype))
+
+
+def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range, ...]] | None:
+    """Axis, whole shape and windows of SlicePuts that narrow the same axis and overlap only when equal."""
+    found = []
+    for put in puts:
+        op = put.op
+        assert isinstance(op, SlicePut)
+        parts = full_parts(Slice(op.parts), Tensor(np.broadcast_to(np.float32(0), op.to)))
+        narrowed = [(a, window(p)) for a, p in enumerate(parts) if p != whole(op.to[a])]
+        if len(narrowed) != 1 or narrowed[0][1] is None:
+            return None
+        found.append((narrowed[0][0], narrowed[0][1]))
+    if not found or len({axis for axis, _ in found}) > 1:
+        return None
+    windows = tuple(w for _, w in found if w is not None)
+    ordered = sorted(set(windows))
+    if any(a[1] > b[0] for a, b in pairwise(ordered)):
+        return None
+    return found[0][0], puts[0].shape, windows
+
+
+def sum_products(graph: Graph, build: Builder) -> Graph:
+    """Σ aₜ @ bₜ is one product of the aₜ side by side and the bₜ one below the other; Σ of sums is one sum."""
+    recipes, orders = {}, dict[frozenset[int], tuple[Tensor, ...]]()
+    for kinds in ((MatMul,), (SumTo, Sum)):
+        for root, terms in sums(graph):
+            groups = [ordered(group, orders) for group in mergeable(terms, kinds)]
+            if groups:
+                recipes[id(root)] = recipe_of_sum(terms, groups)
+    return rebuilt(graph, build, recipes)
+
+
+def mergeable(terms: Sequence[Tensor], kinds: tuple[type[Op], ...]) -> list[list[Tensor]]:
+    """Groups of two or more terms that one product or one sum can replace."""
+    groups: dict[object, list[Tensor]] = defaultdict(list)
+    for term in terms:
+        if is_op(term, *kinds) and worth_merging(term):
+            groups[term.op].append(term)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def worth_merging(term: Tensor) -> bool:
+    """Sums over rows; products whose result is larger than the operands, which may have to be copied side by side."""
+    x = term.inputs[0]
+    if is_op(term, MatMul):
+        return term.ndim == 2 and term.size > sum(x.size for x in term.inputs)
+    return x.ndim == term.ndim + 1 and x.shape[1:] == term.shape
+
+
+def ordered(group: list[Tensor], orders: dict[frozenset[int], tuple[Tensor, ...]]) -> list[Tensor]:
+    """In the order in which the last operands were joined before, else by age: each join is then made once."""
+    by_operand = {id(term.inputs[-1]): term for term in group}
+    known = orders.get(frozenset(by_operand))
+    if known is not None and len(by_operand) == len(group):
+        return [by_operand[id(x)] for x in known]
+    group = sorted(group, key=age)
+    orders[frozenset(by_operand)] = tuple(term.inputs[-1] for term in group)
+    return group
+
+
+def recipe_of_sum(terms: list[Tensor], groups: list[list[Tensor]]) -> Recipe:
+    """The operands of each group, to be made one product or sum, and the rest, to be added."""
+    taken = {id(term) for group in groups for term in group}
+    rest = [term for term in terms if id(term) not in taken]
+    operands = [x for group in groups for term in group for x in term.inputs]
+
+    def make(build: Builder, *known: Tensor) -> Tensor:
+        left = iter(known)
+        merged = [
+            merged_terms(build, group[0].op, [tuple(next(left) for _ in term.inputs) for term in group])
+            for group in groups
+        ]
+        return added(build, [*merged, *left])
+
+    return Recipe((*operands, *rest), make)
+
+
+def age(term: Tensor) -> int:
+    """When the earlier operand was made: a loop's forward values come in the order of its steps."""
+    return min(source(x).serial for x in term.inputs)
+
+
+def source(x: Tensor) -> Tensor:
+    """What a transpose or reshape looks at."""
+    while is_op(x, Transpose, Reshape):
+        x = x.inputs[0]
+    return x
+
+
+def merged_terms(build: Builder, op: Op | None, operands: list[tuple[Tensor, ...]]) -> Tensor:
+    """One node for a group of products, or of sums."""
+    columns = list(zip(*operands, strict=True))
+    if isinstance(op, MatMul):
+        return build(op, build(Concat(1), *columns[0]), build(Concat(0), *columns[1]))
+    assert op is not None
+    return build(op, build(Concat(0), *columns[0]))

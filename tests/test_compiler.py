@@ -1,0 +1,178 @@
+"""The compiler: the same values as the interpreter, the expert's number of products, memory that never clashes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.compiler.function import Compiled
+from minigrad.compiler.passes import PASSES, Pass
+from minigrad.compiler.plan import planned
+from minigrad.errors import TraceError, UsageError
+from minigrad.op import Array
+from minigrad.ops.linalg import MatMul
+
+D, W, V = 5, 3, 11
+
+
+def unrolled(cell: str, steps: int, batch: int = 6, hidden: int = 4) -> tuple[Callable[..., Any], Array, Array]:
+    """A captioner's loss and gradients as the textbook has them, in float64, and a batch."""
+    rng = np.random.default_rng(0)
+    H, gates = hidden, 4 if cell == "lstm" else 1
+    shapes = {"We": (V, W), "Wp": (D, H), "Wx": (W, gates * H), "Wh": (H, gates * H), "b": (gates * H,), "Wv": (H, V)}
+    p = {name: mg.Parameter(rng.normal(size=shape), name) for name, shape in shapes.items()}
+
+    def step(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
+        a = x @ p["Wx"] + h @ p["Wh"] + p["b"]
+        if cell == "rnn":
+            return mg.tanh(a), c
+        i, f, o = (mg.sigmoid(a[:, k * H : (k + 1) * H]) for k in range(3))
+        c = f * c + i * mg.tanh(a[:, 3 * H :])
+        return o * mg.tanh(c), c
+
+    def loss_and_gradients(features: Any, captions: Any) -> Any:
+        x = mg.embedding(captions[:, :-1], p["We"])
+        h, c = features @ p["Wp"], np.zeros((batch, H))
+        states = []
+        for t in range(steps):
+            with mg.scope("cell", step=t):
+                h, c = step(x[:, t], h, c)
+            states.append(h)
+        scores = mg.stack(states, 1) @ p["Wv"]
+        loss = mg.softmax_cross_entropy(scores, captions[:, 1:], captions[:, 1:] != 0)
+        return loss, mg.grad(loss, list(p.values()))
+
+    return loss_and_gradients, rng.normal(size=(batch, D)), rng.integers(0, V, (batch, steps + 1))
+
+
+def leaves(result: Any) -> list[Array]:
+    """The arrays of a result."""
+    return [result.numpy()] if isinstance(result, mg.Tensor) else [a for part in result for a in leaves(part)]
+
+
+def agree(a: Any, b: Any, tolerance: float = 1e-12) -> None:
+    for x, y in zip(leaves(a), leaves(b), strict=True):
+        assert (x.shape, x.dtype) == (y.shape, y.dtype)
+        assert np.abs(x - y).max() <= tolerance * max(1e-30, np.abs(x).max(), np.abs(y).max())
+
+
+def products(graph: mg.Graph) -> int:
+    return sum(isinstance(node.op, MatMul) for node in graph.nodes)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("steps", [1, 2, 5])
+def test_the_unrolled_loop_compiles_to_the_same_values(cell: str, steps: int) -> None:
+    f, features, captions = unrolled(cell, steps)
+    agree(mg.compile(f)(features, captions), f(features, captions))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_only_the_recurrence_stays_in_the_loop(cell: str) -> None:
+    # By hand. Left in the loop, h @ Wh and its gradient. Once each: features @ Wp, all x @ Wx, the scores,
+    # and the gradients of the scores' h, of x, and of Wp, Wx, Wh and Wv.
+    steps = 9
+    f, features, captions = unrolled(cell, steps, batch=2, hidden=16)
+    compiled = mg.compile(f)
+    agree(compiled(features, captions), f(features, captions))
+    assert products(compiled.traced) == 2 + 2 * steps + 2 + 4 * steps + 1
+    assert products(compiled.graph) == 2 * steps + 9
+
+
+@pytest.mark.parametrize("rewriting", PASSES, ids=lambda p: p.name)
+def test_each_pass_alone_keeps_the_values(rewriting: Pass) -> None:
+    f, features, captions = unrolled("lstm", 4)
+    agree(Compiled(f, passes=(rewriting,))(features, captions), f(features, captions))
+
+
+@pytest.mark.parametrize("left_out", range(len(PASSES)), ids=[p.name for p in PASSES])
+def test_each_pass_can_be_left_out(left_out: int) -> None:
+    f, features, captions = unrolled("lstm", 3)
+    rest = PASSES[:left_out] + PASSES[left_out + 1 :]
+    agree(Compiled(f, passes=rest)(features, captions), f(features, captions))
+
+
+def test_values_that_live_at_the_same_time_never_overlap() -> None:
+    f, features, captions = unrolled("lstm", 4)
+    compiled = mg.compile(f)
+    compiled(features, captions)
+    roots = [r for r in planned(compiled.graph).roots.values() if r.kind == "arena"]
+    for i, a in enumerate(roots):
+        for b in roots[:i]:
+            apart = a.offset + a.nbytes <= b.offset or b.offset + b.nbytes <= a.offset
+            assert apart or a.last < b.first or b.last < a.first
+
+
+def test_a_result_is_the_callers() -> None:
+    double = mg.compile(lambda x: mg.tanh(x) * 2)
+    first = double(np.ones(4))
+    kept = first.numpy().copy()
+    second = double(np.zeros(4))
+    assert np.array_equal(first.numpy(), kept)
+    assert np.array_equal(second.numpy(), np.zeros(4))
+
+
+def test_an_argument_given_back_is_a_copy() -> None:
+    x = np.ones(3)
+    (same,) = mg.compile(lambda x: (x,))(x)
+    same.numpy()[0] = 5
+    assert x[0] == 1
+
+
+def test_parameters_are_read_at_each_call() -> None:
+    w = mg.Parameter(np.ones(3))
+    f = mg.compile(lambda x: x * w)
+    f(np.ones(3))
+    with mg.no_grad():
+        w[...] = 7
+    assert f(np.ones(3)).numpy().tolist() == [7, 7, 7]
+    w.data = np.full(3, 9.0)
+    assert f(np.ones(3)).numpy().tolist() == [9, 9, 9]
+
+
+def test_other_shapes_dtypes_values_and_flags_are_traced_again() -> None:
+    traced = []
+
+    class Scale(mg.Module):
+        def forward(self, x: Any, k: float) -> Any:
+            traced.append((x.shape, x.dtype, k, self.training))
+            return x * (k if self.training else 1.0)
+
+    scale = Scale()
+    f = mg.compile(scale.__call__)
+    for _ in range(2):
+        assert f(np.ones(2), 3.0).numpy().tolist() == [3, 3]
+    assert f(np.ones(3), 3.0).shape == (3,)
+    assert f(np.ones(2, np.float32), 3.0).dtype == np.float32
+    assert f(np.ones(2), 4.0).numpy().tolist() == [4, 4]
+    scale.eval()
+    assert f(np.ones(2), 4.0).numpy().tolist() == [1, 1]
+    assert len(traced) == 5
+
+
+def test_results_keep_their_structure() -> None:
+    f = mg.compile(lambda x, pair: {"sum": x + pair[0], "rest": [pair[1]["y"] * 2, None]})
+    found = f(np.ones(2), (np.ones(2), {"y": np.full(2, 3.0)}))
+    assert found["sum"].numpy().tolist() == [2, 2]
+    assert found["rest"][0].numpy().tolist() == [6, 6]
+    assert found["rest"][1] is None
+
+
+def test_what_cannot_be_traced_says_what_to_write_instead() -> None:
+    with pytest.raises(TraceError, match=r"mg\.where"):
+        mg.compile(lambda x: x if x.sum() > 0 else -x)(np.ones(2))
+    w = mg.Parameter(np.ones(2))
+    with pytest.raises(TraceError, match=r"mg\.grad"):
+        mg.compile(lambda x: (x * w).sum().backward())(np.ones(2))
+    with pytest.raises(UsageError, match="set"):
+        mg.compile(lambda x, names: x)(np.ones(2), {"a"})
+
+
+def test_ids_out_of_range_are_refused_in_a_program_too() -> None:
+    table = mg.Parameter(np.ones((3, 2)))
+    f = mg.compile(lambda ids: mg.gather(table, ids))
+    f(np.array([0, 2]))
+    with pytest.raises(IndexError, match="outside"):
+        f(np.array([0, 3]))
