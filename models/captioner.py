@@ -1,0 +1,114 @@
+"""The captioner: features of an image to a sentence, by a recurrent network unrolled in time. Imports the engine."""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import functional as F
+from minigrad.context import scope
+from minigrad.errors import ShapeError, UsageError
+from minigrad.init import fan_in_normal, normal
+from minigrad.module import Module, Parameter
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+from models.cells import CELLS, State
+from models.decode import greedy
+
+
+class Captioner(Module):
+    """h₀ = features W_proj + b_proj; then at each step a word's vector goes in and scores of the next word come out.
+
+    As in CS231n's assignment 3, after Vinyals et al. 2015. The unrolled recurrence is made of primitive operations, one
+    visible step after another, and its gradients are the engine's. Initial weights have deviation 1/√fan-in, the word
+    vectors `embedding_deviation`, biases are zero; all are drawn by a generator seeded with `seed`.
+    `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>.
+    """
+
+    def __init__(
+        self,
+        cell: str = "lstm",
+        vocab_size: int = 1004,
+        feature_dim: int = 512,
+        word_dim: int = 256,
+        hidden_dim: int = 512,
+        dtype: Any = np.float32,
+        seed: int = 0,
+        null: int = 0,
+        start: int = 1,
+        end: int = 2,
+        embedding_deviation: float = 0.01,
+    ) -> None:
+        if cell not in CELLS:
+            raise UsageError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")
+        if min(vocab_size, feature_dim, word_dim, hidden_dim) < 1:
+            raise UsageError("vocab_size, feature_dim, word_dim and hidden_dim must all be at least 1")
+        rng = np.random.default_rng(seed)
+        self.null, self.start, self.end = null, start, end
+        self.W_embed = Parameter(normal(rng, (vocab_size, word_dim), embedding_deviation, dtype))
+        self.W_proj = Parameter(fan_in_normal(rng, (feature_dim, hidden_dim), dtype))
+        self.b_proj = Parameter(np.zeros(hidden_dim, dtype))
+        self.cell = CELLS[cell](word_dim, hidden_dim, rng, dtype)
+        self.W_vocab = Parameter(fan_in_normal(rng, (hidden_dim, vocab_size), dtype))
+        self.b_vocab = Parameter(np.zeros(vocab_size, dtype))
+
+    @property
+    def vocab_size(self) -> int:
+        """V, the number of words."""
+        return self.W_embed.shape[0]
+
+    def begin(self, features: Any) -> State:
+        """The state before the first word, from features (N, D)."""
+        return self.cell.start(self._cast(features) @ self.W_proj + self.b_proj)
+
+    def step(self, words: Any, state: State) -> tuple[Tensor, State]:
+        """Words (N,) and the state before give scores (N, V) of the next words and the state after."""
+        state = self.cell(F.embedding(words, self.W_embed), state)
+        return self.scores(state[0]), state
+
+    def scores(self, h: Tensor) -> Tensor:
+        """Hidden states (..., H) to scores (..., V), unnormalised log-probabilities."""
+        scores: Tensor = h @ self.W_vocab + self.b_vocab
+        return scores
+
+    def hidden_states(self, features: Any, words: Any) -> Tensor:
+        """The states (N, T, H) after each of the words (N, T)."""
+        vectors = F.embedding(words, self.W_embed)  # (N, T, W)
+        state, states = self.begin(features), []
+        for t in range(words.shape[1]):
+            with scope(step=t):
+                state = self.cell(vectors[:, t], state)
+            states.append(state[0])
+        stacked: Tensor = F.stack(states, axis=1)
+        return stacked
+
+    def forward(self, features: Any, words: Any) -> Tensor:
+        """Scores (N, T, V) of the word that follows each of the words (N, T)."""
+        return self.scores(self.hidden_states(features, words))
+
+    def loss(self, features: Any, captions: Any, reduction: str = "batch") -> Tensor:
+        """Softmax cross entropy of each caption's words given those before; padding does not count.
+
+        features (N, D), captions (N, T + 1) of ids, <START> first. `reduction="batch"` sums over time and takes the
+        mean over the batch, as the course does; "words" takes the mean over all words.
+        """
+        self._check(features, captions)
+        following = captions[:, 1:]
+        scores = self(features, captions[:, :-1])
+        loss: Tensor = F.softmax_cross_entropy(scores, following, following != self.null, reduction)
+        return loss
+
+    def sample(self, features: Any, max_length: int = 30) -> Array:
+        """The greedy captions of features (N, D): ids (N, at most max_length), padded with <NULL> after <END>."""
+        return greedy(self, features, max_length)
+
+    def _check(self, features: Any, captions: Any) -> None:
+        if len(features.shape) != 2 or len(captions.shape) != 2 or features.shape[0] != captions.shape[0]:
+            raise ShapeError(
+                f"a captioner takes features (N, D) and captions (N, T + 1), not {features.shape} and {captions.shape}"
+            )
+        if captions.shape[1] < 2:
+            raise ShapeError(f"captions {captions.shape} need at least two words each: <START> and one to predict")
+
+    def _cast(self, features: Any) -> Any:
+        """Features in the parameters' dtype, so that nothing is computed in another."""
+        return features if features.dtype == self.W_proj.dtype else features.astype(self.W_proj.dtype)

@@ -1,0 +1,62 @@
+"""Recurrent cells: one time step each, from primitive operations. Imports the engine."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minigrad import functional as F
+from minigrad.init import fan_in_normal
+from minigrad.module import Module, Parameter
+from minigrad.tensor import Tensor
+
+State: TypeAlias = tuple[Tensor, ...]
+"""What a cell hands to the next step; the hidden state h (N, H) comes first."""
+
+
+class Cell(Module):
+    """Weights of a cell with `gates` blocks of H columns: Wx (D, gates·H), Wh (H, gates·H), b (gates·H,)."""
+
+    gates = 1
+
+    def __init__(self, input_dim: int, hidden_dim: int, rng: np.random.Generator, dtype: Any = np.float32) -> None:
+        columns = self.gates * hidden_dim
+        self.Wx = Parameter(fan_in_normal(rng, (input_dim, columns), dtype))
+        self.Wh = Parameter(fan_in_normal(rng, (hidden_dim, columns), dtype))
+        self.b = Parameter(np.zeros(columns, dtype))
+
+    def start(self, h0: Tensor) -> State:
+        """The state before the first step."""
+        return (h0,)
+
+
+class RNNCell(Cell):
+    """h' = tanh(x Wx + h Wh + b) (Elman 1990)."""
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """x (N, D) and the state before give the state after."""
+        (h,) = state
+        return (F.tanh(x @ self.Wx + h @ self.Wh + self.b),)
+
+
+class LSTMCell(Cell):
+    """i, f, o = σ(…), g = tanh(…) of the parts of x Wx + h Wh + b; c' = f ∘ c + i ∘ g, h' = o ∘ tanh c'.
+
+    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000; the state is (h, c), from c = 0.
+    """
+
+    gates = 4
+
+    def start(self, h0: Tensor) -> State:
+        """No memory yet."""
+        return h0, Tensor(np.zeros(h0.shape, h0.dtype))
+
+    def forward(self, x: Tensor, state: State) -> State:
+        """x (N, D) and the state before give the state after."""
+        h, c = state
+        a = x @ self.Wx + h @ self.Wh + self.b  # (N, 4H)
+        i, f, o, g = F.split(a, 4, axis=1)
+        c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
+        return F.sigmoid(o) * F.tanh(c), c
+
+
+CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell}

@@ -1,0 +1,154 @@
+"""Writing sentences: greedy, sampled, and by beam search, for whole batches. Knows a captioner by its protocol.
+
+<NULL> and <START> are never written. Log-probabilities are the model's own, over all its words.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from minigrad.context import no_grad
+from minigrad.errors import UsageError
+from minigrad.functional import log_softmax
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+from models.cells import State
+
+
+class Captioner(Protocol):
+    """What decoding asks of a captioner: a state from features (N, D), and scores (N, V) word by word."""
+
+    null: int
+    start: int
+    end: int
+
+    def begin(self, features: Any) -> State:
+        """The state before the first word."""
+
+    def step(self, words: Any, state: State) -> tuple[Tensor, State]:
+        """Words (N,) and the state before give scores of the next words and the state after."""
+
+
+Hypothesis = tuple[Array, float]
+"""Ids of a sentence, <END> included where it ended, and its log-probability."""
+
+
+def greedy(captioner: Captioner, features: Any, max_length: int = 30) -> Array:
+    """The likeliest word at each step: ids (N, at most max_length), padded with <NULL> after <END>."""
+    return written(captioner, features, max_length, lambda scores: scores.argmax(axis=1))
+
+
+def sample(
+    captioner: Captioner,
+    features: Any,
+    rng: np.random.Generator,
+    temperature: float = 1.0,
+    max_length: int = 30,
+) -> Array:
+    """A word drawn at each step from softmax(scores / temperature): ids (N, at most max_length), as `greedy`."""
+    if not temperature > 0:
+        raise UsageError(f"the temperature is {temperature}; it must be greater than 0 (greedy decoding is its limit)")
+
+    def drawn(scores: Array) -> Array:
+        # The largest of scores with Gumbel noise is a draw from their softmax (Gumbel 1954).
+        noisy: Array = scores / temperature + rng.gumbel(size=scores.shape)
+        return noisy.argmax(axis=1)
+
+    return written(captioner, features, max_length, drawn)
+
+
+def written(captioner: Captioner, features: Any, max_length: int, choose: Any) -> Array:
+    """Sentences by a rule that chooses a word (N,) from allowed scores (N, V)."""
+    columns: list[Array] = []
+    with no_grad():
+        state = captioner.begin(features)
+        words = np.full(len(features), captioner.start)
+        running = np.ones(len(features), bool)
+        while running.any() and len(columns) < max_length:
+            scores, state = captioner.step(words, state)
+            words = np.where(running, choose(allowed(captioner, scores.numpy())), captioner.null)
+            running &= words != captioner.end
+            columns.append(words)
+    return np.stack(columns, axis=1) if columns else np.zeros((len(features), 0), np.intp)
+
+
+def allowed(captioner: Captioner, scores: Array) -> Array:
+    """Scores (..., V) with −∞ at what is never written."""
+    scores = scores.copy()
+    scores[..., [captioner.null, captioner.start]] = -np.inf
+    return scores
+
+
+def beam_search(captioner: Captioner, features: Any, beams: int = 3, max_length: int = 30) -> list[list[Hypothesis]]:
+    """For each row of features (N, D) its best sentences, at most `beams`, the likeliest first.
+
+    A sentence ends with <END> or at `max_length`. Of the unfinished ones the `beams` likeliest go on at each step; with
+    enough of them the search is exhaustive.
+    """
+    if beams < 1 or max_length < 1:
+        raise UsageError(f"{beams} beams of {max_length} words: there must be at least one of each")
+    with no_grad():
+        search = Search(captioner, features, beams)
+        for _ in range(max_length):
+            if not search.extend():
+                break
+        return search.best()
+
+
+class Search:
+    """A beam search under way: for each row `beams` unfinished sentences, and the finished ones so far."""
+
+    def __init__(self, captioner: Captioner, features: Any, beams: int) -> None:
+        self.captioner, self.beams, self.rows = captioner, beams, len(features)
+        self.state: State = take(captioner.begin(features), np.repeat(np.arange(self.rows), beams))
+        self.words = np.zeros((self.rows, beams, 0), np.intp)
+        # All beams start alike: only the first may be extended, or each sentence would be found many times.
+        self.scores = np.where(np.arange(beams) == 0, 0.0, -np.inf) * np.ones((self.rows, 1))
+        self.finished: list[list[Hypothesis]] = [[] for _ in range(self.rows)]
+
+    def extend(self) -> bool:
+        """One word more for every sentence; whether any is left that could still be among the best."""
+        candidates, self.state = self._candidates()  # (rows, beams, V)
+        self._finish(candidates[..., self.captioner.end])
+        candidates[..., self.captioner.end] = -np.inf
+        flat = candidates.reshape(self.rows, -1)
+        chosen = np.argsort(-flat, axis=1, kind="stable")[:, : self.beams]
+        parents, words = np.divmod(chosen, candidates.shape[-1])
+        self.scores = np.take_along_axis(flat, chosen, 1)
+        self.words = np.concatenate([np.take_along_axis(self.words, parents[..., None], 1), words[..., None]], axis=2)
+        self.state = take(self.state, (parents + np.arange(self.rows)[:, None] * self.beams).ravel())
+        return any(self._promising(row) for row in range(self.rows))
+
+    def best(self) -> list[list[Hypothesis]]:
+        """The best sentences of each row, unfinished ones included."""
+        for row in range(self.rows):
+            running = zip(self.words[row], self.scores[row], strict=True)
+            self._keep(row, [(words, float(score)) for words, score in running if score > -np.inf])
+        return self.finished
+
+    def _candidates(self) -> tuple[Array, State]:
+        """The log-probability of every sentence with every word after it, and the states behind them."""
+        last = self.words[..., -1] if self.words.shape[2] else np.full((self.rows, self.beams), self.captioner.start)
+        scores, state = self.captioner.step(last.ravel(), self.state)
+        steps = allowed(self.captioner, log_softmax(scores).numpy()).reshape(self.rows, self.beams, -1)
+        return self.scores[..., None] + steps, state
+
+    def _finish(self, scores: Array) -> None:
+        """Keeps the sentences that end here, with log-probabilities (rows, beams)."""
+        for row, beam in zip(*np.nonzero(scores > -np.inf), strict=True):
+            words = np.append(self.words[row, beam], self.captioner.end)
+            self._keep(row, [(words, float(scores[row, beam]))])
+
+    def _keep(self, row: int, found: list[Hypothesis]) -> None:
+        self.finished[row] = sorted([*self.finished[row], *found], key=lambda h: -h[1])[: self.beams]
+
+    def _promising(self, row: int) -> bool:
+        """Longer sentences are never likelier: only one above the worst kept so far can still win."""
+        kept = self.finished[row]
+        bar = kept[-1][1] if len(kept) == self.beams else -np.inf
+        return bool(self.scores[row].max() > bar)
+
+
+def take(state: State, rows: Array) -> State:
+    """Rows of every part of a state."""
+    return tuple(Tensor(part.numpy()[rows]) for part in state)
