@@ -8,6 +8,7 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,18 @@ class Run:
         """The captioner before its first step."""
         s = self.settings
         ids = {name: self.words.index(f"<{name.upper()}>") for name in ("null", "start", "end")}
-        captioner = Captioner(
-            s.cell, len(self.words), self.feature_dim, s.word_dim, s.hidden_dim, dtype=np.float32, seed=s.seed, **ids
+        deviation = 0.01 if s.embedding_deviation is None else s.embedding_deviation / sqrt(s.word_dim)
+        return Captioner(
+            s.cell,
+            len(self.words),
+            self.feature_dim,
+            s.word_dim,
+            s.hidden_dim,
+            dtype=np.float32,
+            seed=s.seed,
+            embedding_deviation=deviation,
+            **ids,
         )
-        if s.embedding_deviation is not None:
-            rescale(captioner.W_embed.changing(), s.embedding_deviation / s.word_dim**0.5)
-        return captioner
 
     def trained(self, warn: Warn) -> Captioner:
         """The captioner of the latest checkpoint that is whole."""
@@ -131,11 +138,6 @@ class Run:
 def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
     """The arrays whose names begin with `name.`, without that."""
     return {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
-
-
-def rescale(array: Array, deviation: float) -> None:
-    """Gives an array of random numbers another standard deviation, in place."""
-    array *= deviation / array.std()
 
 
 def software() -> dict[str, str]:

@@ -32,7 +32,7 @@ class Settings:
     feature_noise: float = 0.0
     """Deviation of the Gaussian noise added to the features."""
     embedding_deviation: float | None = None
-    """Initial word vectors have this over √word_dim; None leaves the captioner's own."""
+    """Initial word vectors have this over √word_dim; None is the course's, 1/100."""
     by_length: bool = True
     """Whether the captions of a batch are of about the same length."""
     seed: int = 0
