@@ -12,7 +12,8 @@ import minigrad as mg
 import minigrad.ops
 from minigrad.check.differences import central
 from minigrad.check.records import RECORDS, Corner, Draw, Record, Refusal
-from minigrad.check.table import check_op, check_record, op_problem
+from minigrad.check.rule import check_op, op_problem
+from minigrad.check.table import check_record
 from minigrad.op import Array, Op, apply
 from minigrad.ops.shape import SumTo
 

@@ -1,5 +1,21 @@
 """Gradient checks that say what is wrong. Imports the engine; imported by name, never by `import minigrad`."""
 
+from minigrad.check.compare import compare_backward
+from minigrad.check.finite import first_not_finite
 from minigrad.check.gradcheck import gradcheck, gradgradcheck, jvpcheck
+from minigrad.check.kept import bytes_kept
+from minigrad.check.lineage import missing_gradients
+from minigrad.check.localize import localize
+from minigrad.check.replay import replay
 
-__all__ = ["gradcheck", "gradgradcheck", "jvpcheck"]
+__all__ = [
+    "bytes_kept",
+    "compare_backward",
+    "first_not_finite",
+    "gradcheck",
+    "gradgradcheck",
+    "jvpcheck",
+    "localize",
+    "missing_gradients",
+    "replay",
+]

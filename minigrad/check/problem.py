@@ -5,7 +5,8 @@ Imports the engine. The function is called again at each point, so nothing of it
 
 import copy
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -54,14 +55,21 @@ class Problem:
 
     def at(self, points: dict[str, Array], kind: type = float) -> Values:
         """The values with some variables elsewhere, and all of them complex if one is."""
-        before = {name: variable.data for name, variable in self.variables.items()}
-        for name, variable in self.variables.items():
-            variable.data = points.get(name, variable.data).astype(kind, copy=False)
-        try:
+        everywhere = {name: points.get(name, v.data).astype(kind, copy=False) for name, v in self.variables.items()}
+        with self.holding(everywhere):
             return self.values()
+
+    @contextmanager
+    def holding(self, points: dict[str, Array]) -> Iterator[None]:
+        """Other values of the variables inside the block."""
+        before = {name: variable.data for name, variable in self.variables.items()}
+        try:
+            for name, x in points.items():
+                self.variables[name].data = x
+            yield
         finally:
-            for name, variable in self.variables.items():
-                variable.data = before[name]
+            for name, x in before.items():
+                self.variables[name].data = x
 
     def derivative(self, rng: np.random.Generator) -> "Problem":
         """The problem whose outputs are this one's gradients, as a function of variables and cotangents: order 2."""

@@ -2,14 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from minigrad.check.gradcheck import TOLERANCES, Measure, examine
-from minigrad.check.problem import Problem
 from minigrad.check.records import RECORDS, Draw, Record
-from minigrad.check.report import Report
-from minigrad.op import Array, Op, apply
-from minigrad.tensor import Tensor
+from minigrad.check.rule import check_op
 
 ORDERS = (1, 2)
 
@@ -26,27 +20,6 @@ class Row:
     samples: int
     errors: dict[int, float]
     problems: tuple[str, ...] = ()
-
-
-def op_problem(op: Op, arrays: tuple[Array, ...], rng: np.random.Generator) -> Problem:
-    """One Op on the given arrays; the floating ones, in float64, are the variables x0, x1, …"""
-    leaves = [leaf(x) for x in arrays]
-    variables = {f"x{i}": x for i, x in enumerate(leaves) if x.requires_grad}
-    return Problem(repr(op), lambda: apply(op, *leaves), variables, rng)
-
-
-def leaf(x: Array) -> Tensor:
-    """A leaf in float64 that requires a gradient if x is floating."""
-    return Tensor(x.astype(np.float64), requires_grad=True) if x.dtype.kind == "f" else Tensor(x)
-
-
-def check_op(op: Op, arrays: tuple[Array, ...], *, order: int = 1, method: str = "central", seed: int = 0) -> Report:
-    """The Report of one Op's rule at the given arrays."""
-    rng = np.random.default_rng(seed)
-    problem = op_problem(op, arrays, rng)
-    for _ in range(order - 1):
-        problem = problem.derivative(rng)
-    return examine(problem, Measure(method, TOLERANCES[method] * 10 ** (order - 1)), rng)
 
 
 def check_record(record: Record, seed: int = 0) -> Row:

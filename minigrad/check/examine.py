@@ -1,0 +1,151 @@
+"""The comparison of a problem's gradients with differences, place by place or along random directions.
+
+A place counts as wrong only if no better difference vindicates it and it is not at a kink, whose two slopes allow any
+number between them. Imports the engine.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from minigrad.check.diagnosis import UNKNOWN, Case, close, diagnose, shape_kind
+from minigrad.check.differences import STEP, Line, Slope, Values, best, central, complex_step, kink, richardson
+from minigrad.check.problem import Problem
+from minigrad.check.report import Finding, Place, Report
+
+RULES: dict[str, Callable[[Line, float], Slope]] = {
+    "central": central,
+    "richardson": lambda line, h: richardson(line, 100 * h),
+    "complex": lambda line, h: complex_step(line),
+}
+TOLERANCES = {"central": 1e-7, "richardson": 1e-8, "complex": 1e-12}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How derivatives are measured: the method, the relative error allowed, and how many places of each array."""
+
+    method: str = "central"
+    tolerance: float = 1e-7
+    places: int = 100
+
+    def slope(self, line: Line, size: float) -> Slope:
+        """The derivative along a line at a place where the variable is as large as `size`."""
+        with np.errstate(all="ignore"):
+            return RULES[self.method](line, STEP * max(1.0, abs(size)))
+
+
+def examine(problem: Problem, measure: Measure, rng: np.random.Generator) -> Report:
+    """The Report of one problem."""
+    gradients = problem.gradients()
+    findings = [Examination(problem, name, g, measure, rng).finding() for name, g in gradients.items()]
+    return Report(problem.title, tuple(exchanged(finding, findings) for finding in findings))
+
+
+def exchanged(finding: Finding, findings: Sequence[Finding]) -> Finding:
+    """The finding, its kind filled in when its gradient is another variable's."""
+    if finding.kind != UNKNOWN:
+        return finding
+    given = np.array([p.analytic for p in finding.places])
+    for other in findings:
+        right = np.array([p.numeric for p in other.places])
+        if other.shape == finding.shape and given.shape == right.shape and close(given, right):
+            return replace(finding, kind=f"the gradient of {other.name}")
+    return finding
+
+
+class Examination:
+    """One variable's gradient, compared with differences of the problem's values."""
+
+    def __init__(
+        self, problem: Problem, name: str, gradient: Values | None, measure: Measure, rng: np.random.Generator
+    ) -> None:
+        self.problem, self.name, self.measure, self.rng = problem, name, measure, rng
+        self.x: Values = problem.variables[name].numpy()
+        self.analytic = np.zeros(self.x.shape) if gradient is None else gradient
+        self.missing = gradient is None
+
+    def finding(self) -> Finding:
+        """The comparison, with its diagnosis."""
+        if self.analytic.shape != self.x.shape:
+            return Finding(self.name, self.x.shape, np.inf, (), shape_kind(self.analytic, self.x))
+        if self.analytic.dtype != self.x.dtype:
+            return Finding(self.name, self.x.shape, np.inf, (), f"of dtype {self.analytic.dtype}, not {self.x.dtype}")
+        chosen = self.chosen()
+        numeric = [self.measure.slope(self.line(i), self.x.flat[i]) for i in chosen]
+        scale = max(np.abs(self.analytic).max(initial=0), max((abs(s.value) for s in numeric), default=0.0))
+        judged = [self.judged(int(i), slope, scale) for i, slope in zip(chosen, numeric, strict=True)]
+        places = tuple(place for place, _ in judged)
+        error = self.error(places, [slope for _, slope in judged], scale)
+        return Finding(self.name, self.x.shape, error, places, self.kind(places))
+
+    def chosen(self) -> Values:
+        """Flat indices to look at: all of them, or a sample and, if a random direction disagrees, a wrong one."""
+        size, places = self.x.size, self.measure.places
+        if size <= places:
+            return np.arange(size)
+        sample = self.rng.choice(size, max(places // 10, 1), replace=False)
+        everywhere = np.arange(size)
+        if not self.disagrees(everywhere):
+            return sample
+        return np.unique([*self.rng.choice(size, places, replace=False), self.culprit(everywhere)])
+
+    def disagrees(self, support: Values) -> bool:
+        """Whether the derivative along random signs on `support` is not the gradient's."""
+        direction = np.zeros(self.x.size)
+        direction[support] = self.rng.choice([-1.0, 1.0], support.size)
+        line = self.problem.line(self.name, direction.reshape(self.x.shape))
+        expected = float(self.analytic.ravel() @ direction)
+        scale = max(float(np.linalg.norm(self.analytic.ravel()[support])), abs(expected))
+        return self.careful(line, self.measure.slope(line, np.abs(self.x).max()), expected, scale)[1]
+
+    def culprit(self, support: Values) -> int:
+        """A place that is wrong, by halving the support as long as one half disagrees."""
+        while support.size > 1:
+            half = support[: support.size // 2]
+            support = half if self.disagrees(half) else support[support.size // 2 :]
+        return int(support[0])
+
+    def line(self, i: int) -> Line:
+        """The values as element i moves."""
+        direction = np.zeros(self.x.size)
+        direction[i] = 1.0
+        return self.problem.line(self.name, direction.reshape(self.x.shape))
+
+    def judged(self, i: int, slope: Slope, scale: float) -> tuple[Place, Slope]:
+        """The verdict on one element, and the difference it rests on."""
+        index = tuple(int(k) for k in np.unravel_index(i, self.x.shape))
+        analytic = float(self.analytic.flat[i])
+        slope, wrong = self.careful(self.line(i), slope, analytic, scale)
+        corner = kink(self.line(i), STEP) if wrong else None
+        allowed = corner is not None and corner.allows(analytic, 1e-4 * scale)
+        return Place(index, analytic, slope.value, wrong and not allowed, corner), slope
+
+    def careful(self, line: Line, slope: Slope, analytic: float, scale: float) -> tuple[Slope, bool]:
+        """Whether the derivative is not `analytic`; where `slope` says so, the best difference has the last word."""
+        tolerance = self.measure.tolerance
+        if abs(slope.value - analytic) <= tolerance * scale + slope.error:
+            return slope, False
+        with np.errstate(all="ignore"):
+            slope = best(line, STEP)
+        return slope, not abs(slope.value - analytic) <= tolerance * scale + 4 * slope.error
+
+    def error(self, places: Sequence[Place], slopes: Sequence[Slope], scale: float) -> float:
+        """The largest gap where the function is smooth, relative to the largest element.
+
+        Gradients as small as the differences' rounding are measured against that instead.
+        """
+        smooth = [(p, s) for p, s in zip(places, slopes, strict=True) if p.wrong or not p.kink]
+        floor = max((s.error for _, s in smooth), default=0.0) / self.measure.tolerance
+        return float(max((p.gap for p, _ in smooth), default=0.0) / (max(scale, floor) or 1.0))
+
+    def kind(self, places: Sequence[Place]) -> str:
+        """The diagnosis, empty when no place is wrong."""
+        if not any(p.wrong for p in places):
+            return ""
+        if self.missing:
+            return "no gradient arrives, as if the path were cut"
+        smooth = [p for p in places if p.wrong or not p.kink]
+        flat = np.array([np.ravel_multi_index(p.index, self.x.shape) if p.index else 0 for p in smooth])
+        return diagnose(Case(self.analytic, flat, np.array([p.numeric for p in smooth]), self.x))

@@ -1,0 +1,55 @@
+"""How many bytes a recorded graph holds until its backward pass, per Op and module. Imports the engine."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from minigrad.graph import Graph
+from minigrad.mutation import owner_of
+from minigrad.tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The arrays one Op made in one module: how many, their bytes, and the part of these that a rule will read."""
+
+    op: str
+    module: str
+    arrays: int
+    bytes: int
+    read: int
+
+
+def bytes_kept(*losses: Tensor) -> list[Kept]:
+    """One row for each (Op, module), largest first; views count where their memory was made, leaves not at all.
+
+    The bytes add up to what the graph holds beyond its leaves, parameters and data.
+    """
+    graph = Graph.of(*losses)
+    counted = {id(owner_of(x.numpy())) for x in graph.leaves}
+    reading = owners_read(graph)
+    found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    for node in graph.nodes:
+        owner = owner_of(node.numpy())
+        if id(owner) not in counted:
+            counted.add(id(owner))
+            key = type(node.op).__name__, node.scope.path
+            found[key].append((owner.nbytes, owner.nbytes * (id(owner) in reading)))
+    rows = [Kept(*key, len(sizes), sum(n for n, _ in sizes), sum(n for _, n in sizes)) for key, sizes in found.items()]
+    return sorted(rows, key=lambda row: -row.bytes)
+
+
+def owners_read(graph: Graph) -> set[int]:
+    """The memory that the rules will read."""
+    recorded = [node for node in graph.nodes if node.op is not None]
+    read = [x for node in recorded if node.op and "x" in node.op.reads for x in node.inputs]
+    made = [node for node in recorded if node.op and "y" in node.op.reads]
+    return {id(owner_of(x.numpy())) for x in [*read, *made]}
+
+
+def table(rows: list[Kept]) -> str:
+    """The rows as text, with their sum."""
+    lines = [f"{row.bytes:>14,} {row.read:>14,} {row.arrays:>8}  {row.op:<20} {row.module}" for row in rows]
+    total = (
+        f"{sum(r.bytes for r in rows):>14,} {sum(r.read for r in rows):>14,} {sum(r.arrays for r in rows):>8}  in all"
+    )
+    return "\n".join([f"{'bytes':>14} {'of these read':>14} {'arrays':>8}  Op and module", *lines, total])

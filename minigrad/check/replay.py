@@ -1,0 +1,85 @@
+"""One operation run again from the file that `mg.debug` or `first_not_finite` left. Imports the engine.
+
+`python -m minigrad.check.replay FILE` prints it. Nothing of the file is executed: it names an Op that must be known.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DataError, MissingFileError
+from minigrad.op import Array, Op
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The Op, its operands, the value they give, and, when a cotangent was kept, the gradients."""
+
+    op: Op
+    operands: tuple[Array, ...]
+    value: Array
+    gradients: tuple[Array | None, ...] = ()
+
+    def __str__(self) -> str:
+        parts = (
+            [("operand", x) for x in self.operands]
+            + [("value", self.value)]
+            + [("gradient", g) for g in self.gradients]
+        )
+        return "\n".join([repr(self.op), *(f"{name} {summary(x)}" for name, x in parts)])
+
+
+def replay(path: str | Path) -> Replay:
+    """Runs the operation kept in a file; DataError when the file is not such a file or the Op is not known."""
+    if not Path(path).is_file():
+        raise MissingFileError(
+            f"{path} does not exist; mg.debug(folder=…) leaves such files when a value is not finite"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        label = json.loads(str(arrays.pop("label")))
+        op = known_ops()[label["module"], label["op"]](**{k: tupled(v) for k, v in label["attributes"].items()})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not an operation kept by mg.debug: {error}") from error
+    g = arrays.pop("g", None)
+    operands = tuple(arrays[f"x{i}"] for i in range(len(arrays)))
+    with np.errstate(all="ignore"):
+        value = np.asarray(op.forward(*operands))
+        gradients = () if g is None else op.vjp(g, value, *operands)
+        return Replay(op, operands, value, tuple(gx() if callable(gx) else gx for gx in gradients))
+
+
+def known_ops() -> dict[tuple[str, str], type[Op]]:
+    """Every Op class that is loaded, by module and name."""
+    return {(op.__module__, op.__qualname__): op for op in subclasses(Op)}
+
+
+def subclasses(op: type[Op]) -> Iterator[type[Op]]:
+    """All classes below `op`."""
+    for below in op.__subclasses__():
+        yield below
+        yield from subclasses(below)
+
+
+def tupled(value: Any) -> Any:
+    """JSON's lists as tuples."""
+    return tuple(tupled(part) for part in value) if isinstance(value, list) else value
+
+
+def summary(x: Array | None) -> str:
+    """Shape, dtype, how many elements are not finite, and the first of those or of all."""
+    if x is None:
+        return "none"
+    bad = ~np.isfinite(x)
+    text = f"{x.shape} {x.dtype}: {bad.sum()} of {x.size} not finite"
+    return text + "".join(f", {x[tuple(i)]:.6g} at {tuple(map(int, i))}" for i in np.argwhere(bad)[:3])
+
+
+if __name__ == "__main__":
+    print(replay(sys.argv[1]))
