@@ -52,7 +52,8 @@ def sample(
     def drawn(scores: Array) -> Array:
         # The largest of scores with Gumbel noise is a draw from their softmax (Gumbel 1954).
         noisy: Array = scores / temperature + rng.gumbel(size=scores.shape)
-        return noisy.argmax(axis=1)
+        words: Array = noisy.argmax(axis=1)
+        return words
 
     return written(captioner, features, max_length, drawn)
 
@@ -82,8 +83,8 @@ def allowed(captioner: Captioner, scores: Array) -> Array:
 def beam_search(captioner: Captioner, features: Any, beams: int = 3, max_length: int = 30) -> list[list[Hypothesis]]:
     """For each row of features (N, D) its best sentences, at most `beams`, the likeliest first.
 
-    A sentence ends with <END> or at `max_length`. Of the unfinished ones the `beams` likeliest go on at each step; with
-    enough of them the search is exhaustive.
+    A sentence ends with <END> or at `max_length`. At each step the `beams` likeliest of all continuations are kept, and
+    those that end leave the beam: one beam is greedy decoding, and enough of them make the search exhaustive.
     """
     if beams < 1 or max_length < 1:
         raise UsageError(f"{beams} beams of {max_length} words: there must be at least one of each")
@@ -108,45 +109,44 @@ class Search:
 
     def extend(self) -> bool:
         """One word more for every sentence; whether any is left that could still be among the best."""
-        candidates, self.state = self._candidates()  # (rows, beams, V)
-        self._finish(candidates[..., self.captioner.end])
-        candidates[..., self.captioner.end] = -np.inf
-        flat = candidates.reshape(self.rows, -1)
-        chosen = np.argsort(-flat, axis=1, kind="stable")[:, : self.beams]
-        parents, words = np.divmod(chosen, candidates.shape[-1])
-        self.scores = np.take_along_axis(flat, chosen, 1)
+        candidates, state = self._candidates()
+        chosen = np.argsort(-candidates, axis=1, kind="stable")[:, : self.beams]
+        parents, words = np.divmod(chosen, candidates.shape[1] // self.beams)
+        self.scores = np.take_along_axis(candidates, chosen, 1)
         self.words = np.concatenate([np.take_along_axis(self.words, parents[..., None], 1), words[..., None]], axis=2)
-        self.state = take(self.state, (parents + np.arange(self.rows)[:, None] * self.beams).ravel())
+        self.state = take(state, (parents + np.arange(self.rows)[:, None] * self.beams).ravel())
+        self._finish(words == self.captioner.end)
         return any(self._promising(row) for row in range(self.rows))
 
     def best(self) -> list[list[Hypothesis]]:
         """The best sentences of each row, unfinished ones included."""
-        for row in range(self.rows):
-            running = zip(self.words[row], self.scores[row], strict=True)
-            self._keep(row, [(words, float(score)) for words, score in running if score > -np.inf])
+        self._finish(np.ones_like(self.scores, bool))
         return self.finished
 
     def _candidates(self) -> tuple[Array, State]:
-        """The log-probability of every sentence with every word after it, and the states behind them."""
+        """The log-probability of every sentence with every word after it (rows, beams · V), and the states behind."""
         last = self.words[..., -1] if self.words.shape[2] else np.full((self.rows, self.beams), self.captioner.start)
         scores, state = self.captioner.step(last.ravel(), self.state)
         steps = allowed(self.captioner, log_softmax(scores).numpy()).reshape(self.rows, self.beams, -1)
-        return self.scores[..., None] + steps, state
+        return (self.scores[..., None] + steps).reshape(self.rows, -1), state
 
-    def _finish(self, scores: Array) -> None:
-        """Keeps the sentences that end here, with log-probabilities (rows, beams)."""
-        for row, beam in zip(*np.nonzero(scores > -np.inf), strict=True):
-            words = np.append(self.words[row, beam], self.captioner.end)
-            self._keep(row, [(words, float(scores[row, beam]))])
-
-    def _keep(self, row: int, found: list[Hypothesis]) -> None:
-        self.finished[row] = sorted([*self.finished[row], *found], key=lambda h: -h[1])[: self.beams]
+    def _finish(self, ended: Array) -> None:
+        """Takes the sentences marked (rows, beams) out of the beam, and keeps them if they are good enough."""
+        for row, beam in zip(*np.nonzero(ended & (self.scores > -np.inf)), strict=True):
+            found = (self.words[row, beam], float(self.scores[row, beam]))
+            self.finished[row] = sorted([*self.finished[row], found], key=log_probability)[: self.beams]
+        self.scores = np.where(ended, -np.inf, self.scores)
 
     def _promising(self, row: int) -> bool:
         """Longer sentences are never likelier: only one above the worst kept so far can still win."""
         kept = self.finished[row]
         bar = kept[-1][1] if len(kept) == self.beams else -np.inf
         return bool(self.scores[row].max() > bar)
+
+
+def log_probability(hypothesis: Hypothesis) -> float:
+    """Sorts the likeliest first."""
+    return -hypothesis[1]
 
 
 def take(state: State, rows: Array) -> State:

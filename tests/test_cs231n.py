@@ -1,0 +1,173 @@
+"""The course's names as its notebooks use them: their checks, their training, on real data where that is present."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.errors import UsageError
+from models.cs231n import (
+    CaptioningRNN,
+    CaptioningSolver,
+    decode_captions,
+    eval_numerical_gradient,
+    eval_numerical_gradient_array,
+    load_coco_data,
+    lstm_forward,
+    lstm_step_forward,
+    rel_error,
+    rnn_backward,
+    rnn_forward,
+    rnn_step_forward,
+    sample_coco_minibatch,
+    temporal_softmax_loss,
+)
+
+
+def spaced(low: float, high: float, *shape: int) -> Any:
+    return np.linspace(low, high, num=int(np.prod(shape))).reshape(shape)
+
+
+def test_rnn_step_of_the_notebook() -> None:
+    N, D, H = 3, 10, 4
+    next_h, _ = rnn_step_forward(
+        spaced(-0.4, 0.7, N, D),
+        spaced(-0.2, 0.5, N, H),
+        spaced(-0.1, 0.9, D, H),
+        spaced(-0.3, 0.7, H, H),
+        spaced(-0.2, 0.4, H),
+    )
+    wanted = [
+        [-0.58172089, -0.50182032, -0.41232771, -0.31410098],
+        [0.66854692, 0.79562378, 0.87755553, 0.92795967],
+        [0.97934501, 0.99144213, 0.99646691, 0.99854353],
+    ]
+    assert rel_error(np.array(wanted), next_h) < 1e-7
+
+
+def test_lstm_step_of_the_notebook() -> None:
+    N, D, H = 3, 4, 5
+    next_h, _, _ = lstm_step_forward(
+        spaced(-0.4, 1.2, N, D),
+        spaced(-0.3, 0.7, N, H),
+        spaced(-0.4, 0.9, N, H),
+        spaced(-2.1, 1.3, D, 4 * H),
+        spaced(-0.7, 2.2, H, 4 * H),
+        spaced(0.3, 0.7, 4 * H),
+    )
+    wanted = [
+        [0.24635157, 0.28610883, 0.32240467, 0.35525807, 0.38474904],
+        [0.49223563, 0.55611431, 0.61507696, 0.66844003, 0.7159181],
+        [0.56735664, 0.66310127, 0.74419266, 0.80889665, 0.858299],
+    ]
+    assert rel_error(np.array(wanted), next_h) < 1e-7
+
+
+def test_rnn_backward_by_the_notebooks_gradient_check() -> None:
+    rng = np.random.default_rng(231)
+    x, h0, Wx, Wh, b = (rng.normal(size=s) for s in ((2, 10, 3), (2, 5), (3, 5), (5, 5), (5,)))
+    out, cache = rnn_forward(x, h0, Wx, Wh, b)
+    dout = rng.normal(size=out.shape)
+    dx, *_, db = rnn_backward(dout, cache)
+    assert rel_error(eval_numerical_gradient_array(lambda x: rnn_forward(x, h0, Wx, Wh, b)[0], x, dout), dx) < 1e-6
+    assert rel_error(eval_numerical_gradient_array(lambda b: rnn_forward(x, h0, Wx, Wh, b)[0], b, dout), db) < 1e-6
+    assert lstm_forward(x, h0, *(np.tile(w, 4) for w in (Wx, Wh, b)))[0].shape == (2, 10, 5)
+
+
+def test_softmax_loss_of_the_notebook(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(231)
+
+    def loss(N: int, T: int, V: int, p: float) -> float:
+        x, y = 0.001 * rng.normal(size=(N, T, V)), rng.integers(V, size=(N, T))
+        return float(temporal_softmax_loss(x, y, rng.random((N, T)) <= p)[0])
+
+    assert loss(100, 1, 10, 1.0) == pytest.approx(2.3, abs=0.01)
+    assert loss(100, 10, 10, 1.0) == pytest.approx(23, abs=0.1)
+    assert 2.2 < loss(5000, 10, 10, 0.1) < 2.4
+    temporal_softmax_loss(np.zeros((1, 2, 3)), np.zeros((1, 2), int), np.ones((1, 2)), verbose=True)
+    assert "(1, 2, 3)" in capsys.readouterr().out
+
+
+WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
+
+
+@pytest.mark.parametrize(("cell", "wanted"), [("rnn", 9.83235591003), ("lstm", 9.82445935443)])
+def test_captioning_loss_of_the_notebooks(cell: str, wanted: float) -> None:
+    N, D, W, H, V, T = 10, 20, 30, 40, 3, 13
+    model = CaptioningRNN(WORDS, input_dim=D, wordvec_dim=W, hidden_dim=H, cell_type=cell, dtype=np.float64)
+    for name, array in model.params.items():
+        model.params[name] = spaced(-1.4, 1.3, *array.shape)
+    captions = (np.arange(N * T) % V).reshape(N, T)
+    loss, grads = model.loss(spaced(-1.5, 0.3, N, D), captions)
+    assert loss == pytest.approx(wanted, abs=1e-10)
+    assert {name: g.shape for name, g in grads.items()} == {name: p.shape for name, p in model.params.items()}
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_captioning_gradients_by_the_notebooks_check(cell: str) -> None:
+    np.random.seed(231)
+    model = CaptioningRNN({"<NULL>": 0, "cat": 2, "dog": 3}, 4, 5, 6, cell, np.float64)
+    features, captions = np.random.randn(2, 4), np.random.randint(3, size=(2, 3))
+    _, grads = model.loss(features, captions)
+    for name, array in model.params.items():  # changed in place by the check, and read at every call
+        numerical = eval_numerical_gradient(lambda _: model.loss(features, captions)[0], array, verbose=False, h=1e-6)
+        assert rel_error(numerical, grads[name]) < 1e-4
+
+
+def test_weights_come_from_numpys_global_state_in_the_courses_order() -> None:
+    np.random.seed(0)
+    model = CaptioningRNN({"<NULL>": 0, "<START>": 1, "a": 2}, 4, 5, 6, "lstm", np.float64)
+    np.random.seed(0)
+    assert np.array_equal(model.params["W_embed"], np.random.randn(3, 5) / 100)
+    assert np.array_equal(model.params["W_proj"], np.random.randn(4, 6) / np.sqrt(4))
+    assert np.array_equal(model.params["Wx"], np.random.randn(5, 24) / np.sqrt(5))
+    assert model.sample(np.ones((2, 4)), max_length=7).shape == (2, 7)
+
+
+def test_refusals() -> None:
+    with pytest.raises(UsageError, match="gru"):
+        CaptioningRNN(WORDS, cell_type="gru")
+    with pytest.raises(UsageError, match="<NULL>"):
+        CaptioningRNN({"a": 0})
+    with pytest.raises(UsageError, match="<START>"):
+        CaptioningRNN(WORDS, 4, 5, 6).sample(np.ones((1, 4)))
+    model = CaptioningRNN(WORDS, 4, 5, 6)
+    with pytest.raises(UsageError, match="adagrad"):
+        CaptioningSolver(model, {}, update_rule="adagrad")
+    with pytest.raises(UsageError, match="momentun"):
+        CaptioningSolver(model, {}, update_rule="sgd_momentum", optim_config={"momentun": 0.9})
+
+
+def test_sentences() -> None:
+    words = ["<NULL>", "<START>", "<END>", "<UNK>", "cat"]
+    assert decode_captions(np.array([1, 4, 2, 4, 0]), words) == "<START> cat <END>"
+    assert decode_captions(np.array([[4, 0, 4], [3, 2, 4]]), words) == ["cat cat", "<UNK> <END>"]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+def test_the_solver_overfits_fifty_real_captions(
+    real_data: Path, cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.random.seed(231)
+    data = load_coco_data(str(real_data / "coco_small"), max_train=50, features="squeezenet_fire9")
+    assert sample_coco_minibatch(data, batch_size=3)[1].shape == (3, 512)
+    model = CaptioningRNN(data["word_to_idx"], input_dim=512, hidden_dim=512, wordvec_dim=256, cell_type=cell)
+    solver = CaptioningSolver(
+        model,
+        data,
+        update_rule="adam",
+        num_epochs=50,
+        batch_size=25,
+        optim_config={"learning_rate": 5e-3},
+        lr_decay={"rnn": 0.95, "lstm": 0.995}[cell],
+        print_every=10,
+    )
+    solver.train()
+    assert len(solver.loss_history) == 100
+    assert "(Iteration 91 / 100) loss:" in capsys.readouterr().out
+    assert solver.loss_history[-1] < {"rnn": 0.6, "lstm": 0.5}[cell]
+    captions, features, _ = sample_coco_minibatch(data, batch_size=10)
+    written = decode_captions(model.sample(features), data["idx_to_word"])
+    told = decode_captions(captions[:, 1:], data["idx_to_word"])
+    assert sum(a == b for a, b in zip(written, told, strict=True)) >= 5  # a photograph may have two captions
