@@ -22,6 +22,9 @@ RULES: dict[str, Callable[[Line, float], Slope]] = {
 TOLERANCES = {"central": 1e-7, "richardson": 1e-8, "complex": 1e-12}
 
 
+WHOLE = 400  # an array of at most so many elements is looked at in full when something is wrong with it
+
+
 @dataclass(frozen=True)
 class Measure:
     """How derivatives are measured: the method, the relative error allowed, and how many places of each array."""
@@ -81,15 +84,15 @@ class Examination:
         return Finding(self.name, self.x.shape, error, places, self.kind(places))
 
     def chosen(self) -> Values:
-        """Flat indices to look at: all of them, or a sample and, if a random direction disagrees, a wrong one."""
-        size, places = self.x.size, self.measure.places
-        if size <= places:
-            return np.arange(size)
-        sample = self.rng.choice(size, max(places // 10, 1), replace=False)
-        everywhere = np.arange(size)
+        """Flat indices to look at: all of them, or a few; more, and a wrong one, if a random direction disagrees."""
+        everywhere, places = np.arange(self.x.size), self.measure.places
+        if self.x.size <= places:
+            return everywhere
         if not self.disagrees(everywhere):
-            return sample
-        return np.unique([*self.rng.choice(size, places, replace=False), self.culprit(everywhere)])
+            return self.rng.choice(everywhere, max(places // 10, 1), replace=False)
+        if self.x.size <= WHOLE:
+            return everywhere
+        return np.unique([*self.rng.choice(everywhere, WHOLE, replace=False), self.culprit(everywhere)])
 
     def disagrees(self, support: Values) -> bool:
         """Whether the derivative along random signs on `support` is not the gradient's."""
@@ -146,6 +149,9 @@ class Examination:
             return ""
         if self.missing:
             return "no gradient arrives, as if the path were cut"
-        smooth = [p for p in places if p.wrong or not p.kink]
+        smooth = [p for p in places if not p.kink]
+        if not any(p.wrong for p in smooth):
+            corner = next(p for p in places if p.wrong)
+            return f"outside the two slopes of a kink: at {corner.index}, {corner.kink}"
         flat = np.array([np.ravel_multi_index(p.index, self.x.shape) if p.index else 0 for p in smooth])
         return diagnose(Case(self.analytic, flat, np.array([p.numeric for p in smooth]), self.x))

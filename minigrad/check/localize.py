@@ -42,7 +42,7 @@ class LocalErrors(dict[Tensor, float]):
 
 
 def localize(
-    *outputs: Tensor, tolerance: float = 1e-6, places: int = 20, seed: int = 0, raises: bool = False
+    *outputs: Tensor, tolerance: float = 1e-6, places: int = 4, seed: int = 0, raises: bool = False
 ) -> LocalErrors:
     """Checks the rule of every node behind `outputs` at its recorded values, in float64, each by itself.
 
