@@ -6,12 +6,13 @@ optimiser's state, the generator's state and the place in the epoch, and nothing
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from minigrad.check.finite import first_not_finite
 from minigrad.errors import NotFiniteError
 from minigrad.op import Array
 from minigrad.optim import Adam, clip_grad_norm
@@ -19,7 +20,6 @@ from models.captioner import Captioner
 from models.data.coco import Batch, Split
 from models.training.evaluation import words_in
 from models.training.log import Log, Record, Warn
-from models.training.not_finite import NotFiniteLossError
 from models.training.run import Run, part
 from models.training.shards import Shards, one_blas_thread
 from models.training.stopping import StopWish
@@ -54,7 +54,7 @@ class Training:
 
     def __init__(self, run: Run, split: Split, validate: Validate, warn: Warn) -> None:
         self.settings, self.split, self.validate, self.warn = run.settings, split, validate, warn
-        self.checkpoints = run.checkpoints
+        self.folder, self.checkpoints = run.folder, run.checkpoints
         self.captioner = run.build()
         self.optimizer = Adam(self.captioner.parameters(), self.settings.learning_rate)
         self.rng = np.random.default_rng(self.settings.seed)
@@ -170,20 +170,23 @@ class Training:
 
     def _gradients(self, batch: Batch, shards: Shards) -> float:
         """The batch's loss; clipped gradients in the parameters. NotFiniteError when either is not finite."""
-        try:
-            loss = shards.loss_and_gradients(self._noisy(batch.features), batch.captions)
-        except NotFiniteLossError as error:
-            raise self._not_finite(f"the loss became {error.loss}", error.culprit, batch.rows[error.rows]) from None
+        features = self._noisy(batch.features)
+        loss = shards.loss_and_gradients(features, batch.captions)
         norm = clip_grad_norm(self.optimizer.parameters, self.settings.clip_norm)
-        if not np.isfinite(norm):
-            raise self._not_finite(f"the gradients' norm became {norm}", "in the backward pass", batch.rows)
+        if not np.isfinite([loss, norm]).all():
+            raise self._not_finite(loss, norm, replace(batch, features=features))
         return loss
 
-    def _not_finite(self, what: str, culprit: str, rows: Array) -> NotFiniteError:
-        images = ", ".join(map(str, rows[:_SHOWN])) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+    def _not_finite(self, loss: float, norm: float, batch: Batch) -> NotFiniteError:
+        """The error for a step that went wrong, with the Op that was the first to; its replay file is in the run."""
+        with np.errstate(all="ignore"):
+            culprit = first_not_finite(self.captioner.loss(batch.features, batch.captions), self.folder)
+        what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradients' norm became {norm}"
+        rest = f" and {len(batch.rows) - _SHOWN} more" if len(batch.rows) > _SHOWN else ""
         return NotFiniteError(
-            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: {what}; first bad: {culprit}, for images "
-            f"{images}; the parameters before this update are saved; a smaller learning rate or clip norm may help"
+            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: {what}, for images "
+            f"{', '.join(map(str, batch.rows[:_SHOWN]))}{rest}; {culprit or 'only the sum of all is not finite'}; "
+            "the parameters before this update are saved; a smaller learning rate or clip norm may help"
         )
 
     def _noisy(self, features: Array) -> Array:

@@ -14,7 +14,6 @@ import numpy as np
 from minigrad.module import Parameter
 from minigrad.op import Array
 from minigrad.tensor import Tensor
-from models.training.not_finite import NotFiniteLossError, blame
 
 
 class Captioner(Protocol):
@@ -47,12 +46,11 @@ class Shards:
         """The batch's loss; the gradients are in `.grad` of the first captioner's parameters.
 
         The parts and the order of the sums depend on the number of threads alone, so the bits do too.
-        Raises NotFiniteLossError.
         """
         parts = np.array_split(np.arange(len(captions)), min(len(self._captioners), len(captions)))
         shares = [len(part) / len(captions) for part in parts]
         work = zip(self._captioners, parts, shares, strict=False)
-        futures = [self._pool.submit(pull, c, features[p], captions[p], p, share) for c, p, share in work]
+        futures = [self._pool.submit(pull, c, features[part], captions[part], share) for c, part, share in work]
         losses = [future.result() for future in futures]
         self._sum_gradients(len(parts))
         return sum(loss * share for loss, share in zip(losses, shares, strict=True))
@@ -66,15 +64,12 @@ class Shards:
                     np.add(total.numpy(), other.numpy(), out=total.numpy())
 
 
-def pull(captioner: Captioner, features: Array, captions: Array, positions: Array, share: float) -> float:
-    """Loss of a part of a batch, whose gradients count `share`; `positions` are its places in the batch."""
-    with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
+def pull(captioner: Captioner, features: Array, captions: Array, share: float) -> float:
+    """Loss of a part of a batch; its gradients, which count `share`, are in the parameters' `.grad`."""
+    with np.errstate(all="ignore"):  # the loop looks for what overflowed, in words of ours
         for parameter in captioner.parameters():
             parameter.grad = None
         loss = captioner.loss(features, captions)
-        if not np.isfinite(loss.numpy()):
-            found = blame(loss, len(captions))
-            raise NotFiniteLossError(float(loss), found.culprit, positions[found.captions])
         loss.backward(np.asarray(share, loss.dtype), retain_graph=False)
         return float(loss)
 
