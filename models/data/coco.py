@@ -1,0 +1,158 @@
+"""The course's four-file schema: `open_data` reads a folder of it, and nothing that is wrong in it gets past.
+
+    coco2014_captions.h5         {split}_captions (N, T), {split}_image_idxs (N)
+    coco2014_vocab.json          idx_to_word, word_to_idx
+    {split}2014_NAME.h5          features (images, D), NAME such as vgg16_fc7_pca
+    {split}2014_urls.txt         an address a line, for each image
+
+with train and val for the split. COCO itself, subsets of it and the scenes come in it. Imports the rest of the schema's
+files; `models.training` and the command line import it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from minigrad.errors import DataError, MissingFileError
+from minigrad.op import Array
+from models.data.features import FeatureTable
+from models.data.hdf5 import PATIENCE, dataset, open_hdf5, reading
+from models.data.spelling import choices
+from models.data.split import Batch, Split, at_least_one
+from models.data.vocabulary import Vocabulary, read_vocabulary
+
+__all__ = ["Batch", "CaptionData", "Split", "Vocabulary", "open_data"]
+
+PREFERRED = ("vgg16_fc7_pca", "scenes_pca", "vgg16_fc7", "squeezenet_fire9")
+"""Which features are taken where there are several and none is named; after these the first by name."""
+_REMEDY = (
+    "get_datasets.sh in the course's datasets folder fetches it, and `minigrad train` without --data makes scenes, "
+    "which need no download"
+)
+
+
+@dataclass(frozen=True)
+class CaptionData:
+    """An opened folder. The captions are in memory, the features are read by rows."""
+
+    folder: Path
+    feature_name: str
+    vocabulary: Vocabulary
+    train: Split
+    val: Split
+
+
+def open_data(
+    folder: str | Path,
+    features: str | None = None,
+    *,
+    max_train: int | None = None,
+    rng: np.random.Generator | None = None,
+    replace_nonfinite: bool = False,
+    patience: float = PATIENCE,
+) -> CaptionData:
+    """Opens and validates a folder in the course's schema.
+
+    `features` is the NAME in {split}2014_NAME.h5. `max_train` keeps that many training captions, drawn with
+    replacement as in the course, by `rng` or by a generator of seed 0. Raises MissingFileError or DataError; waits up
+    to `patience` seconds for a file that is being written.
+    """
+    folder = Path(folder)
+    name = _feature_name(folder, features)
+    vocabulary = read_vocabulary(_existing(folder / "coco2014_vocab.json", "the words and their ids"))
+    tables = {
+        split: FeatureTable(
+            _existing(folder / f"{split}2014_{name}.h5", f"the features of the {split} images"),
+            patience,
+            replace_nonfinite,
+        )
+        for split in ("train", "val")
+    }
+    captions = _existing(folder / "coco2014_captions.h5", "the encoded captions")
+    with open_hdf5(captions, patience) as file:
+        train, val = (_split(folder, file, split, tables[split], vocabulary) for split in ("train", "val"))
+    _compare(train, val)
+    if max_train is not None:
+        rng = rng or np.random.default_rng(0)
+        train = train.take(rng.integers(len(train), size=at_least_one("max_train", max_train)))
+    return CaptionData(folder, name, vocabulary, train, val)
+
+
+def _existing(path: Path, holds: str) -> Path:
+    """The path; MissingFileError, with what it should hold, where there is no file."""
+    if not path.is_file():
+        raise MissingFileError(f"there is no {path}, which holds {holds}: {_REMEDY}")
+    return path
+
+
+def _feature_name(folder: Path, wanted: str | None) -> str:
+    """The wanted name, or the best there is; MissingFileError with the names there are."""
+    if not folder.is_dir():
+        raise MissingFileError(f"there is no folder {folder}, which holds the data: {_REMEDY}")
+    names = _feature_names(folder)
+    if wanted is None and names:
+        return next((name for name in PREFERRED if name in names), names[0])
+    if wanted not in names:
+        path = folder / f"train2014_{wanted or 'NAME'}.h5"
+        hint = choices(wanted or "", names) if names else _REMEDY
+        raise MissingFileError(f"there is no {path}, which holds the features of the images: {hint}")
+    return wanted
+
+
+def _feature_names(folder: Path) -> list[str]:
+    """The names of features in a folder, in order; a file of the images themselves, as scenes have, is none."""
+    names = (path.stem.removeprefix("train2014_") for path in folder.glob("train2014_*.h5"))
+    return sorted(name for name in names if name != "images")
+
+
+def _split(folder: Path, file: h5py.File, split: str, table: FeatureTable, vocabulary: Vocabulary) -> Split:
+    """A split whose every token is a word's and whose every caption has an image."""
+    captions = _integers(file, f"{split}_captions", "N T", len(vocabulary), "the vocabulary")
+    rows = _integers(file, f"{split}_image_idxs", "N", len(table), str(table.path))
+    if len(captions) != len(rows):
+        raise DataError(
+            f"{file.filename}: '{split}_captions' has {len(captions)} captions and '{split}_image_idxs' {len(rows)} "
+            "images: each caption needs one"
+        )
+    urls = _addresses(_existing(folder / f"{split}2014_urls.txt", "an address a line, for each image"), len(table))
+    return Split(captions, rows, table, urls, vocabulary.null)
+
+
+def _integers(file: h5py.File, key: str, axes: str, limit: int, of: str) -> Array:
+    """An array of ids from 0 to below `limit` as int32; DataError with the count of others and the first place."""
+    found = dataset(file, key, "iu", axes)
+    with reading(found):
+        values: Array = found[...]
+    if values.min() < 0 or values.max() >= limit:
+        outside = np.argwhere((values < 0) | (values >= limit))
+        raise DataError(
+            f"{file.filename}: {len(outside):,} of {key!r} are outside 0 to {limit - 1}, the range of {of}; the first "
+            f"is {values[tuple(outside[0])]} at {outside[0].tolist()}"
+        )
+    return values.astype(np.int32, copy=False)
+
+
+def _addresses(path: Path, images: int) -> tuple[str, ...]:
+    """The lines of a file; DataError unless there is one for each image."""
+    try:
+        lines = tuple(path.read_text(encoding="utf-8").splitlines())
+    except (ValueError, OSError) as error:
+        raise DataError(f"{path} is no list of addresses ({error}): fetch or make it again") from None
+    if len(lines) != images:
+        raise DataError(f"{path} has {len(lines)} addresses for {images} images: there should be one a line")
+    return lines
+
+
+def _compare(train: Split, val: Split) -> None:
+    """DataError when one model could not read both splits."""
+    length, width = train.captions.shape[1], train.feature_dim
+    if val.captions.shape[1] != length:
+        raise DataError(
+            f"train_captions are {length} tokens long, val_captions {val.captions.shape[1]}: pad both alike"
+        )
+    if val.feature_dim != width:
+        raise DataError(f"{train.table.path} is {width} wide and {val.table.path} {val.feature_dim}: make both alike")
+    if length < 2:
+        raise DataError(f"captions are {length} token long: there should be a start and a word at least")

@@ -1,0 +1,82 @@
+"""The features of images, read by rows when they are asked for: a table may be larger than memory.
+
+Imports `hdf5`; `models.data.split` and `models.data.coco` import it.
+"""
+
+import logging
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.errors import DataError, DTypeError, IndexRangeError
+from minigrad.op import Array
+from models.data.hdf5 import dataset, open_hdf5, reading
+
+_KEPT = 64 * 2**20
+"""Bytes up to which a table is kept in memory: rows of small chunked files are slow to gather."""
+_BLOCK = 4 * 2**20
+"""Bytes looked at together when a table is opened."""
+
+_log = logging.getLogger(__name__)
+
+
+class FeatureTable:
+    """The array `features` (N, D) of a file as float32, whatever its precision there.
+
+    DataError where a value is NaN or infinite in float32, unless `replace_nonfinite` takes those as 0 and logs how many
+    there are.
+    """
+
+    def __init__(self, path: Path, patience: float, replace_nonfinite: bool = False) -> None:
+        self.path = path
+        self._file = open_hdf5(path, patience)  # open as long as the table: rows are read when they are asked for
+        self._table: h5py.Dataset | Array = dataset(self._file, "features", "f", "N D")
+        self.shape: tuple[int, int] = self._table.shape
+        self.replaced = self._count_nonfinite(replace_nonfinite)
+        if self.replaced:
+            _log.warning("%s: %d values are NaN or infinite and are taken as 0", path, self.replaced)
+        if 4 * self.shape[0] * self.shape[1] <= _KEPT:
+            self._table = self._finite(slice(None))
+            self._file.close()
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def rows(self, rows: npt.ArrayLike) -> Array:
+        """Rows (n) in any order, with repetitions or none: (n, D) float32. IndexRangeError for a row not there."""
+        wanted = np.asarray(rows)
+        if wanted.size and wanted.dtype.kind not in "iu":
+            raise DTypeError(f"rows of {self.path} are integers, not {wanted.dtype}")
+        outside = wanted[(wanted < 0) | (wanted >= len(self))]
+        if len(outside):
+            raise IndexRangeError(f"there is no row {outside[0]} in {self.path}: rows are 0 to {len(self) - 1}")
+        if isinstance(self._table, np.ndarray):
+            return self._table[wanted.astype(np.intp)]
+        ascending, places = np.unique(wanted.astype(np.intp), return_inverse=True)  # all that HDF5 can select
+        return self._finite(ascending)[places]
+
+    def _finite(self, rows: Array | slice) -> Array:
+        values = self._read(rows)
+        return np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0) if self.replaced else values
+
+    def _read(self, rows: Array | slice) -> Array:
+        """Ascending rows from the file; what float32 cannot hold is infinite."""
+        with reading(self._table), np.errstate(over="ignore"):
+            values: Array = self._table[rows].astype(np.float32, copy=False)
+        return values
+
+    def _count_nonfinite(self, replace: bool) -> int:
+        """How many values are NaN or infinite; DataError with the first row that has one unless they are replaced."""
+        count, step = 0, max(1, _BLOCK // (4 * self.shape[1]))
+        for row in range(0, len(self), step):
+            finite = np.isfinite(self._read(slice(row, row + step)))
+            count += int(finite.size - np.count_nonzero(finite))
+            if count and not replace:
+                first = row + int(finite.all(axis=1).argmin())
+                raise DataError(
+                    f"{self.path}: row {first} of 'features' has a NaN or an infinite value: make the file again, or "
+                    "replace such values by 0 with --replace-nonfinite (replace_nonfinite=True)"
+                )
+        return count

@@ -1,0 +1,133 @@
+"""Arrays in HDF5 files that nobody vouches for: opened with patience, and checked before anything of them is read.
+
+Imports h5py, the errors and `spelling`; `models.data.features` and `models.data.coco` import it.
+"""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+
+from minigrad.errors import DataError
+from models.data.spelling import choices
+
+PATIENCE = 5.0
+"""Seconds to wait for a file that another program is writing."""
+_PAUSE = 0.05
+_MOST_COMPRESSED = 200
+"""How many times larger than its bytes on disk a compressed array may be."""
+_KINDS = {"i": "integers", "u": "integers", "f": "floating-point numbers", "O": "lists of varying length or objects"}
+
+
+def open_hdf5(path: Path, patience: float = PATIENCE) -> h5py.File:
+    """Opens a file to read. DataError when it is no complete HDF5 file, or still being written after `patience` s."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            if not _being_written(error):
+                raise DataError(_incomplete(path, error)) from None
+            if time.monotonic() > deadline:
+                raise DataError(
+                    f"{path} is locked by a program that writes it, or that died writing it, and still was after "
+                    f"{patience:g} s: try again when that is done, or make the file again"
+                ) from None
+        time.sleep(_PAUSE)
+
+
+def _being_written(error: OSError) -> bool:
+    return isinstance(error, BlockingIOError) or "already open for write" in str(error)
+
+
+def _incomplete(path: Path, error: OSError) -> str:
+    """What is wrong with a file that does not open, with its size, and the size it should have where it says so."""
+    size = path.stat().st_size
+    stored = re.search(r"stored_eof = (\d+)", str(error))
+    if stored:
+        reason = f"{size:,} of {int(stored[1]):,} bytes"
+    elif _begins_like_a_page(path):
+        reason = f"{size:,} bytes of an HTML page"
+    else:
+        reason = f"{size:,} bytes; {error}"
+    return f"{path} is not a complete HDF5 file ({reason}): fetch or make it again"
+
+
+def _begins_like_a_page(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(64).lstrip().startswith(b"<")
+    except OSError:
+        return False
+
+
+def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
+    """The array of a key, checked but not read: numbers of `kinds` ("iu", "f"), with axes such as "N T".
+
+    DataError where there is none, it is of another kind or shape, its data lies outside the file, or the file holds
+    less of it than it declares.
+    """
+    here = f"{file.filename}: {key!r}"
+    names = list(file)
+    if key not in names:
+        raise DataError(f"{file.filename} has no {key!r}: {choices(key, names)}")
+    if file.id.links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
+        raise DataError(f"{here} is a soft or external link, and links are not followed: store the array itself")
+    found = file[key]
+    if not isinstance(found, h5py.Dataset):
+        raise DataError(f"{here} is a group of {len(found)}, not an array")
+    _refuse_outside_data(here, found)
+    _refuse_other_form(here, found, kinds, axes)
+    _refuse_hollow(here, found)
+    return found
+
+
+def _refuse_outside_data(here: str, found: h5py.Dataset) -> None:
+    if found.is_virtual:
+        raise DataError(f"{here} is a virtual dataset, made of other files, and these are not read: store the array")
+    if found.external:
+        raise DataError(f"{here} has external storage, outside its file, and that is not read: store the array itself")
+
+
+def _refuse_other_form(here: str, found: h5py.Dataset, kinds: str, axes: str) -> None:
+    shape, wanted = found.shape or (), f"({axes.replace(' ', ', ')})"
+    if found.dtype.kind not in kinds:
+        is_of = f"{_KINDS.get(found.dtype.kind, 'something else')} ({found.dtype})"
+        raise DataError(f"{here} should hold {_KINDS[kinds[0]]}, and holds {is_of}")
+    if len(shape) != len(axes.split()):
+        raise DataError(f"{here} should have the shape {wanted}, and has {shape}")
+    if 0 in shape:
+        raise DataError(f"{here} is empty: its shape {wanted} is {shape}")
+
+
+def _refuse_hollow(here: str, found: h5py.Dataset) -> None:
+    """DataError when the file holds too little of what it declares: never written whole, or a lie about its size."""
+    declared, stored = math.prod(found.shape) * found.dtype.itemsize, found.id.get_storage_size()
+    ratio = _MOST_COMPRESSED if found.id.get_create_plist().get_nfilters() else 1
+    absent = _absent_chunks(found) if found.chunks else 0
+    if declared > ratio * stored or absent:
+        raise DataError(
+            f"{here} declares {found.shape}, {declared:,} bytes, out of proportion to the {stored:,} in the file"
+            f"{f' ({absent:,} chunks are absent)' if absent else ''}: nothing is read; make the file again"
+        )
+
+
+def _absent_chunks(found: h5py.Dataset) -> int:
+    """How many of a dataset's chunks were never written; HDF5 would read them as zeros."""
+    whole = math.prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
+    return int(whole - found.id.get_num_chunks())
+
+
+@contextmanager
+def reading(found: h5py.Dataset) -> Iterator[None]:
+    """Turns what HDF5 says of damaged data into a DataError that names file and key."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{found.file.filename}: {found.name[1:]!r} is damaged ({error}): fetch or make the file again"
+        ) from None

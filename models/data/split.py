@@ -1,0 +1,92 @@
+"""A split of the data: encoded captions, the image of each, the images' features and addresses; and its batches.
+
+Imports `features`; `models.data.coco` makes splits, training and evaluation take batches of them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.errors import UsageError
+from minigrad.op import Array
+from models.data.features import FeatureTable
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Captions (N, T) int32, the features (N, D) float32 of their images, and the images' rows (N)."""
+
+    captions: Array
+    features: Array
+    rows: Array
+
+
+@dataclass(frozen=True)
+class Split:
+    """Captions (N, T) int32 padded with `null`, and `image_idxs` (N), the rows of their images in the features."""
+
+    captions: Array
+    image_idxs: Array
+    table: FeatureTable
+    urls: tuple[str, ...]
+    """The address of each image."""
+    null: int
+
+    def __len__(self) -> int:
+        return len(self.captions)
+
+    @property
+    def feature_dim(self) -> int:
+        """The width of the features."""
+        return self.table.shape[1]
+
+    @cached_property
+    def lengths(self) -> Array:
+        """Tokens of each caption without the padding after the last."""
+        positions = np.arange(1, self.captions.shape[1] + 1)
+        lengths: Array = np.where(self.captions != self.null, positions, 0).max(axis=1)
+        return lengths
+
+    def features(self, rows: npt.ArrayLike) -> Array:
+        """The features (n, D) of image rows (n), float32, read now."""
+        return self.table.rows(rows)
+
+    def take(self, indices: Array) -> "Split":
+        """The split of some captions, in this order; the images stay all."""
+        return replace(self, captions=self.captions[indices], image_idxs=self.image_idxs[indices])
+
+    def batch(self, indices: Array) -> Batch:
+        """The batch of some captions, in this order."""
+        rows = self.image_idxs[indices]
+        return Batch(self.captions[indices], self.features(rows), rows)
+
+    def sample(self, batch_size: int, rng: np.random.Generator) -> Batch:
+        """A batch drawn with replacement, as in the course."""
+        return self.batch(rng.integers(len(self), size=at_least_one("batch_size", batch_size)))
+
+    def epoch(self, batch_size: int, rng: np.random.Generator, by_length: bool = False) -> Iterator[Batch]:
+        """Every caption once, in random order; only one batch, anywhere, may be smaller.
+
+        `by_length` puts captions of about the same length together and trims the padding that all of a batch share.
+        """
+        order, size = rng.permutation(len(self)), at_least_one("batch_size", batch_size)
+        if not by_length:
+            return (self.batch(order[i : i + size]) for i in range(0, len(order), size))
+        order = order[np.argsort(self.lengths[order], kind="stable")]
+        starts = rng.permutation(np.arange(0, len(order), size))
+        return (self._trimmed(order[i : i + size]) for i in starts)
+
+    def _trimmed(self, indices: Array) -> Batch:
+        batch = self.batch(indices)
+        longest = max(2, self.lengths[indices].max())  # a captioner needs a first word and one to predict
+        return replace(batch, captions=batch.captions[:, :longest])
+
+
+def at_least_one(name: str, count: int) -> int:
+    """The count; UsageError where it is below 1."""
+    if count < 1:
+        raise UsageError(f"{name} is {count}; it must be at least 1")
+    return count
