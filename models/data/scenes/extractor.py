@@ -41,7 +41,7 @@ class Extractor:
 
     def project(self, measured: Array) -> Array:
         """Features (N, 512) of what `measure` says of pictures (N, D)."""
-        features: Array = (measured - self.mean) @ self.projection
+        features: Array = np.matmul(measured - self.mean, self.projection, dtype=np.float32)
         return features
 
     def save(self, path: str | Path) -> None:
