@@ -40,6 +40,10 @@ class MissingFileError(MinigradError, FileNotFoundError):
         return str(self.args[0]) if len(self.args) == 1 else super().__str__()
 
 
+class MissingPackageError(MinigradError, ModuleNotFoundError):
+    """A package that only a part of the project needs and that is not installed; names how to install it."""
+
+
 class CheckpointError(MinigradError, ValueError):
     """A checkpoint or weights file that cannot be read as one."""
 
