@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -95,7 +95,7 @@ def read_vocabulary(path: Path) -> Vocabulary:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_without_repetition)
+        content = json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
         size = path.stat().st_size
         raise DataError(
@@ -104,14 +104,6 @@ def _parsed(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise DataError(f"{path} should hold an object with 'idx_to_word' and 'word_to_idx'")
     return content
-
-
-def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's members; ValueError when a name comes twice, where JSON's own rule would keep the last."""
-    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if twice:
-        raise ValueError(f"{some(twice)} more than once")
-    return dict(pairs)
 
 
 def _part(path: Path, content: dict[str, Any], key: str) -> Any:

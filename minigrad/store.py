@@ -1,0 +1,198 @@
+"""Checkpoints on disk: arrays and a state in one safetensors file, written whole or not at all, checked when read.
+
+    save("model.safetensors", {"cell.Wx": weights}, {"step": 100})
+    arrays, state = load("model.safetensors")
+
+Each array has a checksum over its bytes, dtype and shape, and the state has one, so that whatever changes on the disk
+is found. Imports safetensors, so `import minigrad` does not import this; models and the command line do.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import CheckpointError, DTypeError, MissingFileError, MissingPackageError, UsageError
+from minigrad.op import Array
+
+try:
+    from safetensors import SafetensorError, safe_open
+    from safetensors.numpy import save as serialized
+except ModuleNotFoundError:
+    raise MissingPackageError("checkpoints need safetensors: python -m pip install 'minigrad[all]'") from None
+
+State = dict[str, Any]
+"""What JSON can hold."""
+
+_DTYPES = (
+    *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *("float16", "float32", "float64", "complex64"),
+)
+_METADATA = "__metadata__"
+_LONGEST_HEADER = 2**22
+"""Bytes: a longer header is refused, at saving and before anything is made of it at loading."""
+
+
+def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:
+    """Writes a checkpoint. At any instant the path holds what was there before, or all of the new one.
+
+    OSError when it cannot be written, such as on a full disk: what was there before is intact.
+    """
+    path, own = Path(path), {name: _plain(name, array) for name, array in arrays.items()}
+    try:
+        text = json.dumps(state)
+        content = serialized(own, {"state": text, "checksums": json.dumps(_checksums(own, text))})
+    except (TypeError, ValueError, RecursionError, SafetensorError) as error:
+        raise UsageError(f"{path} cannot hold this state and these names: {error}") from None
+    if int.from_bytes(content[:8], "little") > _LONGEST_HEADER:
+        raise UsageError(f"{path} cannot hold a state and names of over {_LONGEST_HEADER:,} bytes")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, content)
+
+
+def load(path: str | Path) -> tuple[dict[str, Array], State]:
+    """The arrays and the state of a checkpoint, to the bit. MissingFileError or CheckpointError."""
+    path = Path(path)
+    try:
+        metadata = _metadata(path)
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state, checksums = json.loads(metadata["state"]), dict(json.loads(metadata["checksums"]))
+    except FileNotFoundError:
+        raise MissingFileError(f"there is no checkpoint {path}: `minigrad train` writes them into its runs") from None
+    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"{path} is damaged, or no checkpoint of minigrad: {error}") from None
+    _compare(path, checksums, _checksums(arrays, metadata["state"]))
+    return arrays, state
+
+
+def _plain(name: str, array: Array) -> Array:
+    """The array as the file holds it: contiguous, since safetensors writes other layouts wrongly without a word."""
+    if name == _METADATA:
+        raise UsageError(f"no array may be called {name!r}: safetensors keeps that name for itself")
+    if array.dtype.name not in _DTYPES:
+        raise DTypeError(f"array {name!r} is {array.dtype}, and a checkpoint holds only {', '.join(sorted(_DTYPES))}")
+    return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
+
+
+def _checksums(arrays: Mapping[str, Array], state: str) -> dict[str, str]:
+    """SHA-256 of each array, by name, and of the state's text."""
+    of_state = hashlib.sha256(state.encode()).hexdigest()
+    return {name: _checksum(array) for name, array in arrays.items()} | {_METADATA: of_state}
+
+
+def _checksum(array: Array) -> str:
+    digest = hashlib.sha256(f"{array.dtype.name}{array.shape}".encode())
+    digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _compare(path: Path, saved: dict[str, str], found: dict[str, str]) -> None:
+    """CheckpointError naming what is not as it was saved."""
+    changed = [name for name in {**saved, **found} if saved.get(name) != found.get(name)]
+    if changed:
+        what = ", ".join("the state" if name == _METADATA else f"array {name!r}" for name in changed[:4])
+        raise CheckpointError(f"{path} has changed on the disk: the checksum of {what} differs")
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    """The texts in a file's header, read before safetensors does, which takes the last of equal names without a word.
+
+    ValueError where it is longer than the file or than any of ours, has equal names, or not our texts.
+    """
+    with path.open("rb") as file:
+        size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
+        if length > min(size - 8, _LONGEST_HEADER):
+            raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
+        header = json.loads(file.read(length), object_pairs_hook=_distinct)
+    metadata = header.get(_METADATA) if isinstance(header, dict) else None
+    if not isinstance(metadata, dict) or not {"state", "checksums"} <= set(metadata):
+        raise ValueError("it has no state or no checksums")
+    return metadata
+
+
+def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members; ValueError when a name comes twice."""
+    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if twice:
+        raise ValueError(f"{twice[0]!r} comes twice")
+    return dict(pairs)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Writes beside the path and renames: the only instant at which the path changes."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename in a folder survive a power cut; Windows has no such call."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class Checkpoints:
+    """The last `keep` checkpoints of a run, in a folder that one program at a time writes to."""
+
+    def __init__(self, folder: str | Path, keep: int = 2) -> None:
+        if keep < 1:
+            raise UsageError(f"keep is {keep}; at least 1 checkpoint must be kept")
+        self.folder, self.keep = Path(folder), keep
+        self._damaged: set[int] = set()
+
+    def save(self, step: int, arrays: Mapping[str, Array], state: State) -> None:
+        """Saves the state after a step, then forgets old ones, damaged ones and those of later steps."""
+        save(self._path(step), arrays, state)
+        self._damaged.discard(step)
+        steps = self.steps()
+        kept = [s for s in steps if s <= step and s not in self._damaged][-self.keep :]
+        forgotten = [self._path(s) for s in steps if s not in kept]
+        for path in (*forgotten, *self.folder.glob(".step-*.part")):  # parts: of saves that were killed
+            with suppress(OSError):
+                path.unlink()
+
+    def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State] | None:
+        """The newest checkpoint that is whole, None where there is none at all.
+
+        `warn` is told of each damaged one that is passed over; CheckpointError when all are damaged.
+        """
+        steps = self.steps()
+        for step in reversed(steps):
+            try:
+                return load(self._path(step))
+            except (CheckpointError, OSError) as error:
+                self._damaged.add(step)
+                warn(f"{error}; going back to the checkpoint before it")
+        if steps:
+            raise CheckpointError(f"none of the {len(steps)} checkpoints in {self.folder} can be read: train again")
+        return None
+
+    def steps(self) -> list[int]:
+        """The steps that are saved, in order."""
+        names = (re.fullmatch(r"step-(\d+)\.safetensors", path.name) for path in self.folder.glob("step-*"))
+        return sorted(int(name[1]) for name in names if name)
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:08d}.safetensors"
