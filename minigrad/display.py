@@ -16,7 +16,7 @@ def drawer() -> Any:
     return next(iter(found)).load() if found else None
 
 
-def svg(graph_or_tensor: Any) -> str | None:
-    """The picture as SVG text, or None."""
+def svg(graph_or_tensor: Any, **options: Any) -> str | None:
+    """The picture as SVG text, or None; options are the drawer's."""
     draw = drawer()
-    return None if draw is None else str(draw(graph_or_tensor))
+    return None if draw is None else str(draw(graph_or_tensor, **options))

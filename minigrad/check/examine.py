@@ -68,6 +68,7 @@ class Examination:
         self.x: Values = problem.variables[name].numpy()
         self.analytic = np.zeros(self.x.shape) if gradient is None else gradient
         self.missing = gradient is None
+        self.along = 0.0  # the relative error along a direction, if one was taken
 
     def finding(self) -> Finding:
         """The comparison, with its diagnosis."""
@@ -101,7 +102,9 @@ class Examination:
         line = self.problem.line(self.name, direction.reshape(self.x.shape))
         expected = float(self.analytic.ravel() @ direction)
         scale = max(float(np.linalg.norm(self.analytic.ravel()[support])), abs(expected))
-        return self.careful(line, self.measure.slope(line, np.abs(self.x).max()), expected, scale)[1]
+        slope, wrong = self.careful(line, self.measure.slope(line, np.abs(self.x).max()), expected, scale)
+        self.along = 0.0 if wrong else abs(slope.value - expected) / (max(scale, self.floor([slope])) or 1.0)
+        return wrong
 
     def culprit(self, support: Values) -> int:
         """A place that is wrong, by halving the support as long as one half disagrees."""
@@ -140,8 +143,12 @@ class Examination:
         Gradients as small as the differences' rounding are measured against that instead.
         """
         smooth = [(p, s) for p, s in zip(places, slopes, strict=True) if p.wrong or not p.kink]
-        floor = max((s.error for _, s in smooth), default=0.0) / self.measure.tolerance
-        return float(max((p.gap for p, _ in smooth), default=0.0) / (max(scale, floor) or 1.0))
+        gap = max((p.gap for p, _ in smooth), default=0.0)
+        return max(self.along, float(gap / (max(scale, self.floor([s for _, s in smooth])) or 1.0)))
+
+    def floor(self, slopes: Sequence[Slope]) -> float:
+        """How small a gradient the differences can tell from zero."""
+        return max((s.error for s in slopes), default=0.0) / self.measure.tolerance
 
     def kind(self, places: Sequence[Place]) -> str:
         """The diagnosis, empty when no place is wrong."""

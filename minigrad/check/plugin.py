@@ -1,0 +1,58 @@
+"""What the pytest plugin does once a test asks for it: checks, keeps the errors by Op, leaves files on a failure."""
+
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad import display
+from minigrad.check.gradcheck import gradcheck
+from minigrad.check.localize import LocalErrors, localize
+from minigrad.check.problem import posed
+from minigrad.check.report import Report
+from minigrad.errors import CheckError
+
+FAST, FULL = 20, 1_000  # places of an array that are looked at
+
+
+class Checker:
+    """`gradcheck` for one test: its seed is the test's name, its thoroughness the command line's."""
+
+    def __init__(self, test: str, full: bool, folder: Path, worst: dict[str, float]) -> None:
+        self.test, self.full, self.folder, self.worst = test, full, folder, worst
+        self.seed = zlib.crc32(test.encode())
+        self.rng = np.random.default_rng(self.seed)
+
+    def __call__(self, f: Callable[..., Any], inputs: Sequence[Any], **options: Any) -> Report:
+        """As `minigrad.check.gradcheck`, and each Op by itself; on failure the report and the picture become files."""
+        options = {"seed": self.seed, "places": FULL if self.full else FAST} | options
+        orders = (1, 2) if self.full and "order" not in options else (options.pop("order", 1),)
+        reports = [gradcheck(f, inputs, **options | {"order": order, "raises": False}) for order in orders]
+        errors = localize(*posed(f, inputs, np.random.default_rng(self.seed)).outputs())
+        self.remember(errors)
+        wrong = [report for report in reports if not report.ok]
+        if wrong or errors.wrong:
+            text = "\n".join(map(str, [*wrong, errors]))
+            raise CheckError(f"{text}\nkept in {', '.join(map(str, self.keep(text, errors)))}")
+        return reports[0]
+
+    def remember(self, errors: LocalErrors) -> None:
+        """The worst error of each kind of Op."""
+        for node, error in errors.items():
+            op = type(node.op).__name__
+            self.worst[op] = max(error, self.worst.get(op, 0.0))
+
+    def keep(self, text: str, errors: LocalErrors) -> list[Path]:
+        """Writes the report and, where a drawer is installed, the graph painted by its errors."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stem = re.sub(r"[^\w.-]+", "_", self.test)[-100:]
+        files = {self.folder / f"{stem}.txt": text}
+        picture = display.svg(list(errors)[-1], color=errors) if errors else None
+        if picture is not None:
+            files[self.folder / f"{stem}.svg"] = picture
+        for path, content in files.items():
+            path.write_text(content, encoding="utf-8")
+        return list(files)
