@@ -35,7 +35,7 @@ def load_coco_data(
     for name, split in (("train", opened.train), ("val", opened.val)):
         data[f"{name}_captions"] = np.asarray(split.captions)
         data[f"{name}_image_idxs"] = np.asarray(split.image_idxs)
-        data[f"{name}_features"] = split.features(np.arange(split.image_count))
+        data[f"{name}_features"] = split.features(np.arange(len(split.urls)))
         data[f"{name}_urls"] = np.asarray(split.urls)
     if max_train is not None:
         drawn = np.random.randint(len(data["train_captions"]), size=max_train)  # noqa: NPY002 (the course's)
