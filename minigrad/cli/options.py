@@ -12,6 +12,9 @@ from models.training import Settings, Source, usable_cores
 MOST_THREADS = 2
 """Parts of a batch at once, where there are as many cores: more of them mostly wait for Python's lock."""
 
+EPOCHS = 20
+"""Passes over data other than scenes, whose recipe says how many steps they take."""
+
 
 @dataclass(frozen=True)
 class Option:
@@ -59,9 +62,10 @@ def given(arguments: argparse.Namespace) -> dict[str, Any]:
 def settings_of(arguments: argparse.Namespace, source: Source, captions: int) -> Settings:
     """The defaults for the data, changed as the arguments say; `captions` is the length of an epoch."""
     settings = replace(defaults(source), **given(arguments))
-    if arguments.epochs is None:
+    epochs = EPOCHS if arguments.epochs is None and not source.scenes else arguments.epochs
+    if arguments.steps is not None or epochs is None:
         return settings
-    return replace(settings, steps=ceil(arguments.epochs * ceil(captions / settings.batch_size)))
+    return replace(settings, steps=ceil(epochs * ceil(captions / settings.batch_size)))
 
 
 def defaults(source: Source) -> Settings:

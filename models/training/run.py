@@ -6,7 +6,7 @@ Imports the store, the data and the captioner; `models.training` and the command
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from math import sqrt
 from pathlib import Path
@@ -18,7 +18,7 @@ from minigrad.store import Checkpoints
 from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.op import Array
 from models.captioner import Captioner
-from models.data.coco import CaptionData, open_data
+from models.data.coco import CaptionData, Vocabulary, open_data
 from models.training.log import Warn
 from models.training.settings import Settings
 
@@ -32,7 +32,7 @@ class Source:
 
     folder: str
     features: str | None = None
-    """The NAME in train2014_NAME.h5; None where there is only one."""
+    """The NAME in train2014_NAME.h5; None for the best there is."""
     scenes: bool = False
     """Whether the folder is one of scenes, with pictures and a judge."""
     max_train: int | None = None
@@ -53,7 +53,7 @@ class Run:
     settings: Settings
     source: Source
     feature_dim: int
-    words: tuple[str, ...]
+    vocabulary: Vocabulary
     software: Mapping[str, str]
 
     @classmethod
@@ -62,7 +62,8 @@ class Run:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
         folder.mkdir(parents=True, exist_ok=True)
-        run = cls(folder, settings, source, data.train.feature_dim, tuple(data.vocabulary.idx_to_word), software())
+        source = replace(source, features=data.feature_name)
+        run = cls(folder, settings, source, data.train.feature_dim, data.vocabulary, software())
         run.config_path.write_text(json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         return run
 
@@ -74,7 +75,12 @@ class Run:
             config = json.loads(path.read_text(encoding="utf-8"))
             settings, source = Settings.of(config["settings"]), Source(**config["source"])
             return cls(
-                Path(folder), settings, source, config["feature_dim"], tuple(config["words"]), config["software"]
+                Path(folder),
+                settings,
+                source,
+                config["feature_dim"],
+                Vocabulary(tuple(config["words"])),
+                config["software"],
             )
         except (FileNotFoundError, NotADirectoryError):
             raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad train` makes runs") from None
@@ -105,24 +111,25 @@ class Run:
             "source": asdict(self.source),
             "feature_dim": self.feature_dim,
             "software": dict(self.software),
-            "words": list(self.words),
+            "words": list(self.vocabulary.idx_to_word),
         }
 
     def build(self) -> Captioner:
         """The captioner before its first step."""
-        s = self.settings
-        ids = {name: self.words.index(f"<{name.upper()}>") for name in ("null", "start", "end")}
+        s, words = self.settings, self.vocabulary
         deviation = 0.01 if s.embedding_deviation is None else s.embedding_deviation / sqrt(s.word_dim)
         return Captioner(
             s.cell,
-            len(self.words),
+            len(words),
             self.feature_dim,
             s.word_dim,
             s.hidden_dim,
             dtype=np.float32,
             seed=s.seed,
             embedding_deviation=deviation,
-            **ids,
+            null=words.null,
+            start=words.start,
+            end=words.end,
         )
 
     def trained(self, warn: Warn) -> Captioner:
