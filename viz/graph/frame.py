@@ -1,0 +1,178 @@
+"""The lines of a grid in pixels: as wide as the texts, as far apart as the tracks between them need."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from viz.graph.grid import Grid
+from viz.graph.look import MARGIN, PADDING, SMALL, shortened, width_of
+from viz.graph.model import Box, Diagram
+from viz.graph.notation import shape_text
+from viz.graph.tracks import Claims, in_gutter, stacked
+from viz.graph.wiring import BEHIND, RAIL, RIGHT, Plan, Track
+
+HEADER = 30
+PITCH = 5.0
+"""Distance of parallel lines."""
+RAIL_PITCH = 18.0
+"""Distance of rails, which begin with a chip."""
+GAP, APART = 7.0, 26.0
+"""Height of a gap without tracks, and what parts the two passes."""
+LARGE_STEPS = 5
+"""Up to so many steps the boxes have two lines."""
+SMALLEST, WIDEST, WIDEST_LARGE = 36, 76, 156
+
+
+@dataclass
+class Frame:
+    """Columns, rows and tracks in pixels; the texts in the boxes and of the rows."""
+
+    lines: dict[str, tuple[str, ...]]
+    labels: dict[int, str]
+    height: float
+    widths: list[float]
+    left: list[float] = field(default_factory=list)
+    top: list[float] = field(default_factory=list)
+    above: list[float] = field(default_factory=list)
+    track: dict[Track, float] = field(default_factory=dict)
+    rail_y: dict[str, float] = field(default_factory=dict)
+    strip_right: float = 0
+    width: float = 0
+    header: float = MARGIN + 14
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge of the last row."""
+        return self.top[-1] + self.height if self.top else self.header
+
+    def chip_width(self, key: str) -> float:
+        """The width of the chip that a rail begins with."""
+        return width_of(self.lines[key][0], SMALL) + 2 * PADDING
+
+
+def frame_of(grid: Grid, plan: Plan, diagram: Diagram) -> Frame:
+    """The frame of a grid whose paths are planned."""
+    large = len(grid.steps) <= LARGE_STEPS
+    lines = {key: texts(key, box, grid, large) for key, box in grid.boxes.items()}
+    labels = {} if large else dict(row_texts(grid, diagram))
+    frame = Frame(lines, labels, 34 if large else 19, column_widths(grid, lines, large))
+    places = places_of(plan)
+    place_columns(frame, grid, places)
+    place_rows(frame, grid, places)
+    return frame
+
+
+def texts(key: str, box: Box, grid: Grid, large: bool) -> tuple[str, ...]:
+    """The lines in a box: two where there is room, else the symbol; outside the steps with the shape behind it."""
+    if large and key not in grid.rails:
+        most = int((WIDEST_LARGE - 2 * PADDING) / width_of("x"))
+        return shortened(title_of(box), most), shortened(shape_text(box.shape), int(most / SMALL))
+    outside = grid.column(key) in (-1, 0, grid.columns - 1)
+    text = f"{box.symbol} {shape_text(box.shape)}" if outside else box.symbol
+    return (shortened(text, 22 if outside else int((WIDEST - 2 * PADDING) / width_of("x"))),)
+
+
+def title_of(box: Box) -> str:
+    """The last part of a name, or the Op by its symbol and name."""
+    op = box.op.partition("(")[0]
+    return f"{box.symbol}  {op}" if op and op.lower() != box.symbol and not box.name else box.symbol
+
+
+def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
+    """For each row of the steps the Op, or whose gradient it is, and the shape."""
+    for key, (row, column) in reversed(grid.cells.items()):
+        if 0 < column < grid.columns - 1:
+            box = grid.boxes[key]
+            pair = diagram.by_id.get(box.pair)
+            name = f"∂ {op_text(pair)}" if pair is not None else op_text(box)
+            yield row, f"{shortened(name, 20)}  {shape_text(box.shape)}"
+
+
+def op_text(box: Box) -> str:
+    """`MatMul`, or the name of a leaf."""
+    return box.op.partition("(")[0] or box.symbol
+
+
+def column_widths(grid: Grid, lines: dict[str, tuple[str, ...]], large: bool) -> list[float]:
+    """As wide as the widest text of a column; all steps alike."""
+    widths = [0.0] * grid.columns
+    for key, (_, column) in grid.cells.items():
+        text = max(width_of(line, SMALL if i else 1) for i, line in enumerate(lines[key]))
+        widths[column] = max(widths[column], SMALLEST, text + 2 * PADDING)
+    inner = max(widths[1:-1])
+    return [widths[0], *(inner for _ in grid.steps), widths[-1]]
+
+
+Places = dict[tuple[bool, int, bool], Claims]
+"""The claims of each gap (across) or gutter, those behind boxes and rails (apart) separately."""
+
+
+def places_of(plan: Plan) -> Places:
+    """Claims by where they are."""
+    places: dict[tuple[bool, int, bool], dict[Track, tuple[float, float]]] = defaultdict(dict)
+    for track, interval in plan.claims.items():
+        apart = track.group == (RAIL if track.across else BEHIND)
+        places[track.across, track.place, apart][track] = interval
+    return dict(places)
+
+
+def place_columns(frame: Frame, grid: Grid, places: Places) -> None:
+    """Columns from left to right, the strip of labels before the first step, all gutters between steps alike."""
+    between = range(2, grid.columns - 1)
+    common = max((in_gutter(places.get((False, gutter, False), {}))[1] for gutter in between), default=0)
+    chips = [frame.chip_width(key) for key in grid.rails]
+    strip = max([*chips, *(width_of(label, SMALL) + 4 for label in frame.labels.values())], default=0)
+    x = float(MARGIN)
+    for column in range(grid.columns + 1):
+        claims = places.get((False, column, False), {})
+        if column == 1:
+            x = place_strip(frame, claims, x, strip)
+        elif column or claims:
+            x = place_gutter(frame, claims, x, common if column in between else 0)
+        if column < grid.columns:
+            frame.left.append(x)
+            place_behind(frame, column, places.get((False, column, True), {}))
+            x += frame.widths[column]
+    frame.width = x
+
+
+def place_gutter(frame: Frame, claims: Claims, x: float, least: int = 0) -> float:
+    """The tracks of a gutter that begins at x; where it ends."""
+    numbers, width = in_gutter(claims, least)
+    frame.track |= {track: x + 8 + PITCH * number for track, number in numbers.items()}
+    return x + 10 + PITCH * width
+
+
+def place_strip(frame: Frame, claims: Claims, x: float, strip: float) -> float:
+    """The gutter before the first step: the labels of the rows stand between its two sides."""
+    x = place_gutter(frame, {t: c for t, c in claims.items() if t.group != RIGHT}, x)
+    frame.strip_right = x + strip
+    return place_gutter(frame, {t: c for t, c in claims.items() if t.group == RIGHT}, frame.strip_right)
+
+
+def place_behind(frame: Frame, column: int, claims: Claims) -> None:
+    """Tracks that run down a column behind its boxes."""
+    room = frame.widths[column] - 9
+    for track, number in stacked(claims)[0].items():
+        frame.track[track] = frame.left[column] + 5 + 4 * number % room
+
+
+def place_rows(frame: Frame, grid: Grid, places: Places) -> None:
+    """Rows from top to bottom, with room for the tracks above each; the passes stand apart."""
+    y = float(MARGIN + HEADER)
+    for row in range(grid.rows + 1):
+        apart = APART if row == grid.first_backward_row and 0 < row < grid.rows else 0
+        frame.above.append(place_gap(frame, places, row, y + apart))
+        if row < grid.rows:
+            frame.top.append(y + apart + frame.above[-1])
+            y = frame.top[-1] + frame.height
+
+
+def place_gap(frame: Frame, places: Places, row: int, y: float) -> float:
+    """The tracks of the gap above a row, rails nearest to it; its height."""
+    numbers, lines = stacked(places.get((True, row, False), {}))
+    frame.track |= {track: y + 6 + PITCH * number for track, number in numbers.items()}
+    rails, count = stacked(places.get((True, row, True), {}))
+    for track, number in rails.items():
+        frame.rail_y[track.net] = frame.track[track] = y + PITCH * lines + RAIL_PITCH * (number + 0.5)
+    return GAP + PITCH * lines + RAIL_PITCH * count - (4 if count else 0)

@@ -1,0 +1,114 @@
+"""Layout: where everything stands. What layouts make and writers read; plain data."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from viz.graph.model import Box
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Rect:
+    """A rectangle by its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.y + self.height
+
+    @property
+    def cx(self) -> float:
+        """The middle, from left to right."""
+        return self.x + self.width / 2
+
+    @property
+    def cy(self) -> float:
+        """The middle, from top to bottom."""
+        return self.y + self.height / 2
+
+    def moved(self, dx: float, dy: float) -> "Rect":
+        """The same elsewhere."""
+        return replace(self, x=self.x + dx, y=self.y + dy)
+
+    def overlaps(self, other: "Rect") -> bool:
+        """Whether they share an area."""
+        return self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A box in its place; `lines` are the texts in it, the first one large. A `chip` is a leaf at the place of use."""
+
+    box: Box
+    rect: Rect
+    lines: tuple[str, ...]
+    chip: bool = False
+
+
+@dataclass(frozen=True)
+class Wire:
+    """An edge as a line through points; `curved` ones bend smoothly from point to point, others turn round corners.
+
+    `sources` and `targets` are ids of boxes: a rail has many.
+    """
+
+    points: tuple[Point, ...]
+    kind: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    arrow: bool = True
+    curved: bool = False
+    label: str = ""
+    dots: tuple[Point, ...] = ()
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text beside the boxes; `style` is one of the classes of the style sheet, `anchor` where x is in it."""
+
+    x: float
+    y: float
+    content: str
+    style: str = "note"
+    anchor: str = "start"
+
+
+@dataclass(frozen=True)
+class Region:
+    """A rectangle behind the boxes: a time step, the backward pass, a module."""
+
+    rect: Rect
+    style: str
+    label: str = ""
+    key: str = ""
+
+
+@dataclass
+class Layout:
+    """Everything in its place, in drawing order."""
+
+    width: float = 0
+    height: float = 0
+    placed: list[Placed] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    regions: list[Region] = field(default_factory=list)
+    engine: str = ""
+
+
+def hull(rects: Iterable[Rect]) -> Rect:
+    """The smallest rectangle around others."""
+    found = list(rects)
+    x, y = min(r.x for r in found), min(r.y for r in found)
+    return Rect(x, y, max(r.right for r in found) - x, max(r.bottom for r in found) - y)

@@ -1,0 +1,169 @@
+"""The backward pass beside the forward one: which node is whose gradient, and all that computes it as one box."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.context import tracing
+from minigrad.gradient import grad
+from minigrad.graph import Graph
+from minigrad.tensor import Tensor
+from viz.graph.model import Box, Diagram, Edge
+
+Pairs = dict[int, Tensor]
+"""Id of a gradient node → the node whose gradient it is."""
+
+
+def with_backward(graph: Graph) -> tuple[Graph, Pairs]:
+    """The graph and its backward pass, which is derived unless the graph already has one, and the pairs."""
+    if any(node.scope.backward for node in graph.nodes):
+        return graph, pairs_of(graph)
+    nodes, gradients = derived(graph.nodes, graph.outputs)
+    wanted = [g for x, g in zip(nodes, gradients, strict=True) if g is not None and is_wanted(x, graph)]
+    whole = Graph(graph.inputs, (*graph.outputs, *wanted))
+    return whole, {id(g): x for x, g in zip(nodes, gradients, strict=True) if g is not None}
+
+
+def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Tensor], Sequence[Tensor | None]]:
+    """The nodes that a gradient may reach, and their gradients of the outputs' sum, as symbols."""
+    reachable = [node for node in nodes if node.requires_grad]
+    ys = [y for y in outputs if y.requires_grad]
+    if not ys:
+        return reachable, [None] * len(reachable)
+    with tracing():
+        ones = [Tensor(np.ones(y.shape, y.dtype)) for y in ys]
+        return reachable, grad(ys, reachable, ones, create_graph=True, allow_unused=True)
+
+
+def is_wanted(x: Tensor, graph: Graph) -> bool:
+    """Whether a picture ends at x's gradient: parameters, or where there are none the inputs."""
+    parameters = any(leaf.requires_grad for leaf in graph.leaves)
+    given = any(x is y for y in graph.inputs)
+    return x.op is None and given != parameters
+
+
+def pairs_of(graph: Graph) -> Pairs:
+    """The pairs of a graph that has its backward pass: it is derived once more and recognised by its structure."""
+    forward = [node for node in graph.nodes if not node.scope.backward]
+    nodes, gradients = derived(forward, ends(forward))
+    known: dict[Any, int] = {id(node): i for i, node in enumerate(forward) if not is_number(node)}
+    structure = {structure_of(node, known): node for node in graph.nodes if node.scope.backward}
+    found = ((structure.get(structure_of(g, known)), x) for x, g in zip(nodes, gradients, strict=True) if g is not None)
+    return {id(node): x for node, x in found if node is not None}
+
+
+def ends(nodes: Sequence[Tensor]) -> list[Tensor]:
+    """The nodes that no other of these reads."""
+    read = {id(x) for node in nodes for x in node.inputs}
+    return [node for node in nodes if id(node) not in read and node.op is not None]
+
+
+def is_number(node: Tensor) -> bool:
+    """Whether a node is a constant scalar, which is the same wherever it is made."""
+    return node.op is None and node.value is not None and node.size == 1 and not node.requires_grad
+
+
+def structure_of(node: Tensor, known: dict[Any, int]) -> int:
+    """A number that nodes of the same Op on the same operands share; `known` collects them."""
+    waiting = [node]
+    while waiting:
+        top = waiting[-1]
+        unknown = [x for x in top.inputs if id(x) not in known]
+        if id(top) in known:
+            waiting.pop()
+        elif unknown:
+            waiting.extend(unknown)
+        else:
+            known[id(top)] = known.setdefault(content_of(top, known), len(known))
+    return known[id(node)]
+
+
+def content_of(node: Tensor, known: dict[Any, int]) -> Any:
+    """What makes a node this node: its Op and operands, a scalar's value, else its identity."""
+    if node.op is not None:
+        return node.op, tuple(known[id(x)] for x in node.inputs)
+    return (node.shape, str(node.dtype), node.item()) if is_number(node) else ("leaf", id(node))
+
+
+def folded(diagram: Diagram) -> Diagram:
+    """All that computes one gradient, from the gradients after it, as a single box: the mirror image of its node."""
+    owner = owners(diagram)
+    groups: dict[tuple[str, int | None], list[Box]] = {}
+    for box in diagram.boxes:
+        groups.setdefault(group_key(box, owner, diagram), []).append(box)
+    groups = joined_again(groups)
+    stands_for = {box.id: members[-1].id for members in groups.values() for box in members}
+    boxes = [gradient_box(members, step, owner, diagram) for (_, step), members in groups.items()]
+    order = {box.id: i for i, box in enumerate(diagram.boxes)}
+    return replace(
+        diagram,
+        boxes=tuple(sorted(boxes, key=lambda box: order[box.id])),
+        edges=tuple(redirected(diagram.edges, stands_for)),
+        outputs=tuple(stands_for[key] for key in diagram.outputs),
+    )
+
+
+def owners(diagram: Diagram) -> dict[str, str]:
+    """For each backward box the first gradient that it goes into."""
+    order = {box.id: i for i, box in enumerate(diagram.boxes)}
+    owner: dict[str, str] = {}
+    for box in reversed(diagram.boxes):
+        after = [owner[e.target] for e in diagram.outgoing[box.id] if e.target in owner]
+        if box.backward:
+            owner[box.id] = box.id if box.pair or not after else min(after, key=order.__getitem__)
+    return owner
+
+
+def group_key(box: Box, owner: dict[str, str], diagram: Diagram) -> tuple[str, int | None]:
+    """What is drawn as one; the sum of a parameter's gradient over time in parts, one a step."""
+    if box.id not in owner:
+        return box.id, None
+    pair = pair_of(diagram.by_id[owner[box.id]], diagram)
+    return owner[box.id], box.step if pair is None or pair.step is None else pair.step
+
+
+def joined_again(groups: dict[tuple[str, int | None], list[Box]]) -> dict[tuple[str, int | None], list[Box]]:
+    """The groups, but a gradient made in a single step as a whole: it belongs where its node is."""
+    parts = Counter(owner for owner, _ in groups)
+    return {(owner, step if parts[owner] > 1 else None): members for (owner, step), members in groups.items()}
+
+
+def pair_of(box: Box, diagram: Diagram) -> Box | None:
+    """The forward box whose gradient this is."""
+    return diagram.by_id.get(box.pair)
+
+
+def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], diagram: Diagram) -> Box:
+    """One box for the members, named after the node whose gradient they compute."""
+    last = members[-1]
+    pair = pair_of(diagram.by_id[owner[last.id]], diagram) if last.id in owner else None
+    if pair is None:
+        return last
+    number = ("folded", f"{len(members)} operations: " + ", ".join(m.symbol for m in members))
+    return replace(
+        last,
+        kind=pair.kind,
+        op="",
+        symbol=f"∂{pair.symbol}",
+        title=f"∂{pair.name or pair.symbol}",
+        path=pair.path,
+        step=step if pair.step is None else pair.step,
+        pair=pair.id,
+        count=1,
+        facts=(
+            ("", f"gradient of {pair.name or pair.op}"),
+            number,
+            *(f for f in last.facts if f[0] not in ("op", "formula")),
+        ),
+        members=tuple(m.id for m in members),
+    )
+
+
+def redirected(edges: Iterable[Edge], stands_for: dict[str, str]) -> list[Edge]:
+    """The edges between what stands for their ends, each once, without those inside."""
+    moved = (replace(e, source=stands_for[e.source], target=stands_for[e.target]) for e in edges)
+    unique = {(e.source, e.target, e.kind): e for e in moved if e.source != e.target}
+    return list(unique.values())

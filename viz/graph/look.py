@@ -1,0 +1,77 @@
+"""Colours, sizes and type of drawings, in one place. Imported by layouts and writers of viz.graph."""
+
+import unicodedata
+
+CHARACTER = 6.65
+"""Width of a letter of the labels, in pixels: that of monospaced fonts at LETTER, the widest of the usual ones."""
+LETTER = 11
+MARGIN = 20
+SMALL = 0.86
+"""Second lines and edge labels, relative to first lines."""
+PADDING = 7
+
+COLOURS = {
+    # kind: light fill, light border, dark fill, dark border; hues that colour-blind readers tell apart
+    "input": ("#dcecfb", "#3f86c6", "#153047", "#5aa5e6"),
+    "parameter": ("#fdebc8", "#c98a1b", "#3d2f12", "#dba63c"),
+    "constant": ("#eeeff1", "#9aa2ab", "#2a2f37", "#768190"),
+    "product": ("#dfe4fb", "#5b6fd0", "#262d52", "#8b9bf0"),
+    "nonlinear": ("#d9f1e6", "#2c9a71", "#13372b", "#4dc096"),
+    "arithmetic": ("#ffffff", "#8b95a1", "#20262e", "#7c8896"),
+    "reduce": ("#ecdff3", "#945cb0", "#362543", "#bb8ad3"),
+    "move": ("#f4f5f6", "#b9c0c8", "#1d2228", "#59636f"),
+    "loss": ("#fbdfd6", "#cc5a35", "#45241a", "#ee855f"),
+    "group": ("#e9edf2", "#6d7a88", "#252d37", "#8b99a9"),
+}
+"""Fill and border of boxes by kind, in light and in dark."""
+
+LIGHT = {
+    "ground": "#ffffff",
+    "band": "#f7f8fa",
+    "rule": "#e3e7ec",
+    "ink": "#1c2128",
+    "muted": "#59636e",
+    "edge": "#76818d",
+}
+DARK = {
+    "ground": "#14181e",
+    "band": "#1a1f27",
+    "rule": "#2b323c",
+    "ink": "#e8ebf0",
+    "muted": "#9da7b5",
+    "edge": "#8b97a5",
+}
+
+SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
+MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+
+
+def cells(text: str) -> int:
+    """How many letters wide a text is: East Asian letters and pictures count twice, combining marks not at all."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells_of(letter) for letter in text)
+
+
+def _cells_of(letter: str) -> int:
+    if unicodedata.combining(letter):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" or ord(letter) > 0x1F000 else 1
+
+
+def width_of(text: str, scale: float = 1.0) -> float:
+    """A bound of the text's width in pixels."""
+    return cells(text) * CHARACTER * scale
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or as much of its beginning as fits into `most` letters with an ellipsis."""
+    if len(text) <= most and cells(text) <= most:
+        return text
+    kept, room = [], most - 1
+    for letter in text[: 4 * most]:
+        room -= _cells_of(letter)
+        if room < 0:
+            break
+        kept.append(letter)
+    return "".join(kept).rstrip() + "…"

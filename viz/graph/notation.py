@@ -1,0 +1,81 @@
+"""How Ops are written: a symbol for small boxes, the family they are coloured by, their attributes in few letters."""
+
+import inspect
+from dataclasses import fields
+from typing import Any
+
+from minigrad.op import Op
+
+SYMBOLS = {
+    "Abs": "|x|", "Add": "+", "And": "∧", "ArgMax": "argmax", "BinaryCrossEntropy": "BCE", "BroadcastTo": "repeat",
+    "Clip": "clip", "CrossEntropy": "−log p", "CrossEntropyGrad": "p − y", "CumSum": "Σ…", "Divide": "÷",
+    "Einsum": "einsum", "Equal": "=", "Greater": ">", "GreaterEqual": "≥", "Invert": "¬", "LeakyRelu": "leaky",
+    "Less": "<", "LessEqual": "≤", "LogSoftmax": "log softmax", "LogSumExp": "log Σ exp", "MatMul": "@",
+    "Maximum": "max", "Minimum": "min", "Multiply": "×", "Negative": "−x", "NotEqual": "≠", "Or": "∨",
+    "Power": "xᵃ", "Sigmoid": "σ",
+    "Slice": "[ ]", "SlicePut": "put", "Softplus": "softplus", "Sqrt": "√", "Square": "x²", "Subtract": "−", "Sum": "Σ",
+    "SumTo": "Σ to", "Transpose": "xᵀ", "Xor": "⊻",
+}  # fmt: skip
+
+FAMILIES = {
+    "activation": "nonlinear", "conv": "product", "index": "move", "linalg": "product", "loss": "loss",
+    "norm": "nonlinear", "reduce": "reduce", "shape": "move",
+}  # fmt: skip
+"""The family of an Op by the file of minigrad.ops it stands in; what is in none is `arithmetic`."""
+_NONLINEAR = frozenset({"Cos", "Exp", "Log", "Log1p", "LogSoftmax", "LogSumExp", "Sin", "Softmax", "Sqrt"})
+
+
+def kind_of(op: Op) -> str:
+    """The family that an Op is coloured by."""
+    if type(op).__name__ in _NONLINEAR:
+        return "nonlinear"
+    return FAMILIES.get(type(op).__module__.rpartition(".")[2], "arithmetic")
+
+
+def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
+    """`+`, `σ`, `[512:1024]`, `relu`: a few letters; `shapes` are those of the operands."""
+    name = type(op).__name__
+    if name == "Slice":
+        return _brackets(op, shapes[0])
+    if name == "SlicePut":
+        return f"put {_brackets(op, getattr(op, 'to', ()))}"
+    return SYMBOLS.get(name, name.lower())
+
+
+def _brackets(op: Any, whole: tuple[int, ...]) -> str:
+    """The index of a slice, without the axes that it takes whole; of equal parts which one: `[3/4]`."""
+    cut = [(part, size) for part, size in zip(op.parts, whole, strict=True) if part != (0, size, 1)]
+    if len(cut) == 1 and isinstance(cut[0][0], tuple):
+        (start, stop, step), size = cut[0]
+        width = stop - start
+        if step == 1 and width > 1 and start % width == 0 and size % width == 0:
+            return f"[{start // width + 1}/{size // width}]"
+    return f"[{', '.join(_part(part) for part, _ in cut) or ':'}]"
+
+
+def _part(part: Any) -> str:
+    if not isinstance(part, tuple):
+        return str(part)
+    start, stop, step = part
+    return f"{start}:{stop}" if step == 1 else f"{start}:{'' if stop < 0 else stop}:{step}"
+
+
+def attributes_of(op: Op) -> str:
+    """`axis 1, keepdims`: the static attributes in words."""
+    shown = ((f.name, getattr(op, f.name)) for f in fields(op))
+    return ", ".join(name if value is True else f"{name} {value}" for name, value in shown if value is not False)
+
+
+def formula_of(op: Op) -> str:
+    """What the Op computes: the first line of its class's documentation."""
+    return (inspect.getdoc(type(op)) or "").split("\n")[0]
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """`25×512`, or `scalar`."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def number_text(value: Any) -> str:
+    """A scalar in few digits, with a proper minus."""
+    return f"{value:.4g}".replace("-", "−") if isinstance(value, float) else str(value)

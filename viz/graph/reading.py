@@ -1,0 +1,102 @@
+"""Graph → Diagram: one box a node, named, described and numbered as in the graph's listing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import Graph
+from minigrad.tensor import Tensor
+from viz.graph.model import Box, Diagram, Edge
+from viz.graph.notation import attributes_of, formula_of, kind_of, number_text, shape_text, symbol_of
+
+
+def read(graph: Graph, pairs: Mapping[int, Tensor] | None = None, title: str = "graph") -> Diagram:
+    """The graph as boxes and edges; `pairs` maps ids of gradient nodes to the nodes whose gradients they are."""
+    numbers = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
+    given = {id(x) for x in graph.inputs}
+    paired = {key: numbers[id(x)] for key, x in (pairs or {}).items() if id(x) in numbers}
+    boxes = [box_of(node, numbers[id(node)], id(node) in given, paired.get(id(node), "")) for node in graph.nodes]
+    edges = [edge for node in graph.nodes if id(node) not in given for edge in edges_into(node, numbers)]
+    return Diagram(tuple(boxes), tuple(edges), title, outputs=tuple(numbers[id(y)] for y in graph.outputs))
+
+
+def edges_into(node: Tensor, numbers: Mapping[int, str]) -> list[Edge]:
+    """An edge for each operand; what a gradient reads of the forward pass is `saved`."""
+    return [
+        Edge(numbers[id(x)], numbers[id(node)], slot, edge_kind(x, node), shape_text(x.shape))
+        for slot, x in enumerate(node.inputs)
+    ]
+
+
+def edge_kind(x: Tensor, node: Tensor) -> str:
+    """`saved` from a computed forward node to a backward one, else `data`."""
+    return "saved" if node.scope.backward and not x.scope.backward and x.op is not None else "data"
+
+
+def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
+    """What there is to say about a node."""
+    kind = kind_of(node.op) if node.op is not None else leaf_kind(node, given)
+    name = node.name or ""
+    symbol = symbol_of(node.op, *(x.shape for x in node.inputs)) if node.op is not None else leaf_symbol(node)
+    return Box(
+        id=key,
+        kind=kind,
+        symbol=symbol,
+        title=f"{name} = {symbol}" if name and node.op is not None else name or symbol,
+        detail=f"{shape_text(node.shape)} {node.dtype}",
+        op=repr(node.op) if node.op is not None else "",
+        name=name,
+        shape=node.shape,
+        dtype=str(node.dtype),
+        path=node.scope.path or module_of(node),
+        step=node.scope.step,
+        backward=node.scope.backward or bool(pair),
+        pair=pair,
+        facts=tuple(facts(node, kind)),
+        members=(key,),
+    )
+
+
+def leaf_kind(node: Tensor, given: bool) -> str:
+    """What a node without an Op is."""
+    return "input" if given else "parameter" if node.requires_grad else "constant"
+
+
+def leaf_symbol(node: Tensor) -> str:
+    """A scalar's value; of a parameter the last part of its path; else what can be said."""
+    if node.name:
+        return node.name.rpartition(".")[2]
+    value = node.value
+    if value is not None and value.size == 1:
+        return number_text(value.item())
+    return leaf_kind(node, False) if value is None or np.any(value) else "0"
+
+
+def module_of(node: Tensor) -> str:
+    """The module that a parameter belongs to, from its name; other leaves without a scope have none."""
+    return (node.name or "").rpartition(".")[0] if node.op is None and node.requires_grad else ""
+
+
+def facts(node: Tensor, kind: str) -> list[tuple[str, str]]:
+    """What a reader sees who points at the node."""
+    op = node.op
+    scope = node.scope
+    rows = [
+        ("", node.name or ""),
+        ("op", f"{type(op).__name__} {attributes_of(op)}".strip() if op is not None else kind),
+        ("formula", formula_of(op) if op is not None else ""),
+        ("shape", f"{shape_text(node.shape)} {node.dtype}"),
+        ("bytes", f"{node.size * node.dtype.itemsize:,}"),
+        ("module", scope.path),
+        ("time step", "" if scope.step is None else str(scope.step)),
+        ("pass", "backward" if scope.backward else ""),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def target_graph(target: Any) -> Graph:
+    """The Graph that is meant by a Graph, a Tensor, or something that has one as `.graph`."""
+    if isinstance(target, Tensor):
+        return Graph.of(target)
+    return target if isinstance(target, Graph) else target.graph

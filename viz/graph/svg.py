@@ -1,0 +1,156 @@
+"""Layout → SVG: complete without a script, in light and dark, the same bytes for the same layout."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+from viz.graph.geometry import Layout, Placed, Point, Region, Text, Wire
+from viz.graph.look import LETTER, SMALL
+from viz.graph.model import Diagram
+from viz.graph.style import style_sheet
+from viz.markup import escaped
+
+CORNER = 4.0
+
+
+def write_svg(diagram: Diagram, layout: Layout) -> str:
+    """The picture as an SVG document."""
+    width, height = number(layout.width), number(layout.height)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
+        'role="img" aria-labelledby="title desc" class="graph">',
+        tag("title", diagram.title, id="title"),
+        tag("desc", description(diagram), id="desc"),
+        f"<style>{style_sheet()}</style>",
+        ARROW,
+        '<rect class="ground" width="100%" height="100%"/>',
+        *map(region, layout.regions),
+        *map(wire, layout.wires),
+        *map(placed, layout.placed),
+        *map(text, layout.texts),
+        "</svg>\n",
+    ]
+    return "\n".join(parts)
+
+
+ARROW = (
+    '<defs><marker id="arrow" viewBox="0 0 6 6" refX="5.4" refY="3" markerWidth="6" markerHeight="6" orient="auto" '
+    'markerUnits="userSpaceOnUse"><path d="M0 0.6L6 3L0 5.4z" class="head"/></marker></defs>'
+)
+
+
+def description(diagram: Diagram) -> str:
+    """What the picture shows, for those who do not see it."""
+    kinds: dict[str, int] = {}
+    for box in diagram.boxes:
+        kinds[box.kind] = kinds.get(box.kind, 0) + box.count
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return f"A computation graph of {len(diagram.boxes)} boxes and {len(diagram.edges)} edges: {counted}."
+
+
+def tag(name: str, content: object = "", /, **attributes: object) -> str:
+    """An element with its content and attributes escaped; `class_` is `class`, None leaves an attribute out."""
+    given = (
+        f' {key.rstrip("_").replace("_", "-")}="{escaped(value)}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    inner = escaped(content)
+    opening = f"<{name}{''.join(given)}"
+    return f"{opening}>{inner}</{name}>" if inner else f"{opening}/>"
+
+
+def number(value: float) -> str:
+    """At most one decimal, and none where it is 0."""
+    text = f"{value:.1f}"
+    return text.removesuffix(".0") if text != "-0.0" else "0"
+
+
+def region(shown: Region) -> str:
+    """A rectangle behind the boxes."""
+    r = shown.rect
+    return tag(
+        "rect",
+        class_=f"region {shown.style}",
+        x=number(r.x),
+        y=number(r.y),
+        width=number(r.width),
+        height=number(r.height),
+        rx=6,
+        data_key=shown.key or None,
+    )
+
+
+def wire(shown: Wire) -> str:
+    """A line with its arrow and dots."""
+    d = curve(shown.points) if shown.curved else rounded(shown.points)
+    marker = "url(#arrow)" if shown.arrow and shown.kind != "saved" else None
+    line = tag(
+        "path",
+        class_=f"wire {shown.kind}",
+        d=d,
+        marker_end=marker,
+        data_from=" ".join(shown.sources),
+        data_to=" ".join(shown.targets),
+    )
+    return line + "".join(tag("circle", class_="dot", cx=number(x), cy=number(y), r=1.9) for x, y in shown.dots)
+
+
+def rounded(points: tuple[Point, ...]) -> str:
+    """A path that turns round corners."""
+    parts = [f"M{pair(points[0])}"]
+    for before, corner, after in zip(points, points[1:], points[2:], strict=False):
+        parts.append(f"L{pair(towards(corner, before))}Q{pair(corner)} {pair(towards(corner, after))}")
+    return "".join([*parts, f"L{pair(points[-1])}"])
+
+
+def towards(corner: Point, end: Point) -> Point:
+    """The place on the way from a corner to its neighbour where the bend ends."""
+    dx, dy = end[0] - corner[0], end[1] - corner[1]
+    length = max(abs(dx), abs(dy)) or 1
+    part = min(CORNER, length / 2) / length
+    return corner[0] + dx * part, corner[1] + dy * part
+
+
+def curve(points: tuple[Point, ...]) -> str:
+    """A path that bends from point to point, level at each."""
+    parts = [f"M{pair(points[0])}"]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        middle = (x0 + x1) / 2
+        parts.append(f"C{pair((middle, y0))} {pair((middle, y1))} {pair((x1, y1))}")
+    return "".join(parts)
+
+
+def pair(point: Point) -> str:
+    """`12 3.5`."""
+    return f"{number(point[0])} {number(point[1])}"
+
+
+def placed(shown: Placed) -> str:
+    """A box with its texts and, for those who point at it, its facts."""
+    box, r = shown.box, shown.rect
+    radius = 8 if shown.chip else 4
+    rect = tag("rect", x=number(r.x), y=number(r.y), width=number(r.width), height=number(r.height), rx=radius)
+    title = tag("title", "\n".join(f"{name}: {value}" if name else value for name, value in box.facts)[:2000])
+    classes = f"box {box.kind}{' backward' if box.backward else ''}{' chip' if shown.chip else ''}"
+    return f'<g class="{classes}" id="{escaped(box.id)}">{title}{rect}{"".join(lines(shown))}</g>'
+
+
+def lines(shown: Placed) -> Iterable[str]:
+    """The texts of a box, in its middle."""
+    r = shown.rect
+    top = r.cy - 7 * (len(shown.lines) - 1)
+    for i, line in enumerate(shown.lines):
+        small = i > 0 or shown.chip
+        yield tag(
+            "text",
+            line,
+            x=number(r.cx),
+            y=number(top + 14 * i + LETTER * (SMALL if small else 1) * 0.34),
+            class_="small" if small else None,
+        )
+
+
+def text(shown: Text) -> str:
+    """A text beside the boxes."""
+    anchor = None if shown.anchor == "start" else shown.anchor
+    return tag("text", shown.content, class_=shown.style, x=number(shown.x), y=number(shown.y), text_anchor=anchor)
