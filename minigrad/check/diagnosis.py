@@ -168,6 +168,15 @@ def one_part(case: Case) -> str:
     return ""
 
 
+def isolated(case: Case) -> str:
+    """Wrong at a few places only."""
+    wrong = case.places[wrong_places(case)]
+    if not 0 < wrong.size <= min(3, case.places.size // 4):
+        return ""
+    indices = [tuple(int(k) for k in np.unravel_index(i, case.x.shape)) for i in wrong]
+    return f"differs only at {', '.join(map(str, indices))}{locally(case, wrong_places(case))}"
+
+
 def sparse(case: Case) -> str:
     """Zero at some places where it should not be."""
     wrong = wrong_places(case)
@@ -175,7 +184,7 @@ def sparse(case: Case) -> str:
 
 
 TESTS: tuple[Test, ...] = (
-    not_finite, all_zero, multiple, moved, factor_of_x, one_region, one_part, offset, sparse,
+    not_finite, all_zero, multiple, moved, factor_of_x, one_region, one_part, offset, isolated, sparse,
 )  # fmt: skip
 
 

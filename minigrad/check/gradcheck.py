@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.check.diagnosis import Case, diagnose
-from minigrad.check.differences import STEP, Kink, Values
+from minigrad.check.differences import STEP, Kink, Values, sweep
 from minigrad.check.examine import RULES, TOLERANCES, Measure, examine
 from minigrad.check.localize import localize
 from minigrad.check.problem import Problem, posed
@@ -76,6 +76,26 @@ def at_a_kink(finding: Finding) -> Finding:
     """The finding with its wrong places as kinks."""
     places = tuple(replace(p, wrong=False, kink=Kink(np.nan, np.nan)) if p.wrong else p for p in finding.places)
     return replace(finding, places=places, kind="", error=0.0 if finding.kind else finding.error)
+
+
+def error_curve(
+    f: Callable[..., Any],
+    inputs: Sequence[Any],
+    name: str | None = None,
+    index: tuple[int, ...] | None = None,
+    seed: int = 0,
+) -> list[tuple[float, float, float]]:
+    """(step, gap of the central difference, gap of Richardson's) from the gradient at one element, for many steps.
+
+    A right gradient gives a V: truncation falls with the step until rounding rises. A wrong one gives a plateau. The
+    element is `index` of the input or parameter `name`; by default the first of the first.
+    """
+    problem = posed(f, inputs, np.random.default_rng(seed))
+    name = name or next(iter(problem.variables))
+    direction = np.zeros(problem.variables[name].shape)
+    direction[index or (0,) * direction.ndim] = 1.0
+    gradient = problem.gradients()[name]
+    return sweep(problem.line(name, direction), 0.0 if gradient is None else float((gradient * direction).sum()))
 
 
 def jvpcheck(

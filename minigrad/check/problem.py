@@ -97,6 +97,8 @@ def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator
     names = argument_names(function, len(inputs))
     arguments = [promoted(x, chosen=not parameters) for x in inputs]
     variables = {n: a for n, a in zip(names, arguments, strict=True) if isinstance(a, Tensor) and a.requires_grad}
+    if not variables | parameters:
+        raise CheckError(f"{title_of(f)} has no floating input to differentiate by: pass arrays of floats")
     check_outputs(function, arguments)
     return Problem(title_of(f), lambda: function(*arguments), variables | parameters, rng)
 
@@ -115,6 +117,8 @@ def thrown_away(f: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Te
 def promoted(x: Any, chosen: bool) -> Any:
     """A floating input in float64, copied, as a leaf when it is to be differentiated; anything else as it is."""
     array = x.numpy() if isinstance(x, Tensor) else x
+    if np.iscomplexobj(array):
+        raise CheckError("gradcheck takes real inputs: complex numbers are its own means (method='complex')")
     if not isinstance(array, np.ndarray | float | np.floating) or np.asarray(array).dtype.kind != "f":
         return x
     wide = np.array(array, dtype=np.float64)
@@ -151,6 +155,8 @@ def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:
                 "the function gives different values for the same inputs; "
                 "draw its random numbers outside and pass them in"
             )
+    if not any(y.dtype.kind == "f" for y in first):
+        raise CheckError("the function gives no floating output, so there is nothing to differentiate")
     narrow = next((y.dtype for y in first if y.dtype in (np.float16, np.float32)), None)
     if narrow is not None:
         raise CheckError(

@@ -57,15 +57,13 @@ class Finding:
     def lines(self) -> Iterator[str]:
         """One line when right; when wrong, the kind and the worst places."""
         head = f"{self.name} {self.shape}: relative error {self.error:.2g}"
-        yield (
-            head + (f", {len(self.kinks)} places at a kink" if self.kinks else "")
-            if self.ok
-            else f"{head}, {self.kind}"
-        )
-        if self.ok or not self.places:
+        if self.ok:
+            yield head + (f", kinks at {', '.join(str(p.index) for p in self.kinks[:SHOWN])}" if self.kinks else "")
             return
-        yield f"  {self.share:.0%} of the {len(self.places)} places checked are wrong; the worst:"
-        yield f"  {'index':<16}{'analytic':>16}{'numeric':>16}"
+        yield f"{head}, {self.kind}"
+        if self.places:
+            yield f"  {self.share:.0%} of the {len(self.places)} places checked are wrong; the worst:"
+            yield f"  {'index':<16}{'analytic':>16}{'numeric':>16}"
         for place in self.worst():
             yield f"  {place.index!s:<16}{place.analytic:>16.8g}{place.numeric:>16.8g}"
 
