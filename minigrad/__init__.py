@@ -65,14 +65,15 @@ if TYPE_CHECKING:
 keep_freed_pages()
 
 
-def compile(f: Callable[..., Any]) -> "Compiled":
+def compile(f: Callable[..., Any], workers: int = 1) -> "Compiled":
     """A function of Tensors, gradients inside included, as a program that is traced once and then only run.
 
-    Called with arrays, Tensors, Modules or plain values; works as a decorator. More: `minigrad.compiler.function`.
+    Called with arrays, Tensors, Modules or plain values; works as a decorator. With `workers` the batch is split over
+    that many threads. More: `minigrad.compiler.function`.
     """
     from minigrad.compiler.function import Compiled  # loaded when first used: it would slow down every import
 
-    return Compiled(f)
+    return Compiled(f, workers=workers)
 
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minigrad.compiler.parallel import ParallelProgram
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -22,12 +23,13 @@ class Compiled:
     """A function that is traced once for each shape and dtype of its arrays, and then only run.
 
     Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples, dicts of them. A program belongs
-    to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters and
-    other Tensors that the function finds outside are read anew at each call. What it returns is the caller's.
+    to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters
+    and other Tensors that the function finds outside are read anew at each call. What it returns is the caller's.
+    With `workers` the batch, the first axis of the arrays, is split over that many threads.
     """
 
-    def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES) -> None:
-        self._f, self._passes = f, passes
+    def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int = 1) -> None:
+        self._f, self._passes, self._workers = f, passes, workers
         self._entries: dict[Any, Entry] = {}
         self._lock = RLock()
 
@@ -66,10 +68,15 @@ class Compiled:
             result = self._f(*args, **kwargs)
         outputs = list(tensors(result))
         traced = numbers_inside(Graph(symbols, outputs), born)
-        graph = traced
+        graph = self._rewritten(traced)
+        if self._workers > 1:
+            return Entry(traced, graph, ParallelProgram(traced, self._rewritten, self._workers), result)
+        return Entry(traced, graph, Program(planned(graph)), result)
+
+    def _rewritten(self, graph: Graph) -> Graph:
         for rewriting in self._passes:
             graph = rewriting(graph)
-        return Entry(traced, graph, Program(planned(graph)), result)
+        return graph
 
 
 class Entry(NamedTuple):
@@ -77,7 +84,7 @@ class Entry(NamedTuple):
 
     traced: Graph
     graph: Graph
-    program: Program
+    program: Program | ParallelProgram
     result: Any
 
 

@@ -4,7 +4,8 @@ from itertools import pairwise
 from math import prod
 
 from minigrad.compiler.rewrite import Builder, Rules, all_are, is_op
-from minigrad.ops.index import Gather, Part, Parts, Slice
+from minigrad.op import Shape
+from minigrad.ops.index import Gather, Part, Parts, Slice, SlicePut
 from minigrad.ops.shape import Concat, Reshape, Transpose
 from minigrad.tensor import Tensor
 
@@ -17,9 +18,9 @@ def whole(size: int) -> tuple[int, int, int]:
     return 0, size, 1
 
 
-def full_parts(op: Slice, x: Tensor) -> Parts:
+def full_parts(op: Slice | SlicePut, shape: Shape) -> Parts:
     """The index with every axis named."""
-    return (*op.parts, *(whole(n) for n in x.shape[len(op.parts) :]))
+    return (*op.parts, *(whole(n) for n in shape[len(op.parts) :]))
 
 
 def window(part: Part) -> Range | None:
@@ -31,7 +32,7 @@ def window(part: Part) -> Range | None:
 
 def only_axis(op: Slice, x: Tensor) -> tuple[int, Range] | None:
     """The one axis of x that the slice narrows, to a window; None when there are more, or it skips."""
-    narrowed = [(a, p) for a, p in enumerate(full_parts(op, x)) if p != whole(x.shape[a])]
+    narrowed = [(a, p) for a, p in enumerate(full_parts(op, x.shape)) if p != whole(x.shape[a])]
     if len(narrowed) != 1:
         return None
     axis, part = narrowed[0]
@@ -48,7 +49,7 @@ def taken(build: Builder, x: Tensor, axis: int, start: int, stop: int) -> Tensor
 def slice_of_all(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
     """Everything is the thing itself; an integer on an axis of size 1 drops the axis."""
     (x,) = inputs
-    parts = full_parts(op, x)
+    parts = full_parts(op, x.shape)
     if all(p == whole(n) or (p == 0 and n == 1) for p, n in zip(parts, x.shape, strict=True)):
         return build(Reshape(op.shape(x.shape)), x)
     return build(Slice(parts), x) if parts != op.parts else None
@@ -60,7 +61,7 @@ def slice_of_slice(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
     if not isinstance(x.op, Slice):
         return None
     (source,) = x.inputs
-    outer, inner = iter(full_parts(op, x)), full_parts(x.op, source)
+    outer, inner = iter(full_parts(op, x.shape)), full_parts(x.op, source.shape)
     parts: list[Part] = []
     for part in inner:
         if isinstance(part, int):
@@ -80,7 +81,7 @@ def slice_of_transpose(build: Builder, op: Slice, inputs: Inputs) -> Tensor | No
     (x,) = inputs
     if not isinstance(x.op, Transpose):
         return None
-    axes, parts = x.op.axes, full_parts(op, x)
+    axes, parts = x.op.axes, full_parts(op, x.shape)
     by_source = dict(zip(axes, parts, strict=True))
     kept = [a for a in sorted(axes) if not isinstance(by_source[a], int)]
     order = tuple(kept.index(a) for a in axes if a in kept)
@@ -109,7 +110,7 @@ def slice_of_concat(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
     (x,) = inputs
     if not isinstance(x.op, Concat):
         return None
-    axis, parts = x.op.axis, full_parts(op, x)
+    axis, parts = x.op.axis, full_parts(op, x.shape)
     found, begin = window(parts[axis]), 0
     for piece in x.inputs:
         end = begin + piece.shape[axis]
@@ -127,7 +128,7 @@ def slice_of_gather(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
     if not is_op(x, Gather):
         return None
     table, ids = x.inputs
-    parts = full_parts(op, x)
+    parts = full_parts(op, x.shape)
     rest = parts[ids.ndim :]
     if any(p != whole(n) for p, n in zip(rest, table.shape[1:], strict=True)) or not ids.shape:
         return None

@@ -16,7 +16,7 @@ from minigrad.compiler.slices import Range, full_parts, whole, window
 from minigrad.graph import Graph
 from minigrad.op import Op
 from minigrad.ops.elementwise import Add
-from minigrad.ops.index import Slice, SlicePut
+from minigrad.ops.index import SlicePut
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.reduce import Sum
 from minigrad.ops.shape import BroadcastTo, Concat, Reshape, Stack, SumTo, Transpose
@@ -118,7 +118,7 @@ def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range,
     for put in puts:
         op = put.op
         assert isinstance(op, SlicePut)
-        parts = full_parts(Slice(op.parts), Tensor(np.broadcast_to(np.float32(0), op.to)))
+        parts = full_parts(op, op.to)
         narrowed = [(a, window(p)) for a, p in enumerate(parts) if p != whole(op.to[a])]
         if len(narrowed) != 1 or narrowed[0][1] is None:
             return None

@@ -1,0 +1,92 @@
+"""Parts of a batch in threads: the same program on each, with its own memory and one BLAS thread."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.batch import PARTIAL, Carried, State
+from minigrad.compiler.batch_rules import part_of
+from minigrad.compiler.plan import planned
+from minigrad.compiler.program import Program
+from minigrad.errors import UsageError
+from minigrad.graph import Graph
+from minigrad.op import Array
+
+
+class ParallelProgram:
+    """A graph on parts of its batch, one a worker; sums over examples are added in a fixed order.
+
+    The arguments' first axis is the batch, and must have one length. Raises Mixed where examples see each other.
+    """
+
+    def __init__(self, graph: Graph, rewrite: Callable[[Graph], Graph], workers: int) -> None:
+        self._whole = batch_size(graph)
+        bounds = [self._whole * i // workers for i in range(workers + 1)]
+        self._rows = [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
+        batched = [bool(x.shape) for x in graph.inputs]
+        parts = {n: part_of(graph, self._whole, n, batched) for n in {r.stop - r.start for r in self._rows}}
+        plans = {n: planned(rewrite(part.graph)) for n, part in parts.items()}
+        self._programs = [Program(plans[r.stop - r.start]) for r in self._rows]
+        self._states = next(iter(parts.values())).states
+        self._pool = ThreadPoolExecutor(len(self._rows), "minigrad")
+
+    def __call__(self, *arguments: Array) -> list[Array]:
+        """The results of the whole batch."""
+        parts = [[a[rows] if a.ndim else a for a in arguments] for rows in self._rows]
+        with one_blas_thread():
+            futures = [self._pool.submit(p, *part) for p, part in zip(self._programs, parts, strict=True)]
+            results = [future.result() for future in futures]
+        return [combined(s, values) for s, values in zip(self._states, zip(*results, strict=True), strict=True)]
+
+
+def batch_size(graph: Graph) -> int:
+    """The common length of the inputs' first axes."""
+    lengths = {x.shape[0] for x in graph.inputs if x.shape}
+    if len(lengths) != 1:
+        raise UsageError(
+            f"workers split a batch along the first axis of the arguments, whose lengths are {sorted(lengths)}: give "
+            "arrays of one length, or workers=1"
+        )
+    return lengths.pop()
+
+
+def combined(state: State, values: Sequence[Array]) -> Array:
+    """The whole's value from the parts'."""
+    if state == PARTIAL:
+        total = values[0]
+        for value in values[1:]:
+            total = np.add(total, value, out=total)
+        return total
+    if not isinstance(state, Carried):
+        return values[0]
+    split = [
+        v.reshape(*v.shape[: state.axis], state.before, -1, state.after, *v.shape[state.axis + 1 :]) for v in values
+    ]
+    first = values[0].shape
+    return np.concatenate(split, state.axis + 1).reshape(*first[: state.axis], -1, *first[state.axis + 1 :])
+
+
+@cache
+def blas() -> Any:
+    """The controller of BLAS threads, or None without threadpoolctl."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Holds BLAS to one thread inside the block: its own threads collapse beside others."""
+    controller = blas()
+    if controller is None:
+        yield
+        return
+    with controller.limit(limits=1):
+        yield
