@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ _DTYPES = (
     *("float16", "float32", "float64", "complex64"),
 )
 _METADATA = "__metadata__"
-_LONGEST_HEADER = 2**22
+_LONGEST_HEADER = 2**20
 """Bytes: a longer header is refused, at saving and before anything is made of it at loading."""
 
 
@@ -118,12 +118,13 @@ def _metadata(path: Path) -> dict[str, str]:
     return metadata
 
 
-def _distinct(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's members; ValueError when a name comes twice."""
-    twice = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
-    if twice:
-        raise ValueError(f"{twice[0]!r} comes twice")
-    return dict(pairs)
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members; ValueError when two have the same name."""
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        name, times = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{name!r} comes {times} times")
+    return members
 
 
 def _replace(path: Path, content: bytes) -> None:
