@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.check.diagnosis import Case, diagnose, shape_kind
-from minigrad.check.problem import Problem, posed
+from minigrad.check.problem import Problem, generator, posed
 from minigrad.check.report import Finding, Place, Report
 from minigrad.errors import CheckError
 from minigrad.op import Array
@@ -26,7 +26,7 @@ def compare_backward(
     `graph(*inputs)` gives a Tensor or several. `closed_form(*gs, *inputs)` gives the gradients of the floating inputs
     in their order, from one random cotangent g for each output (1 for a scalar) and the inputs, in float64.
     """
-    problem = posed(graph, inputs, np.random.default_rng(seed))
+    problem = posed(graph, inputs, generator(seed))
     cotangents = [u.numpy() for u in problem.cotangents]
     arrays = [x.astype(np.float64) if isinstance(x, np.ndarray) and x.dtype.kind == "f" else x for x in inputs]
     given = closed_form(*cotangents, *arrays)

@@ -10,7 +10,7 @@ from minigrad.check.diagnosis import Case, diagnose
 from minigrad.check.differences import STEP, Kink, Values, sweep
 from minigrad.check.examine import RULES, TOLERANCES, Measure, examine
 from minigrad.check.localize import localize
-from minigrad.check.problem import Problem, posed
+from minigrad.check.problem import Problem, generator, posed
 from minigrad.check.report import Finding, Report
 from minigrad.errors import UsageError
 from minigrad.gradient import jvp
@@ -39,7 +39,7 @@ def gradcheck(
     """
     if method not in RULES:
         raise UsageError(f"method {method!r} is none of {', '.join(map(repr, RULES))}")
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     problem = posed(f, inputs, rng)
     for _ in range(order - 1):
         problem = problem.derivative(rng)
@@ -90,7 +90,7 @@ def error_curve(
     A right gradient gives a V: truncation falls with the step until rounding rises. A wrong one gives a plateau. The
     element is `index` of the input or parameter `name`; by default the first of the first.
     """
-    problem = posed(f, inputs, np.random.default_rng(seed))
+    problem = posed(f, inputs, generator(seed))
     name = name or next(iter(problem.variables))
     direction = np.zeros(problem.variables[name].shape)
     direction[index or (0,) * direction.ndim] = 1.0
@@ -102,7 +102,7 @@ def jvpcheck(
     f: Callable[..., Any], inputs: Sequence[Any], *, tolerance: float = 1e-7, seed: int = 0, raises: bool = True
 ) -> Report:
     """Forward mode: `mg.jvp` along random tangents against differences of the outputs, element by element."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     problem = posed(f, inputs, rng)
     variables = list(problem.variables.values())
     tangents = [rng.standard_normal(v.shape) for v in variables]

@@ -20,19 +20,22 @@ class Kept:
 
 
 def bytes_kept(*losses: Tensor) -> list[Kept]:
-    """One row for each (Op, module), largest first; views count where their memory was made, leaves not at all.
+    """One row for each (Op, module), largest first; views count where their memory was made.
 
-    The bytes add up to what the graph holds beyond its leaves, parameters and data.
+    The bytes add up to what the graph holds beyond parameters and data, the leaves that were there before its first
+    operation; later ones are listed as `constant`.
     """
     graph = Graph.of(*losses)
-    counted = {id(owner_of(x.numpy())) for x in graph.leaves}
+    first = min((node.serial for node in graph.nodes if node.op is not None), default=0)
+    given = [x for x in graph.leaves if x.requires_grad or x.serial < first]
+    counted = {id(owner_of(x.numpy())) for x in given}
     reading = owners_read(graph)
     found: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
     for node in graph.nodes:
         owner = owner_of(node.numpy())
         if id(owner) not in counted:
             counted.add(id(owner))
-            key = type(node.op).__name__, node.scope.path
+            key = type(node.op).__name__ if node.op else "constant", node.scope.path
             found[key].append((owner.nbytes, owner.nbytes * (id(owner) in reading)))
     rows = [Kept(*key, len(sizes), sum(n for n, _ in sizes), sum(n for _, n in sizes)) for key, sizes in found.items()]
     return sorted(rows, key=lambda row: -row.bytes)

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import display
 from minigrad.check.gradcheck import gradcheck
 from minigrad.check.localize import LocalErrors, localize
-from minigrad.check.problem import posed
+from minigrad.check.problem import generator, posed
 from minigrad.check.report import Report
 from minigrad.errors import CheckError
 
@@ -31,7 +31,7 @@ class Checker:
         options = {"seed": self.seed, "places": FULL if self.full else FAST} | options
         orders = (1, 2) if self.full and "order" not in options else (options.pop("order", 1),)
         reports = [gradcheck(f, inputs, **options | {"order": order, "raises": False}) for order in orders]
-        errors = localize(*posed(f, inputs, np.random.default_rng(self.seed)).outputs())
+        errors = localize(*posed(f, inputs, generator(self.seed)).outputs())
         self.remember(errors)
         wrong = [report for report in reports if not report.ok]
         if wrong or errors.wrong:

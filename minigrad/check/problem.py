@@ -82,6 +82,11 @@ class Problem:
         return Problem(f"the gradient of {self.title}", gradients, self.variables | outer, rng)
 
 
+def generator(seed: int) -> np.random.Generator:
+    """The checks' own random numbers: inputs drawn from the same seed must not come back as cotangents."""
+    return np.random.default_rng((seed, 0x67726164))
+
+
 def cotangent(y: Tensor, rng: np.random.Generator) -> Tensor:
     """1 for a scalar, so that the numbers in a report are its gradient; else Gaussian."""
     return Tensor(np.ones(()) if y.shape == () else rng.standard_normal(y.shape))

@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.check.diagnosis import UNKNOWN, close
 from minigrad.check.differences import STEP, central
 from minigrad.check.examine import TOLERANCES, WHOLE, Measure, examine
-from minigrad.check.problem import Problem
+from minigrad.check.problem import Problem, generator
 from minigrad.check.report import Finding, Report
 from minigrad.op import Array, Op, Shape, apply
 from minigrad.tensor import Tensor
@@ -37,7 +37,7 @@ def check_op(
 ) -> Report:
     """The Report of one Op's rule; operands of more than `places` elements along random directions first."""
     measure = Measure(method, tolerance or TOLERANCES[method] * 10 ** (order - 1), places)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     problem = op_problem(op, arrays, rng)
     for _ in range(order - 1):
         problem = problem.derivative(rng)
@@ -85,7 +85,7 @@ def accepted(op: Op, arrays: tuple[Array, ...], y: Shape) -> bool:
 
 def one_copy(op: Op, copies: tuple[Array, ...], i: int, problem: Problem, shape: Shape) -> Array:
     """The numeric gradient of the first copy of operand i, when each copy moves by itself."""
-    apart = op_problem(op, copies, np.random.default_rng(0))
+    apart = op_problem(op, copies, generator(0))
     apart.cotangents = problem.cotangents
     wide = copies[i].shape
     first = np.arange(copies[i].size).reshape(wide)
