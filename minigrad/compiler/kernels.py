@@ -34,7 +34,7 @@ def plain(op: Op, xs: Sequence[Array], y: Array) -> list[Call]:
 
 def elementwise(op: Any, xs: Sequence[Array], y: Array) -> list[Call]:
     """One call of the ufunc."""
-    return [partial(op.ufunc, *xs, y)] if op.ufunc is not None else plain(op, xs, y)
+    return [partial(op.ufunc, *xs, out=y)] if op.ufunc is not None else plain(op, xs, y)
 
 
 def sigmoid(op: Sigmoid, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -50,7 +50,7 @@ def sigmoid(op: Sigmoid, xs: Sequence[Array], y: Array) -> list[Call]:
 
 def relu(op: Relu, xs: Sequence[Array], y: Array) -> list[Call]:
     """max(x, 0)."""
-    return [partial(np.maximum, xs[0], y.dtype.type(0), y)]
+    return [partial(np.maximum, xs[0], y.dtype.type(0), out=y)]
 
 
 def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
