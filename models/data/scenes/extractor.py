@@ -14,7 +14,7 @@ from models.data.scenes.features import WIDTHS, Array, Filters, blocks
 
 Images = npt.NDArray[np.uint8]
 Progress = Callable[[int], None]
-"""Called with the number of pictures just done."""
+"""Called with the number of pictures done."""
 
 COMPONENTS = 512
 BATCH = 16
@@ -68,7 +68,7 @@ def measure(images: Images, filters: Filters, progress: Progress | None = None) 
         batch = images[start : start + BATCH]
         np.concatenate(blocks(batch, filters), axis=1, out=measured[start : start + BATCH])
         if progress:
-            progress(len(batch))
+            progress(start + len(batch))
     return measured
 
 
