@@ -7,6 +7,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 import numpy.typing as npt
+import pytest
+
+from minigrad.errors import DataError
+from models.data.coco import open_data
 
 WORDS = ("<NULL>", "<START>", "<END>", "<UNK>", "a", "dog", "on", "grass", "two", "cats")
 LENGTH, WIDTH = 8, 5
@@ -14,8 +18,6 @@ CAPTIONS = {"train": 23, "val": 7}
 IMAGES = {"train": 9, "val": 4}
 NAME = "plain"
 CAPTIONS_FILE, VOCABULARY_FILE = "coco2014_captions.h5", "coco2014_vocab.json"
-
-Array = npt.NDArray[np.generic]
 
 
 def write_folder(folder: Path, name: str = NAME) -> Path:
@@ -63,3 +65,10 @@ def write_vocabulary(
     mapped = {str(word): index for index, word in enumerate(idx_to_word)} if word_to_idx is None else word_to_idx
     content = {"idx_to_word": list(idx_to_word), "word_to_idx": mapped}
     (folder / VOCABULARY_FILE).write_text(json.dumps(content))
+
+
+def refused(folder: Path, pattern: str, error: type[Exception] = DataError) -> None:
+    """Asserts that opening fails with a message of one line that has the pattern."""
+    with pytest.raises(error, match=pattern) as caught:
+        open_data(folder, patience=0)
+    assert "\n" not in str(caught.value)
