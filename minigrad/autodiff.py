@@ -85,7 +85,7 @@ def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], rel
     owned: set[int] = set()  # gradients in arrays that this walk made and may add into
     products: dict[int, ProductSum] = {}
     on_path = {id(node) for node in path}
-    observer = current.get().observer
+    observers = current.get().observers
     while path:
         node = path.pop()
         key = id(node)
@@ -101,7 +101,7 @@ def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], rel
             continue
         if changes.latest > node.serial:
             refuse_changed(node, op)
-        if observer is not None:
+        for observer in observers:
             observer.pulling(node, g)
         if op.accumulate is not None:
             accumulate(op, inputs[0], g, gradients, owned)
@@ -181,8 +181,8 @@ def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> G
             continue
         if changes.latest > node.serial:
             refuse_changed(node, node.op)
-        if context.observer is not None:
-            context.observer.pulling(node, g)
+        for observer in context.observers:
+            observer.pulling(node, g)
         with using(replace(context, scope=replace(node.scope, backward=True))):
             for x, gx in zip(node.inputs, node.op.vjp(g, node, *node.inputs), strict=True):
                 if gx is not None and id(x) in on_path:

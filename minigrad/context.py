@@ -40,7 +40,7 @@ class Context:
     recording: bool = True
     tracing: bool = False
     scope: Scope = Scope()
-    observer: Observer | None = None
+    observers: tuple[Observer, ...] = ()
 
 
 current: ContextVar[Context] = ContextVar("minigrad", default=Context())
@@ -72,8 +72,9 @@ def tracing() -> Iterator[None]:
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Tells `observer` of every operation inside the block."""
-    with using(replace(current.get(), observer=observer)):
+    """Tells `observer`, beside those who watch already, of every operation inside the block."""
+    context = current.get()
+    with using(replace(context, observers=(*context.observers, observer))):
         yield
 
 

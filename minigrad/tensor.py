@@ -72,8 +72,8 @@ class Tensor(NumpyProtocol):
             y.requires_grad = requires_grad and context.recording and op.differentiable and y.data.dtype.kind in "fc"
         else:
             y.op, y.inputs, y.requires_grad = None, (), False
-        if context.observer is not None:
-            context.observer.made(y, op, operands)
+        for observer in context.observers:
+            observer.made(y, op, operands)
         return y
 
     # what it is

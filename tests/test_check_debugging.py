@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.check import bytes_kept, compare_backward, first_not_finite, localize, missing_gradients, replay
+from minigrad.check import (
+    bytes_kept,
+    compare_backward,
+    first_not_finite,
+    localize,
+    missing_gradients,
+    replay,
+    stop_at_not_finite,
+)
 from minigrad.check.kept import table
 from minigrad.errors import CheckError, DataError, GradientError, MissingFileError, NotFiniteError
 from minigrad.op import Array
@@ -51,7 +59,7 @@ def test_what_no_rule_reads_may_change_under_debug() -> None:
 
 def test_debug_ends_with_its_block_and_changes_no_value() -> None:
     w = mg.tensor(RNG.standard_normal((2, 3)), requires_grad=True)
-    with mg.debug():
+    with mg.debug(), stop_at_not_finite():
         inside = mg.grad(mg.tanh(w).sum(), w)[0].numpy()
     np.testing.assert_array_equal(inside, mg.grad(mg.tanh(w).sum(), w)[0].numpy())
     with np.errstate(all="ignore"):
@@ -77,7 +85,7 @@ def test_the_first_op_that_is_not_finite_is_named_with_its_place() -> None:
     words = (
         r"Log\(\) in head t=3 made the first value that is not finite: 2 of 4 elements, the first -inf at \(0, 1\), "
     )
-    with pytest.raises(NotFiniteError, match=words + "where the operand is 0"), mg.debug():
+    with pytest.raises(NotFiniteError, match=words + "where the operand is 0"), stop_at_not_finite():
         logs(x)
     assert first_not_finite(logs(x) + mg.log(x * 0).sum()) is not None
     found = first_not_finite(logs(x))
@@ -94,7 +102,7 @@ def test_a_gradient_that_is_not_finite_is_named_too(tmp_path: Path) -> None:
     assert np.isfinite(loss.item())
     found = first_not_finite(loss, folder=tmp_path)
     assert found is not None and "Divide() in head t=3 made the first gradient to operand 1" in found
-    with mg.debug(), pytest.raises(NotFiniteError, match="gradient to operand 1"):
+    with stop_at_not_finite(), pytest.raises(NotFiniteError, match="gradient to operand 1"):
         loss.backward()
     (file,) = tmp_path.glob("*.npz")
     again = replay(file)
@@ -104,7 +112,7 @@ def test_a_gradient_that_is_not_finite_is_named_too(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_the_file_replays_the_one_op(tmp_path: Path) -> None:
-    with pytest.raises(NotFiniteError, match=r"minigrad\.check\.replay"), mg.debug(folder=tmp_path):
+    with pytest.raises(NotFiniteError, match=r"minigrad\.check\.replay"), stop_at_not_finite(tmp_path):
         mg.logsumexp(mg.tensor(np.full((2, 2), 1e308)) * 2.0, axis=1)
     (file,) = tmp_path.glob("*.npz")
     command = [sys.executable, "-m", "minigrad.check.replay", str(file)]
@@ -113,7 +121,7 @@ def test_the_file_replays_the_one_op(tmp_path: Path) -> None:
 
 
 def test_files_that_are_no_replays(tmp_path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"mg\.debug\(folder="):
+    with pytest.raises(MissingFileError, match=r"stop_at_not_finite\(folder="):
         replay(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", x=np.zeros(2))
     with pytest.raises(DataError, match="is not an operation kept by"):
@@ -125,7 +133,7 @@ def test_files_that_are_no_replays(tmp_path: Path) -> None:
 
 def test_infinities_that_were_given_are_no_fault() -> None:
     x = mg.tensor([0.0, -np.inf], requires_grad=True)
-    with mg.debug():
+    with stop_at_not_finite():
         assert mg.softmax(x).tolist() == [1.0, 0.0]
 
 

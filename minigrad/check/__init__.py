@@ -1,7 +1,7 @@
 """Gradient checks that say what is wrong. Imports the engine; imported by name, never by `import minigrad`."""
 
 from minigrad.check.compare import compare_backward
-from minigrad.check.finite import first_not_finite
+from minigrad.check.finite import first_not_finite, stop_at_not_finite
 from minigrad.check.gradcheck import gradcheck, gradgradcheck, jvpcheck
 from minigrad.check.kept import bytes_kept
 from minigrad.check.lineage import missing_gradients
@@ -18,4 +18,5 @@ __all__ = [
     "localize",
     "missing_gradients",
     "replay",
+    "stop_at_not_finite",
 ]

@@ -1,28 +1,45 @@
-"""The first value that is not finite in a graph already computed, forward or backward. Imports the engine."""
+"""The first value that is not finite, forward or backward, by Op, module and step. Imports the engine."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minigrad.context import observing
-from minigrad.debug import Watch
+from minigrad.autodiff import where
+from minigrad.check.replay import save_operation
+from minigrad.context import Scope, observing
 from minigrad.errors import NotFiniteError
 from minigrad.explain import described
 from minigrad.gradient import grad
 from minigrad.graph import Graph
+from minigrad.mutation import user_line
+from minigrad.op import Array, Op
 from minigrad.tensor import Tensor
 
 
-def first_not_finite(loss: Tensor, folder: str | Path | None = None) -> str | None:
-    """Which Op made the first NaN or infinity of finite operands, in which module and step; None when all is finite.
+@contextmanager
+def stop_at_not_finite(folder: str | Path | None = None) -> Iterator[None]:
+    """Inside the block, an operation, or its gradient, that makes NaN or infinity of finite numbers is an error.
 
-    Forward values are those recorded; if they are finite, the backward pass from the loss is walked. A leaf that is
-    not finite is named as such. With a `folder`, the Op is kept there for `replay`.
+    NotFiniteError names it and the line; with a `folder` it leaves a file there for `replay`. Meanwhile every gradient
+    is computed twice.
     """
-    graph, watch = Graph.of(loss), Watch(True, None if folder is None else Path(folder))
+    with observing(Watch(folder)):
+        yield
+
+
+def first_not_finite(loss: Tensor, folder: str | Path | None = None) -> str | None:
+    """The same of a graph already computed: what made its first NaN or infinity; None when all is finite.
+
+    Recorded values come first; if they are finite, the backward pass from the loss is walked. A leaf that is not finite
+    is named as such.
+    """
+    graph, watch = Graph.of(loss), Watch(folder)
     try:
         for node in graph.nodes:
-            if node.op is None and not np.isfinite(node.numpy()).all():
+            if node.op is None and not finite(node.data):
                 return f"the input {described(node)} is not finite itself"
             if node.op is not None:
                 watch.refuse(node.op, node.scope, node.inputs, {"value": node.data})
@@ -32,3 +49,56 @@ def first_not_finite(loss: Tensor, folder: str | Path | None = None) -> str | No
     except NotFiniteError as error:
         return str(error)
     return None
+
+
+class Watch:
+    """The observer: looks at every value and at every gradient."""
+
+    def __init__(self, folder: str | Path | None) -> None:
+        self.folder = None if folder is None else Path(folder)
+
+    def made(self, y: Tensor, op: Op, operands: tuple[Tensor, ...]) -> None:
+        """Looks at a new value."""
+        if y.value is not None:
+            self.refuse(op, y.scope, operands, {"value": y.data}, at=f"; at {user_line()}")
+
+    def pulling(self, node: Any, g: Any) -> None:
+        """Looks at the gradients a rule gives."""
+        if node.value is None:
+            return
+        g = np.asarray(getattr(g, "data", g))
+        given = node.op.vjp(g, node.data, *(x.data for x in node.inputs))
+        gradients = {f"gradient to operand {i}": gx() if callable(gx) else gx for i, gx in enumerate(given)}
+        self.refuse(node.op, node.scope, node.inputs, gradients, g)
+
+    def refuse(
+        self, op: Op, scope: Scope, operands: Sequence[Any], made: dict[str, Any], g: Array | None = None, at: str = ""
+    ) -> None:
+        """NotFiniteError for the first of `made` that is not finite, if everything it was made from is."""
+        bad = next((what for what, value in made.items() if value is not None and not finite(value)), None)
+        if bad is None or not all(finite(x.data) for x in operands) or not (g is None or finite(g)):
+            return
+        message = not_finite(op, scope, operands, bad, np.asarray(made[bad])) + at
+        if self.folder is not None:
+            file = self.folder / f"not_finite_{type(op).__name__}.npz"
+            save_operation(file, op, [x.data for x in operands], g)
+            message += f"; minigrad.check.replay({str(file)!r}) runs it again"
+        raise NotFiniteError(message)
+
+
+def finite(array: Any) -> bool:
+    """Whether every element is a finite number."""
+    return bool(np.isfinite(array).all())
+
+
+def not_finite(op: Op, scope: Scope, operands: Sequence[Any], what: str, value: Array) -> str:
+    """Which Op, where, how many, and the operands' elements at the first place."""
+    bad = ~np.isfinite(value)
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    same = [f"{x.data[place]:.6g}" for x in operands if x.shape == value.shape and x.dtype.kind == "f"]
+    at = f", where the operand is {', '.join(same)}" if same else ""
+    named = ", ".join(described(x) for x in operands)
+    return (
+        f"{op!r}{where(scope)} made the first {what} that is not finite: {bad.sum()} of {bad.size} elements, "
+        f"the first {value[place]} at {place}{at}; operands: {named}"
+    )

@@ -1,12 +1,12 @@
-"""One operation run again from the file that `mg.debug` or `first_not_finite` left. Imports the engine.
+"""One application of one Op as a file, and run again from it. Imports the engine.
 
 `python -m minigrad.check.replay FILE` prints it. Nothing of the file is executed: it names an Op that must be known.
 """
 
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,19 +34,26 @@ class Replay:
         return "\n".join([repr(self.op), *(f"{name} {summary(x)}" for name, x in parts)])
 
 
+def save_operation(path: Path, op: Op, arrays: Sequence[Array], g: Array | None = None) -> None:
+    """One application of one Op as a file: the Op as JSON, its operands, and the cotangent if there is one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    attributes = {field.name: getattr(op, field.name) for field in fields(op)}
+    label = json.dumps({"op": type(op).__qualname__, "module": type(op).__module__, "attributes": attributes})
+    given: dict[str, Any] = {f"x{i}": x for i, x in enumerate(arrays)} | ({} if g is None else {"g": g})
+    np.savez(path, label=np.array(label), **given)
+
+
 def replay(path: str | Path) -> Replay:
     """Runs the operation kept in a file; DataError when the file is not such a file or the Op is not known."""
     if not Path(path).is_file():
-        raise MissingFileError(
-            f"{path} does not exist; mg.debug(folder=…) leaves such files when a value is not finite"
-        )
+        raise MissingFileError(f"{path} does not exist; stop_at_not_finite(folder=…) leaves such files")
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         label = json.loads(str(arrays.pop("label")))
         op = known_ops()[label["module"], label["op"]](**{k: tupled(v) for k, v in label["attributes"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not an operation kept by mg.debug: {error}") from error
+        raise DataError(f"{path} is not an operation kept by save_operation: {error}") from error
     g = arrays.pop("g", None)
     operands = tuple(arrays[f"x{i}"] for i in range(len(arrays)))
     with np.errstate(all="ignore"):
