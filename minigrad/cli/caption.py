@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from models.decode import beam_search
 
 from minigrad.cli import console
 from minigrad.cli.sources import elsewhere
@@ -14,6 +13,7 @@ from minigrad.errors import DataError, MissingFileError, UsageError
 from minigrad.op import Array
 from models.data.scenes import Extractor
 from models.data.scenes.drawing import SIDE
+from models.decode import beam_search
 from models.training import EXTRACTOR, Run
 
 

@@ -154,7 +154,7 @@ def _bar(what: str, total: int, start: int) -> Any:
         from tqdm import tqdm
     except ImportError:
         return None
-    line = "{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} {postfix} {remaining} left"
+    line = "{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt}{postfix}  {remaining} left"
     return tqdm(total=total, initial=start, desc=what, bar_format=line, file=Quiet(sys.stderr), dynamic_ncols=True)
 
 

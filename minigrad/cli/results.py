@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models.captioner import Captioner
 
+import minigrad as mg
 import viz
-from minigrad.cli.sources import Opened
+from minigrad.cli.sources import SCENES, Opened
 from minigrad.graph import Graph
+from models.captioner import Captioner
 from models.data.scenes import Scenes
 from models.training import Run, Training, Validation
 from models.training.evaluation import truths, written
@@ -44,7 +45,7 @@ def write_results(run: Run, training: Training, opened: Opened, found: Mapping[s
     shown = ("right_with_shuffled_features", "parameters")
     report = write_report(
         folder / "report.html",
-        title=f"{Path(run.source.folder).name}: a {run.settings.cell.upper()} captioner",
+        title=f"{data_name(run)}: an {run.settings.cell.upper()} captioner",
         summary={key: found[key] for key in shown if key in found},
         config={**run.settings.as_dict(), "data": run.source.folder, "features": run.source.features, **run.software},
         log=records,
@@ -56,11 +57,17 @@ def write_results(run: Run, training: Training, opened: Opened, found: Mapping[s
     return [report, *curves, folder / "graph.svg", *write_pictures(folder / "pictures", opened.scenes)]
 
 
+def data_name(run: Run) -> str:
+    """What the data is called."""
+    return SCENES if run.source.scenes else Path(run.source.folder).name
+
+
 def loss_graph(captioner: Captioner, opened: Opened) -> Graph:
     """The graph of the loss of one held-out caption."""
-    caption = opened.data.val.captions[:1]
-    words = np.count_nonzero(caption != captioner.null)
-    return Graph.of(captioner.loss(opened.data.val.features(opened.data.val.image_idxs[:1]), caption[:, :words]))
+    batch = next(opened.data.val.epoch(1, np.random.default_rng(0), by_length=True))
+    return mg.trace(
+        captioner.loss, mg.from_numpy(batch.features, name="features"), mg.from_numpy(batch.captions, name="captions")
+    )
 
 
 def samples(captioner: Captioner, opened: Opened) -> list[Sample]:
@@ -84,8 +91,8 @@ def address(opened: Opened, row: int) -> str:
 
 
 def group(scenes: Scenes, row: int) -> str:
-    """Whether training saw the combinations of a held-out scene."""
-    return "combination never seen" if scenes.never_seen(row) else "combinations seen"
+    """Whether training saw the combinations of role, colour and shape in a held-out scene."""
+    return "never seen" if scenes.never_seen(row) else "seen"
 
 
 def write_pictures(folder: Path, scenes: Scenes | None) -> list[Path]:

@@ -4,10 +4,9 @@ from argparse import Namespace
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.data.coco import CaptionData
-
 from minigrad.cli import console
 from models.data.cache import find_scenes, scenes_folder
+from models.data.coco import CaptionData
 from models.data.scenes import NAME, Scenes, open_scenes
 from models.training import Source
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from minigrad.store import Checkpoints
 
 from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.op import Array
+from minigrad.store import Checkpoints
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
 from models.training.log import Warn
