@@ -1,0 +1,195 @@
+"""The commands, as a user types them: what they write, what they say when something is wrong, how they exit."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_training import write_captions
+
+from minigrad.cli import COMMANDS, main
+from models.data import scenes
+
+SMALL = ["--word", "6", "--hidden", "8", "--batch-size", "8", "--threads", "1"]
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands work in an empty folder and keep nothing in the user's cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def captions(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(write_captions(tmp_path_factory.mktemp("data") / "captions"))
+
+
+@pytest.fixture(scope="module")
+def run(captions: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on prepared features."""
+    out = tmp_path_factory.mktemp("runs") / "run"
+    assert main(["train", "--data", captions, "--out", str(out), "--steps", "20", "--json", *SMALL]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few scenes."""
+    return scenes.build(tmp_path_factory.mktemp("scenes") / "scenes", train=40, held_out=10)
+
+
+@pytest.fixture(scope="module")
+def scenes_run(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run on a few scenes."""
+    out = tmp_path_factory.mktemp("runs") / "scenes"
+    assert main(["train", "--data", str(drawn), "--out", str(out), "--steps", "4", "--json", *SMALL]) == 0
+    return out
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    """The JSON object that a command prints."""
+    capsys.readouterr()
+    assert main([*words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The one line with which a command refuses."""
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and len(captured.err.splitlines()) == 1 and captured.err.startswith("minigrad: ")
+    return captured.err
+
+
+def test_help_and_version_import_no_command() -> None:
+    script = (
+        "import sys; from minigrad.cli import main; main([]); print(sorted({'h5py', 'matplotlib'} & set(sys.modules)))"
+    )
+    printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert all(name in printed for name in COMMANDS) and printed.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", [name for name in COMMANDS if find_spec(f"minigrad.cli.{name}")])
+def test_every_command_has_help_and_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert "--json" in capsys.readouterr().out
+
+
+def test_a_run_folder_holds_what_there_is_to_look_at(run: Path) -> None:
+    names = {path.name for path in run.iterdir()}
+    assert names >= {"config.json", "log.jsonl", "checkpoints", "curves.svg", "curves.png", "report.html", "graph.svg"}
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert "<svg" in report and "http://images/val0.jpg" in report
+    assert json.loads((run / "config.json").read_text(encoding="utf-8"))["settings"]["threads"] == 1
+
+
+def test_a_run_on_scenes_shows_pictures_and_is_judged(
+    scenes_run: Path, drawn: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "data:image/png" in (scenes_run / "report.html").read_text(encoding="utf-8")
+    found = said(capsys, "evaluate", str(scenes_run))
+    assert {"val_loss", "perplexity", "right", "right_seen", "right_never_seen"} <= set(found)
+    pictures = [str(scenes_run / "pictures" / f"{row}.png") for row in range(2)]
+    seen = said(capsys, "caption", str(scenes_run), *pictures, "--row", "1", "--beams", "3")["results"]
+    assert [result["of"] for result in seen] == [*pictures, "row 1"]
+    assert [c["caption"] for c in seen[1]["captions"]] == [c["caption"] for c in seen[2]["captions"]]
+    probabilities = [c["log_probability"] for c in seen[0]["captions"]]
+    assert len(probabilities) == 3 and probabilities == sorted(probabilities, reverse=True)
+
+
+def test_a_run_on_prepared_features_captions_rows_and_refuses_photographs(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (result,) = said(capsys, "caption", str(run), "--row", "2")["results"]
+    assert result["of"] == "row 2" and len(result["captions"]) == 1
+    assert "prepared features (plain), not on pictures" in refused(capsys, "caption", str(run), "photo.jpg")
+    assert "rows are 0 to 3" in refused(capsys, "caption", str(run), "--row", "4")
+    assert "--row N" in refused(capsys, "caption", str(run))
+
+
+def test_pictures_that_are_none(scenes_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "there is no picture at" in refused(capsys, "caption", str(scenes_run), "absent.png")
+    (tmp_path / "page.png").write_text("<html>")
+    assert "is not a picture" in refused(capsys, "caption", str(scenes_run), "page.png")
+
+
+def test_resuming_goes_on_to_the_same_numbers(captions: str, run: Path, tmp_path: Path) -> None:
+    words = ["train", "--data", captions, "--out", "half", "--steps", "20", *SMALL]
+    stop = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    script = f"""
+import sys
+from minigrad.cli import main, train
+real = train.validated
+def stopping(record):
+    {stop}
+    return real(record)
+train.validated = stopping
+sys.exit(main({words!r}))
+"""
+    stopped = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert stopped.returncode == 130 and "minigrad train --resume --out half" in stopped.stderr
+    assert main(["train", "--resume", "--out", "half", "--json"]) == 0
+    assert evaluated(tmp_path / "half") == evaluated(run)
+
+
+def evaluated(run: Path) -> list[float]:
+    """The losses of a log."""
+    records = map(json.loads, (run / "log.jsonl").read_text(encoding="utf-8").splitlines())
+    return [record.get("loss", record.get("val_loss")) for record in records]
+
+
+def test_resuming_with_other_settings_is_refused(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "hidden_dim is 8, not 9" in refused(capsys, "train", "--resume", "--out", str(run), "--hidden", "9")
+    assert "--out" in refused(capsys, "train", "--resume")
+    assert "is no run" in refused(capsys, "train", "--resume", "--out", "nowhere")
+
+
+def test_a_folder_that_is_not_empty_is_left_alone(captions: str, run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "is not empty: --resume" in refused(capsys, "train", "--data", captions, "--out", str(run))
+
+
+def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.py").write_text("import minigrad as mg\ndef loss():\n    return (mg.Parameter([1.0]) * 2).sum()\n")
+    for what in (str(run), "net:loss"):
+        assert said(capsys, "draw", what, "-o", "picture.svg")["nodes"] > 2
+        assert "<svg" in (tmp_path / "picture.svg").read_text(encoding="utf-8")
+    assert "no function 'lost'" in refused(capsys, "draw", "net:lost")
+    assert "there is no module 'nets'" in refused(capsys, "draw", "nets:loss")
+
+
+def test_doctor_tells_versions_and_kernels(capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "doctor")
+    assert found["versions"]["numpy"] == np.__version__ and found["missing"] == []
+    assert "thread" in found["blas"][0] and set(found["layout"]) and found["data"]["scenes"] is None
+
+
+def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean train?" in refused(capsys, "trian")
+    assert "minigrad train --help" in refused(capsys, "train", "--colour")
+    assert "nowhere" in refused(capsys, "train", "--data", "nowhere")
+    assert "batch_size is 0" in refused(capsys, "train", "--data", captions, "--batch-size", "0")
+    assert main(["evaluate", "nowhere", "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["type"] == "MissingFileError"
+
+
+BARE = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii", "HOME": "/dev/null/home"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "environment"), [("exec {command} >&- 2>&-", BARE), ("{command} | true", {})], ids=["closed", "pipe"]
+)
+def test_training_needs_no_stdout_no_unicode_and_no_home(
+    captions: str, tmp_path: Path, shell: str, environment: dict[str, str]
+) -> None:
+    command = f"{sys.executable} -m minigrad.cli train --data {captions} --out run --steps 3 {' '.join(SMALL)}"
+    line = ["bash", "-o", "pipefail", "-c", shell.format(command=command)]
+    done = subprocess.run(line, env={**os.environ, **environment}, stderr=subprocess.DEVNULL)
+    assert done.returncode == 0 and (tmp_path / "run/report.html").is_file()
