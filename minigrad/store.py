@@ -65,9 +65,9 @@ def load(path: str | Path) -> tuple[dict[str, Array], State]:
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         state, checksums = json.loads(metadata["state"]), dict(json.loads(metadata["checksums"]))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there is no checkpoint {path}: `minigrad train` writes them into its runs") from None
-    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
+    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError, IsADirectoryError) as error:
         raise CheckpointError(f"{path} is damaged, or no checkpoint of minigrad: {error}") from None
     _compare(path, checksums, _checksums(arrays, metadata["state"]))
     return arrays, state
