@@ -9,6 +9,7 @@ from typing import Any, Self, TypeAlias
 
 import numpy as np
 
+from minigrad.errors import ShapeError
 from minigrad.indexing import index_op
 from minigrad.op import Op, Shape
 from minigrad.ops import activation, elementwise, linalg, logic, reduce, shape
@@ -177,9 +178,8 @@ class ArrayMethods:
     def var(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Self:
         """Mean squared deviation; `ddof` is taken off the count, as in NumPy."""
         axes = axes_of(axis, self.ndim)
-        number = reduce.count(self.shape, axes)
         deviation = self - self.mean(axes, keepdims=True)
-        return (deviation * deviation).sum(axes, keepdims) / (number - ddof)
+        return (deviation * deviation).sum(axes, keepdims) / (reduce.count(self.shape, axes) - ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Self:
         """Square root of the variance; gradient 0 where it is 0."""
@@ -224,7 +224,7 @@ class ArrayMethods:
         ones = tuple(i for i, n in enumerate(self.shape) if n == 1)
         axes = ones if axis is None else axes_of(axis, self.ndim)
         if any(self.shape[a] != 1 for a in axes):
-            raise ValueError(f"cannot squeeze axes {axes} of shape {self.shape}: not of size 1")
+            raise ShapeError(f"cannot squeeze axes {axes} of shape {self.shape}: not of size 1")
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
 
     def ravel(self) -> Self:
@@ -254,7 +254,7 @@ def filled_in(sizes: tuple[int, ...], size: int) -> Shape:
         return sizes
     rest = -prod(sizes)
     if sizes.count(-1) > 1 or rest == 0 or size % rest:
-        raise ValueError(f"cannot reshape {size} elements into {sizes}")
+        raise ShapeError(f"cannot reshape {size} elements into {sizes}")
     return tuple(size // rest if n == -1 else n for n in sizes)
 
 

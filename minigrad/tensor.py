@@ -251,7 +251,7 @@ def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Array:
         return np.asarray(number, dtype=np.result_type(*dtypes, number))
     array = np.asarray(x)
     if array.dtype == object:
-        raise TypeError(f"cannot make a tensor of {type(x).__name__}")
+        raise DTypeError(f"cannot make a tensor of {type(x).__name__}")
     return array
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import UsageError
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 
 
@@ -134,14 +135,14 @@ def parse_subscripts(subscripts: str, shapes: tuple[Shape, ...]) -> tuple[tuple[
     left, arrow, out = subscripts.replace(" ", "").partition("->")
     terms = tuple(left.split(","))
     if len(terms) != len(shapes):
-        raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands and got {len(shapes)}")
+        raise UsageError(f"einsum {subscripts!r} names {len(terms)} operands and got {len(shapes)}")
     letters: Any = "".join(terms)
     if not (letters + out).isalpha() and letters + out:
-        raise ValueError(f"einsum {subscripts!r}: only letters are supported, no ellipsis")
+        raise UsageError(f"einsum {subscripts!r}: only letters are supported, no ellipsis")
     if any(len(set(t)) < len(t) for t in (*terms, out)):
-        raise ValueError(f"einsum {subscripts!r}: a letter twice in one term (a diagonal) is not supported")
+        raise UsageError(f"einsum {subscripts!r}: a letter twice in one term (a diagonal) is not supported")
     if not arrow:
         out = "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
     if not set(out) <= set(letters):
-        raise ValueError(f"einsum {subscripts!r}: the output has a letter that no operand has")
+        raise UsageError(f"einsum {subscripts!r}: the output has a letter that no operand has")
     return terms, out

@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import ShapeError
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 
 
 def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """Axes as sorted non-negative numbers; None means all. ValueError for an axis that is not there or named twice."""
+    """Axes as sorted non-negative numbers; None means all. ShapeError for an axis that is not there or named twice."""
     if axis is None:
         return tuple(range(ndim))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
     if any(not -ndim <= a < ndim for a in axes):
-        raise ValueError(f"axis {axis} does not exist in {ndim} dimensions")
+        raise ShapeError(f"axis {axis} does not exist in {ndim} dimensions")
     positive = sorted(a % ndim for a in axes)
     if len(set(positive)) < len(positive):
-        raise ValueError(f"axis {axis} names an axis twice")
+        raise ShapeError(f"axis {axis} names an axis twice")
     return tuple(positive)
 
 
