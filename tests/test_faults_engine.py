@@ -223,7 +223,7 @@ def test_an_empty_batch_gives_zero_gradients(f: Callable[[mg.Tensor], mg.Tensor]
 @pytest.mark.parametrize("f", [mg.mean, mg.mse, mg.Tensor.var, mg.Tensor.max, mg.bce_with_logits])
 def test_the_mean_of_nothing_is_an_error(f: Callable[..., mg.Tensor]) -> None:
     x = leaf(0, 3)
-    with pytest.raises((ShapeError, ValueError), match="no elements"):
+    with pytest.raises(ShapeError, match="no elements"):
         f(x, x) if f in (mg.mse, mg.bce_with_logits) else f(x)
 
 

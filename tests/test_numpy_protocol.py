@@ -10,9 +10,9 @@ import minigrad as mg
 from minigrad.errors import DTypeError, MinigradError
 
 ARRAY = np.array([[0.8, 0.5, 0.3], [0.2, 0.9, 0.4], [0.1, 0.6, 0.7]])
-APART = {  # they write files or settings, or warn that they are going away
+APART = {  # they write files or settings, are about dtypes, or warn that they are going away
     "save", "savez", "savez_compressed", "savetxt", "fromregex", "test", "info", "show_config", "show_runtime",
-    "seterr", "seterrcall", "setbufsize", "set_printoptions", "asmatrix", "bmat", "row_stack",
+    "seterr", "seterrcall", "setbufsize", "set_printoptions", "asmatrix", "bmat", "row_stack", "isdtype",
 }  # fmt: skip
 
 SUPPORTED: dict[str, Callable[[Any], Any]] = {
