@@ -83,7 +83,7 @@ def test_features_of_another_form(folder: Path, features: np.ndarray, pattern: s
 def test_a_group_in_place_of_an_array(folder: Path) -> None:
     with h5py.File(folder / FEATURES_FILE, "w") as file:
         file.create_group("features")
-    refused(folder, "'features' is a group of 0, not an array")
+    refused(folder, "'features' is a group, not an array")
 
 
 def test_addresses_that_do_not_fit_the_images(folder: Path) -> None:

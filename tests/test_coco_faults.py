@@ -5,12 +5,15 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 from coco_folder import CAPTIONS, CAPTIONS_FILE, VOCABULARY_FILE, WIDTH, WORDS, refused, write_folder
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minigrad.errors import DataError, MissingFileError
 from models.data.coco import open_data
@@ -92,6 +95,24 @@ def test_a_flipped_byte_under_a_checksum(folder: Path) -> None:
     content[content.index(np.full(9, 0.5, "f4").tobytes())] ^= 1
     path.write_bytes(content)
     refused(folder, f"{FEATURES_FILE}: 'features' is damaged .*filter")
+
+
+@pytest.mark.parametrize("name", [CAPTIONS_FILE, FEATURES_FILE, VOCABULARY_FILE])
+def test_whatever_byte_is_changed_there_is_data_or_an_error_of_ours(folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    structure = [place for place, byte in enumerate(content) if byte]  # most of HDF5's other bytes are unused
+
+    @given(st.sampled_from(structure), st.integers(1, 255))
+    @settings(deadline=None)
+    def check(place: int, bits: int) -> None:
+        changed = bytearray(content)
+        changed[place] ^= bits
+        path.write_bytes(changed)
+        with suppress(DataError):
+            open_data(folder, patience=0)
+
+    check()
 
 
 # 3. keys

@@ -123,7 +123,7 @@ def _split(folder: Path, file: h5py.File, split: str, table: FeatureTable, vocab
 def _integers(file: h5py.File, key: str, axes: str, limit: int, of: str) -> Array:
     """An array of ids from 0 to below `limit` as int32; DataError with the count of others and the first place."""
     found = dataset(file, key, "iu", axes)
-    with reading(found):
+    with reading(file.filename, key):
         values: Array = found[...]
     if values.min() < 0 or values.max() >= limit:
         outside = np.argwhere((values < 0) | (values >= limit))

@@ -63,7 +63,7 @@ class FeatureTable:
 
     def _read(self, rows: Array | slice) -> Array:
         """Ascending rows from the file; what float32 cannot hold is infinite."""
-        with reading(self._table), np.errstate(over="ignore"):
+        with reading(self.path, "features"), np.errstate(over="ignore"):
             values: Array = self._table[rows].astype(np.float32, copy=False)
         return values
 

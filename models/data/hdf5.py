@@ -12,7 +12,7 @@ from pathlib import Path
 
 import h5py
 
-from minigrad.errors import DataError
+from minigrad.errors import DataError, MinigradError
 from models.data.spelling import choices
 
 PATIENCE = 5.0
@@ -65,6 +65,18 @@ def _begins_like_a_page(path: Path) -> bool:
         return False
 
 
+@contextmanager
+def reading(path: str | Path, key: str) -> Iterator[None]:
+    """Turns whatever h5py raises on damaged bytes, which is all of the below, into a DataError."""
+    try:
+        yield
+    except MinigradError:
+        raise
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError) as error:
+        reason = error.args[0] if error.args else error
+        raise DataError(f"{path}: {key!r} is damaged ({reason}): fetch or make the file again") from None
+
+
 def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
     """The array of a key, checked but not read: numbers of `kinds` ("iu", "f"), with axes such as "N T".
 
@@ -72,17 +84,23 @@ def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
     less of it than it declares.
     """
     here = f"{file.filename}: {key!r}"
-    names = list(file)
+    with reading(file.filename, key):
+        found = _own_array(here, file, key)
+        _refuse_outside_data(here, found)
+        _refuse_other_form(here, found, kinds, axes)
+        _refuse_hollow(here, found)
+        return found
+
+
+def _own_array(here: str, file: h5py.File, key: str) -> h5py.Dataset:
+    names = [str(name) for name in file]
     if key not in names:
         raise DataError(f"{file.filename} has no {key!r}: {choices(key, names)}")
     if file.id.links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
         raise DataError(f"{here} is a soft or external link, and links are not followed: store the array itself")
     found = file[key]
     if not isinstance(found, h5py.Dataset):
-        raise DataError(f"{here} is a group of {len(found)}, not an array")
-    _refuse_outside_data(here, found)
-    _refuse_other_form(here, found, kinds, axes)
-    _refuse_hollow(here, found)
+        raise DataError(f"{here} is a {type(found).__name__.lower()}, not an array")
     return found
 
 
@@ -120,14 +138,3 @@ def _absent_chunks(found: h5py.Dataset) -> int:
     """How many of a dataset's chunks were never written; HDF5 would read them as zeros."""
     whole = math.prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
     return int(whole - found.id.get_num_chunks())
-
-
-@contextmanager
-def reading(found: h5py.Dataset) -> Iterator[None]:
-    """Turns what HDF5 says of damaged data into a DataError that names file and key."""
-    try:
-        yield
-    except OSError as error:
-        raise DataError(
-            f"{found.file.filename}: {found.name[1:]!r} is damaged ({error}): fetch or make the file again"
-        ) from None
