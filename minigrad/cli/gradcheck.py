@@ -1,12 +1,12 @@
 """`minigrad gradcheck`: the gradients of every Op, checked, as a table or as JSON."""
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from minigrad.check.table import ORDERS, Row, check_all_ops
+from minigrad.cli import console
 
 
 def add_parser(subparsers: Any) -> None:
@@ -24,14 +24,16 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the table; 1 if a gradient is wrong."""
     rows = check_all_ops(arguments.seed)
-    print(as_json(rows) if arguments.json else "\n".join(as_table(rows)))
+    if arguments.json:
+        console.say_json(as_json(rows))
+    else:
+        console.say("\n".join(as_table(rows)))
     return int(any(row.problems for row in rows))
 
 
-def as_json(rows: Sequence[Row]) -> str:
+def as_json(rows: Sequence[Row]) -> dict[str, Any]:
     """`{"ops": [{"op", "method", "samples", "errors": {"1", "2"}, "problems"}], "worst", "ok"}`."""
-    found = {"ops": [asdict(row) for row in rows], "worst": worst(rows), "ok": not any(row.problems for row in rows)}
-    return json.dumps(found, indent=2)
+    return {"ops": [asdict(row) for row in rows], "worst": worst(rows), "ok": not any(row.problems for row in rows)}
 
 
 def worst(rows: Sequence[Row]) -> dict[int, float]:
