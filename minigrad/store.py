@@ -185,7 +185,7 @@ class Checkpoints:
                 return load(self._path(step))
             except (CheckpointError, OSError) as error:
                 self._damaged.add(step)
-                warn(f"{error}; going back to the checkpoint before it")
+                warn(f"{error}; this checkpoint is passed over")
         if steps:
             raise CheckpointError(f"none of the {len(steps)} checkpoints in {self.folder} can be read: train again")
         return None
