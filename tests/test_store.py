@@ -168,10 +168,7 @@ def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(tmp_path: Path) 
     assert found is not None
     assert found[1] == {"step": 10}
     assert len(told) == 1
-    assert (
-        "step-00000020.safetensors has changed on the disk: the checksum of array 'w' differs; this checkpoint is passed over"
-        in told[0]
-    )
+    assert "step-00000020.safetensors has changed on the disk: the checksum of array 'w' differs" in told[0]
 
 
 def test_after_a_fall_back_no_damaged_one_takes_the_place_of_a_whole_one(tmp_path: Path) -> None:
