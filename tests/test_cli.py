@@ -176,8 +176,18 @@ def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.Capture
     assert "minigrad train --help" in refused(capsys, "train", "--colour")
     assert "nowhere" in refused(capsys, "train", "--data", "nowhere")
     assert "batch_size is 0" in refused(capsys, "train", "--data", captions, "--batch-size", "0")
+    assert "/dev/null/run" in refused(capsys, "train", "--data", captions, "--out", "/dev/null/run", *SMALL)
     assert main(["evaluate", "nowhere", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["type"] == "MissingFileError"
+
+
+def test_a_disk_that_fills_is_told_and_the_exit_code_says_so(captions: str, tmp_path: Path) -> None:
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
+    words = ["train", "--data", captions, "--out", "run", "--steps", "4", *SMALL]
+    script = f"{limit}; from minigrad.cli import main; sys.exit(main({words!r}))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 1 and "COULD NOT BE SAVED" in done.stderr and "COULD NOT BE WRITTEN" in done.stderr
+    assert "Traceback" not in done.stderr and "4 steps" in done.stdout
 
 
 BARE = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii", "HOME": "/dev/null/home"}

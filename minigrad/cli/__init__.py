@@ -64,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(error, words)
     except ModuleNotFoundError as error:
         return failed(missing(error), words)
+    except OSError as error:
+        return failed(UsageError(f"{error.strerror or error}: {error.filename or 'a file'}"), words)
     except KeyboardInterrupt:
         console.complain("stopped")
         return 128 + signal.SIGINT

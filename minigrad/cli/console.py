@@ -16,7 +16,12 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def prepare() -> None:
-    """Lets both streams replace what their encoding lacks instead of failing."""
+    """Lets both streams replace what their encoding lacks, and closed ones lead nowhere."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # a checkpoint would be opened as this one, and get what a library prints
+            os.open(os.devnull, os.O_RDWR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -54,8 +59,9 @@ def warn(text: str) -> None:
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):
-        print(text, file=stream, flush=True)
+    if stream is not None:
+        with suppress(OSError, ValueError):
+            print(text, file=stream, flush=True)
 
 
 class Quiet:

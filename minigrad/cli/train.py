@@ -54,10 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
         console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
         return 128 + training.stopped_by
     found = summary(run, training, validation)
-    written = write_results(run, training, opened, found, command(run.settings, run.source))
+    written = reported(run, training, opened, found)
     watch.lap("report")
     tell(run, {**found, "seconds": watch.laps, "written": list(map(str, written))}, arguments.json)
-    return complained(training)
+    return int(complained(training) or not written)
 
 
 def new_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
@@ -133,12 +133,20 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
     )
 
 
-def complained(training: Training) -> int:
-    """1, and why, when a checkpoint could not be saved."""
-    if not training.failed_saves:
-        return 0
-    console.warn(f"{training.failed_saves} CHECKPOINTS COULD NOT BE SAVED: make room, then train with --resume")
-    return 1
+def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:
+    """The files to look at; none, with a warning, where they cannot be written."""
+    try:
+        return write_results(run, training, opened, found, command(run.settings, run.source))
+    except OSError as error:
+        console.warn(f"THE REPORT COULD NOT BE WRITTEN ({error}): make room, then {resume_command(run)}")
+        return []
+
+
+def complained(training: Training) -> bool:
+    """Whether a checkpoint could not be saved, which is told once more."""
+    if training.failed_saves:
+        console.warn(f"{training.failed_saves} CHECKPOINTS COULD NOT BE SAVED: make room, then train with --resume")
+    return training.failed_saves > 0
 
 
 def resume_command(run: Run) -> str:
