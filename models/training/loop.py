@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.check.finite import first_not_finite
-from minigrad.errors import NotFiniteError
+from minigrad.errors import NotFiniteError, UsageError
 from minigrad.op import Array
 from minigrad.optim import Adam, clip_grad_norm
 from models.captioner import Captioner
@@ -53,6 +53,8 @@ class Training:
     """The training of a run's captioner on a split. `run()` yields every record of the log as it is made."""
 
     def __init__(self, run: Run, split: Split, validate: Validate, warn: Warn) -> None:
+        if not len(split):
+            raise UsageError(f"{run.source.folder} holds no captions to train on")
         self.settings, self.split, self.validate, self.warn = run.settings, split, validate, warn
         self.folder, self.checkpoints = run.folder, run.checkpoints
         self.captioner = run.build()
@@ -96,6 +98,7 @@ class Training:
                 f"step {self.place.step} COULD NOT BE SAVED ({error}); training goes on and the checkpoint before it "
                 "is intact, but make room now, or what comes is lost"
             )
+        self._lap()
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -111,7 +114,7 @@ class Training:
         parameters before the failing update saved.
         """
         last = min(until or self.settings.steps, self.settings.steps)
-        self._lap()
+        self._mark = time.perf_counter()
         with (
             one_blas_thread(),
             Shards(self.captioner, self._build, self.settings.threads) as shards,
@@ -156,7 +159,7 @@ class Training:
         self.optimizer.lr = self.settings.rate(place.step, place.epoch)
         self.optimizer.step()
         place.step, place.batch = place.step + 1, place.batch + 1
-        words = words_in(batch.captions, self.captioner.null)
+        words = max(words_in(batch.captions, self.captioner.null), 1)
         return self.log.append(
             {
                 "step": place.step,
