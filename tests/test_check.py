@@ -89,7 +89,7 @@ def test_a_failure_reads_as_a_diagnosis() -> None:
     assert lines[1].startswith("  x (3, 4): relative error ")
     assert "of the 12 places checked are wrong; the worst:" in lines[2]
     assert lines[3].split() == ["index", "analytic", "numeric"]
-    assert len(lines) == 4 + 10 and lines[4].split(")")[0].strip().startswith("(")
+    assert len(lines) == 4 + 10 + 1 and lines[4].split(")")[0].strip().startswith("(")
 
 
 def test_a_rule_that_forgets_to_sum_over_copies() -> None:
@@ -149,6 +149,35 @@ def test_kinks_are_counted_and_both_slopes_told() -> None:
     assert [p.index for p in finding.kinks] == [(1,)]
     assert "slope 0 on the left, 1 on the right" in str(finding.kinks[0].kink)
     assert "kinks at (1,)" in str(gradcheck(mg.relu, [KINKED[:4]]))
+
+
+def test_rules_that_change_their_inputs_or_give_nan() -> None:
+    class Spoiling(activation.Tanh):
+        def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+            x *= 2
+            return super().vjp(g, y, x)
+
+    class Lost(activation.Tanh):
+        def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+            return (g * np.nan,)
+
+    with pytest.raises(CheckError, match="the backward pass of the function changes x in place"):
+        gradcheck(lambda x: apply(Spoiling(), x), [X])
+    with pytest.raises(CheckError, match="not finite at 12 of 12 places"):
+        gradcheck(lambda x: apply(Lost(), x), [X])
+
+
+def test_a_failure_names_the_op_or_says_that_no_op_is_wrong() -> None:
+    def two(x: mg.Tensor) -> mg.Tensor:
+        with mg.scope("head", step=2):
+            return apply(Mutant(activation.Tanh(), "twice"), mg.exp(x)) * x
+
+    with pytest.raises(
+        CheckError, match=r"(?s)the wrong rules:\n.*Tanh\(\), kind='twice'.*in head t=2: x0: 2\.000 × too"
+    ):
+        gradcheck(two, [X])
+    with pytest.raises(CheckError, match=r"all 1 Ops' own rules are right: look for detach\(\), no_grad\(\)"):
+        gradcheck(lambda x: x * x.detach(), [X])
 
 
 def test_a_convention_outside_the_two_slopes_is_a_mistake() -> None:

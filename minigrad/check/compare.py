@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.check.diagnosis import Case, diagnose, shape_kind
-from minigrad.check.problem import Problem, generator, posed
+from minigrad.check.examine import exchanged
+from minigrad.check.problem import generator, posed
 from minigrad.check.report import Finding, Place, Report
 from minigrad.errors import CheckError
 from minigrad.op import Array
@@ -36,47 +37,24 @@ def compare_backward(
         raise CheckError(
             f"the closed form gives {len(by_hand)} gradients and there are {len(problem.variables)}: {names}"
         )
-    report = Report(f"the closed form of {problem.title}", tuple(compared(problem, by_hand, tolerance)))
+    right = problem.gradients()
+    findings = [
+        compared(name, np.asarray(given), right[name], variable.numpy(), tolerance)
+        for (name, variable), given in zip(problem.variables.items(), by_hand, strict=True)
+    ]
+    report = Report(f"the closed form of {problem.title}", tuple(exchanged(f, findings) for f in findings))
     return report.raised() if raises else report
 
 
-def compared(problem: Problem, by_hand: list[Any], tolerance: float) -> list[Finding]:
-    """One finding for each variable, and the places where two gradients were swapped."""
-    right = {
-        name: np.zeros(problem.variables[name].shape) if g is None else g for name, g in problem.gradients().items()
-    }
-    findings = []
-    for (name, exact), given in zip(right.items(), by_hand, strict=True):
-        others = {other: g for other, g in right.items() if other != name}
-        findings.append(
-            one_compared(name, np.asarray(given), exact, problem.variables[name].numpy(), others, tolerance)
-        )
-    return findings
-
-
-def one_compared(
-    name: str, given: Array, exact: Array, x: Array, others: dict[str, Array], tolerance: float
-) -> Finding:
-    """The gradient given by hand against the engine's."""
-    swapped = next((o for o, g in others.items() if g.shape == given.shape and near(given, g, tolerance)), None)
-    if given.shape != exact.shape:
-        return Finding(name, exact.shape, np.inf, (), shape_kind(given, exact))
-    if near(given, exact, tolerance):
-        return Finding(name, exact.shape, relative(given, exact))
-    places = tuple(
-        Place(i, float(given[i]), float(exact[i]), abs(given[i] - exact[i]) > tolerance * np.abs(exact).max())
-        for i in np.ndindex(exact.shape)
-    )
-    kind = f"the gradient of {swapped}" if swapped else diagnose(Case(given, np.arange(x.size), exact.ravel(), x))
-    return Finding(name, exact.shape, relative(given, exact), places, kind)
-
-
-def near(a: Array, b: Array, tolerance: float) -> bool:
-    """Equal to the tolerance, relative to the largest element."""
-    return relative(a, b) <= tolerance
-
-
-def relative(a: Array, b: Array) -> float:
-    """max|a − b| / max(max|a|, max|b|)."""
-    scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
-    return float(np.abs(a - b).max(initial=0) / scale) if scale else 0.0
+def compared(name: str, given: Array, right: Array | None, x: Array, tolerance: float) -> Finding:
+    """The gradient given by hand against the engine's, place by place."""
+    exact = np.zeros(x.shape) if right is None else right
+    if given.shape != x.shape:
+        return Finding(name, x.shape, np.inf, (), shape_kind(given, x))
+    scale = max(np.abs(given).max(initial=0), np.abs(exact).max(initial=0))
+    gaps = np.abs(given - exact)
+    wrong = ~(gaps <= tolerance * scale)
+    pairs = zip(np.ndindex(x.shape), given.flat, exact.flat, wrong.flat, strict=True)
+    places = tuple(Place(i, float(a), float(b), bool(bad)) for i, a, b, bad in pairs)
+    kind = diagnose(Case(given, np.arange(x.size), exact.ravel(), x)) if wrong.any() else ""
+    return Finding(name, x.shape, float(gaps.max(initial=0) / (scale or 1.0)), places, kind)

@@ -190,14 +190,9 @@ TESTS: tuple[Test, ...] = (
 
 def shape_kind(analytic: Values, x: Values) -> str:
     """The kind of a gradient whose shape is not its variable's."""
-    broadcast = analytic.ndim > x.ndim or any(
-        n == 1 != m for n, m in zip(x.shape[::-1], analytic.shape[::-1], strict=False)
-    )
-    hint = (
-        ": sum over the broadcast axis missing"
-        if broadcast
-        else ": transposed"
-        if analytic.shape == x.shape[::-1]
-        else ""
-    )
+    ends = zip(x.shape[::-1], analytic.shape[::-1], strict=False)
+    if analytic.ndim > x.ndim or any(n == 1 != m for n, m in ends):
+        hint = ": sum over the broadcast axis missing"
+    else:
+        hint = ": transposed" if analytic.shape == x.shape[::-1] else ""
     return f"of shape {analytic.shape} instead of {x.shape}{hint}"

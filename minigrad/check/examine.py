@@ -20,8 +20,6 @@ RULES: dict[str, Callable[[Line, float], Slope]] = {
     "complex": lambda line, h: complex_step(line),
 }
 TOLERANCES = {"central": 1e-7, "richardson": 1e-8, "complex": 1e-12}
-
-
 WHOLE = 400  # an array of at most so many elements is looked at in full when something is wrong with it
 
 

@@ -19,6 +19,12 @@ class Wrong:
     node: Tensor
     report: Report
 
+    @property
+    def summary(self) -> str:
+        """The Op, its place, and the kinds of its mistakes."""
+        kinds = "; ".join(f"{f.name}: {f.kind}" for f in self.report.findings if not f.ok)
+        return f"{self.node.op!r}{where(self.node.scope)}: {kinds}"
+
     def __str__(self) -> str:
         return f"{self.node.op!r}{where(self.node.scope)}: {self.report}"
 

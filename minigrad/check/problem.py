@@ -40,8 +40,12 @@ class Problem:
         return np.concatenate([np.zeros(0), *products])
 
     def gradients(self) -> dict[str, Array | None]:
-        """The engine's gradient by variable; None where no path leads."""
+        """The engine's gradient by variable, None where no path leads; CheckError if that changes a variable."""
+        before = {name: variable.numpy().copy() for name, variable in self.variables.items()}
         found = self._grad(self.cotangents, create_graph=False)
+        changed = next((n for n, v in self.variables.items() if not np.array_equal(v.numpy(), before[n], True)), None)
+        if changed is not None:
+            raise CheckError(f"the backward pass of {self.title} changes {changed} in place, which no rule may")
         return {name: None if g is None else g.numpy() for name, g in zip(self.variables, found, strict=True)}
 
     def _grad(self, cotangents: Sequence[Tensor], create_graph: bool) -> tuple[Tensor | None, ...]:
@@ -144,7 +148,11 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
 
 def title_of(f: Callable[..., Any]) -> str:
     """The function as a reader knows it."""
-    return type(f).__name__ if isinstance(f, Module) else getattr(f, "__qualname__", repr(f))
+    if isinstance(f, Module):
+        return type(f).__name__
+    return (
+        str(getattr(f, "__qualname__", type(f).__name__)).rpartition("<locals>.")[2].replace("<lambda>", "the function")
+    )
 
 
 def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:

@@ -70,10 +70,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All gradients of one function."""
+    """All gradients of one function, and a note on what to do when some are wrong."""
 
     title: str
     findings: tuple[Finding, ...]
+    note: str = ""
 
     @property
     def ok(self) -> bool:
@@ -89,7 +90,7 @@ class Report:
         wrong = [f for f in self.findings if not f.ok]
         verdict = f"{len(wrong)} of {len(self.findings)} gradients wrong" if wrong else "every gradient right"
         lines = [line for f in wrong or self.findings for line in f.lines()]
-        return "\n  ".join([f"{self.title}: {verdict}", *lines])
+        return "\n  ".join([f"{self.title}: {verdict}", *lines, *self.note.splitlines()])
 
     def raised(self) -> "Report":
         """The report itself, or CheckError with its text."""

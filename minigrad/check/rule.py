@@ -46,7 +46,7 @@ def check_op(
 
 
 def named(report: Report, op: Op, arrays: tuple[Array, ...], problem: Problem) -> Report:
-    """The report with the kind that takes the Op to see: its operand must be broadcast by other means to be found."""
+    """The report with the kind of mistake that shows only when the Op is applied to other operands."""
     findings = []
     for finding in report.findings:
         vague = finding.kind == UNKNOWN or finding.kind.startswith("differs")
