@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -184,6 +185,27 @@ def test_data_outside_the_file_or_absent_is_refused_before_it_is_read(
         write(file)
     monkeypatch.delattr(h5py.Dataset, "__getitem__")
     refused(folder, pattern)
+
+
+@pytest.mark.parametrize("size", [0, 3])
+def test_a_chunk_too_short_for_its_checksum_is_refused_where_hdf5_would_crash(folder: Path, size: int) -> None:
+    path = folder / FEATURES_FILE
+    with h5py.File(path, "w") as file:
+        table = file.create_dataset("features", data=np.ones((9, WIDTH), "f4"), chunks=(9, WIDTH), fletcher32=True)
+        key = struct.pack("<IIQ", table.id.get_chunk_info(0).size, 0, 0)  # as the file's index has it
+    content = path.read_bytes()
+    assert content.count(key) == 1
+    path.write_bytes(content.replace(key, struct.pack("<IIQ", size, 0, 0)))
+    refused(folder, r"out of proportion .*1 chunks are absent")
+
+
+def test_long_runs_of_one_value_may_compress_well(folder: Path) -> None:
+    with h5py.File(folder / FEATURES_FILE, "w") as file:
+        zeros = np.zeros((9, 100_000), "f4")
+        table = file.create_dataset("features", data=zeros, chunks=zeros.shape, compression="gzip", shuffle=True)
+        assert zeros.nbytes / table.id.get_storage_size() > 500
+    with pytest.raises(DataError, match="is 100000 wide and"):  # the other split's features are narrower: it was read
+        open_data(folder)
 
 
 # 10. a writer

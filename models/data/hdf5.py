@@ -19,7 +19,11 @@ PATIENCE = 5.0
 """Seconds to wait for a file that another program is writing."""
 _PAUSE = 0.05
 _MOST_COMPRESSED = 200
-"""How many times larger than its bytes on disk a compressed array may be."""
+"""How many times larger than its bytes on disk a compressed array may be, unless it is small."""
+_SMALL = 16 * 2**20
+"""Bytes up to which the size of a compressed array is no danger: long runs of one value compress very well."""
+_CHECKSUM = 4
+"""Bytes of HDF5's checksum of a chunk."""
 _KINDS = {"i": "integers", "u": "integers", "f": "floating-point numbers", "O": "lists of varying length or objects"}
 
 
@@ -124,10 +128,11 @@ def _refuse_other_form(here: str, found: h5py.Dataset, kinds: str, axes: str) ->
 
 def _refuse_hollow(here: str, found: h5py.Dataset) -> None:
     """DataError when the file holds too little of what it declares: never written whole, or a lie about its size."""
-    declared, stored = math.prod(found.shape) * found.dtype.itemsize, found.id.get_storage_size()
-    ratio = _MOST_COMPRESSED if found.id.get_create_plist().get_nfilters() else 1
+    declared = math.prod(found.shape) * found.dtype.itemsize
+    stored = min(found.id.get_storage_size(), found.file.id.get_filesize())
+    most = max(_SMALL, _MOST_COMPRESSED * stored) if _is_filtered(found) else stored
     absent = _absent_chunks(found) if found.chunks else 0
-    if declared > ratio * stored or absent:
+    if declared > most or absent:
         raise DataError(
             f"{here} declares {found.shape}, {declared:,} bytes, out of proportion to the {stored:,} in the file"
             f"{f' ({absent:,} chunks are absent)' if absent else ''}: nothing is read; make the file again"
@@ -135,6 +140,17 @@ def _refuse_hollow(here: str, found: h5py.Dataset) -> None:
 
 
 def _absent_chunks(found: h5py.Dataset) -> int:
-    """How many of a dataset's chunks were never written; HDF5 would read them as zeros."""
-    whole = math.prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
-    return int(whole - found.id.get_num_chunks())
+    """How many of a dataset's chunks were never written, which HDF5 reads as zeros, or are too short to be one.
+
+    Checking the checksum of a chunk shorter than it crashes HDF5.
+    """
+    whole: int = math.prod(-(-side // chunk) for side, chunk in zip(found.shape, found.chunks, strict=True))
+    least = _CHECKSUM + 1 if _is_filtered(found) else 1
+    sizes: list[int] = []
+    found.id.chunk_iter(lambda chunk: sizes.append(chunk.size))
+    return whole - sum(size >= least for size in sizes)
+
+
+def _is_filtered(found: h5py.Dataset) -> bool:
+    """Whether chunks are compressed or have checksums."""
+    return bool(found.id.get_create_plist().get_nfilters())
