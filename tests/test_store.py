@@ -86,8 +86,12 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(
 
 
 def test_a_checkpoint_that_is_not_there(path: Path) -> None:
-    with pytest.raises(MissingFileError, match=r"there is no checkpoint .*minigrad train"):
-        load(path)
+    path.with_name("file").touch()
+    for absent in (path, path.parent / "nowhere" / "a", path.parent / "file" / "a"):
+        with pytest.raises(MissingFileError, match=r"there is no checkpoint .*minigrad train"):
+            load(absent)
+    with pytest.raises(CheckpointError, match="directory"):
+        load(path.parent)
 
 
 ARRAYS_TO_DAMAGE = {"cell.Wx": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.ones(3)}

@@ -55,6 +55,7 @@ LIES = {
     "data that nobody claims": file_of({"w": entry([1], 0, 4)}, b"12345678"),
     "an unknown dtype": file_of({"w": entry([1], 0, 4, "Q9")}, b"1234"),
     "a dtype that NumPy lacks": file_of({"w": entry([2], 0, 4, "BF16")}, b"1234"),
+    "a dtype that NumPy does not even have a name for": file_of({"w": entry([4], 0, 4, "F8_E4M3")}, b"1234"),
     "no checksums": file_of({"__metadata__": {"state": "{}"}}),
     "texts that are none": file_of({"__metadata__": {"state": 3, "checksums": []}}),
     "checksums that are a list": file_of({"__metadata__": {"state": "{}", "checksums": "[1]"}}),
