@@ -1,34 +1,83 @@
 """draw: a graph as a picture. The front door of viz.graph."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from minigrad.errors import UsageError
+from minigrad.graph import Graph
 from viz.graph.flow import lay_out_as_flow
+from viz.graph.folding import fold_modules, fold_steps, fold_to_budget
 from viz.graph.geometry import Layout
-from viz.graph.gradients import folded, with_backward
+from viz.graph.gradients import fold_gradients, with_backward
 from viz.graph.lanes import lay_out_in_lanes
+from viz.graph.legend import furnish
 from viz.graph.model import Diagram
+from viz.graph.overlay import ADDS_UP, Overlay, overlay_of, values_of_boxes
+from viz.graph.painting import numbers_for
 from viz.graph.reading import read, target_graph
+from viz.graph.repeats import with_found_steps
+from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 from viz.graph.svg import write_svg
-from viz.graph.tidy import with_steps, without_scalars
+from viz.graph.tidy import only, with_steps, without_scalars
 
+View = Literal["forward", "backward", "both"]
+Fold = Literal["auto", "steps", "rolled", "repeats"] | None
 LARGEST_IN_NOTEBOOK = 8_000_000
 """Bytes of SVG beyond which a notebook is not given the picture."""
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a diagram is shown; the arguments of `draw`."""
+
+    view: View = "both"
+    backward: Literal["gradients", "ops"] = "gradients"
+    fold: Fold = "auto"
+    depth: int | None = None
+    expand: tuple[int, ...] = ()
+    labels: bool = False
+    engine: Literal["auto", "lanes", "layered", "graphviz"] = "auto"
+
+
+@dataclass(frozen=True)
 class Drawing:
-    """A picture of a graph in all its forms; notebooks show it."""
+    """A picture of a graph in all its forms; notebooks show it.
+
+    `diagram` is the whole graph, `shown` what is left of it after folding; `values` are numbers by node, named `color`.
+    """
 
     diagram: Diagram
-    layout: Layout
+    options: Options = Options()
+    color: str = "kind"
+    values: Mapping[str, float] = field(default_factory=dict)
 
-    @property
+    @cached_property
+    def shown(self) -> Diagram:
+        """What the picture shows."""
+        return shown(self.diagram, self.options)
+
+    @cached_property
+    def overlay(self) -> Overlay | None:
+        """The numbers painted on the boxes."""
+        if not self.values:
+            return None
+        return overlay_of(self.color, values_of_boxes(self.shown, self.values, self.color in ADDS_UP))
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Everything in its place."""
+        layout = laid_out(self.shown, self.options)
+        furnish(layout, self.shown, self.overlay)
+        return layout
+
+    @cached_property
     def svg(self) -> str:
         """An SVG document, complete without any script."""
-        return write_svg(self.diagram, self.layout)
+        return write_svg(self.shown, self.layout, self.overlay)
 
     def __str__(self) -> str:
         return self.svg
@@ -36,24 +85,79 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Writes the form that the suffix names; returns the path."""
         path = Path(path)
-        path.write_text(self.svg, encoding="utf-8", newline="\n")
+        forms = {".svg": "svg"}
+        if path.suffix.lower() not in forms:
+            raise UsageError(
+                f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}"
+            )
+        path.write_text(getattr(self, forms[path.suffix.lower()]), encoding="utf-8", newline="\n")
         return path
 
     def _repr_svg_(self) -> str | None:
         return self.svg if len(self.svg) <= LARGEST_IN_NOTEBOOK else None
 
 
-def draw(target: Any, path: str | Path | None = None, *, view: str | None = None, title: str = "graph") -> Drawing:
-    """The picture of a Graph, a Tensor or a compiled function; written to `path` when one is given.
+def draw(
+    target: Any,
+    path: str | Path | None = None,
+    *,
+    view: View | None = None,
+    backward: Literal["gradients", "ops"] = "gradients",
+    fold: Fold = "auto",
+    depth: int | None = None,
+    expand: Sequence[int] = (),
+    color: str | Mapping[Any, float] = "kind",
+    arguments: Sequence[Any] = (),
+    labels: bool = False,
+    engine: Literal["auto", "lanes", "layered", "graphviz"] = "auto",
+    title: str = "",
+) -> Drawing:
+    """The picture of a Graph, a Tensor or a compiled function; written to `path` when one is given, by its suffix.
 
-    `view`: "forward", "backward" or "both", which derives the backward pass unless the graph has it.
+    `view`: "forward", "backward" or "both", which derives the backward pass unless the graph has it; by default what
+    is there. `backward`: each gradient as one box under its node, or all its operations. `fold`: "steps" draws time
+    steps as boxes but for those in `expand`, "rolled" one step for all, "repeats" finds loops nobody declared, "auto"
+    folds what is too large, None nothing. `depth`: how many levels of modules stay open. `color`: "kind", "grad_norm",
+    "value_norm", "bytes", "ms", "flops", "check", or a mapping from nodes to numbers; `arguments` are values for the
+    inputs of a traced graph, where numbers need them. `labels`: shapes on the edges.
     """
     graph = target_graph(target)
-    both = view == "both" or (view is None and any(node.scope.backward for node in graph.nodes))
-    whole, pairs = with_backward(graph) if both else (graph, {})
-    diagram = with_steps(folded(without_scalars(read(whole, pairs, title))))
-    layout = lay_out_in_lanes(diagram) if has_steps(diagram) else lay_out_as_flow(diagram)
-    drawing = Drawing(diagram, layout)
+    has_backward = any(node.scope.backward for node in graph.nodes)
+    chosen: View = view or ("both" if has_backward else "forward")
+    whole, pairs = with_backward(graph) if chosen != "forward" or color == "grad_norm" else (graph, {})
+    diagram = read(whole, pairs, title or default_title(graph))
+    name, values = numbers_for(color, whole, pairs, arguments)
+    drawing = Drawing(diagram, Options(chosen, backward, fold, depth, tuple(expand), labels, engine), name, values)
     if path is not None:
         drawing.save(path)
     return drawing
+
+
+def default_title(graph: Graph) -> str:
+    """The module that most of the graph is in, or that it is a graph."""
+    roots = [node.scope.path.partition(".")[0] for node in graph.nodes if node.scope.path]
+    return max(dict.fromkeys(roots), key=roots.count) if roots else "graph"
+
+
+def shown(diagram: Diagram, options: Options) -> Diagram:
+    """What is left of a diagram after choosing passes and folding."""
+    found = without_scalars(only(diagram, options.view))
+    found = with_steps(fold_gradients(found) if options.backward == "gradients" else found)
+    if options.depth is not None:
+        found = fold_modules(found, options.depth)
+    if options.fold == "steps":
+        return fold_steps(found, options.expand)
+    if options.fold == "rolled":
+        return rolled(found)
+    if options.fold == "repeats":
+        return rolled(found if has_steps(found) else with_found_steps(found))
+    return fold_to_budget(found) if options.fold == "auto" else found
+
+
+def laid_out(diagram: Diagram, options: Options) -> Layout:
+    """The layout that was asked for, or the one that fits."""
+    in_lanes = has_steps(diagram) if options.engine == "auto" else options.engine == "lanes"
+    layout = lay_out_in_lanes(diagram) if in_lanes else lay_out_as_flow(diagram)
+    if not options.labels:
+        layout.wires = [replace(wire, label="") for wire in layout.wires]
+    return layout

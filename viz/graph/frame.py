@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from viz.graph.grid import Grid
-from viz.graph.look import MARGIN, PADDING, SMALL, shortened, width_of
+from viz.graph.look import MARGIN, PADDING, SMALL, TOP, shortened, width_of
 from viz.graph.model import Box, Diagram
 from viz.graph.notation import shape_text
 from viz.graph.tracks import Claims, in_gutter, stacked
-from viz.graph.wiring import BEHIND, RAIL, RIGHT, Plan, Track
+from viz.graph.wiring import BEHIND, LEFT, RAIL, RIGHT, Plan, Track
 
 HEADER = 30
 PITCH = 5.0
@@ -38,7 +38,7 @@ class Frame:
     rail_y: dict[str, float] = field(default_factory=dict)
     strip_right: float = 0
     width: float = 0
-    header: float = MARGIN + 14
+    header: float = TOP + 14
 
     @property
     def bottom(self) -> float:
@@ -159,20 +159,25 @@ def place_behind(frame: Frame, column: int, claims: Claims) -> None:
 
 def place_rows(frame: Frame, grid: Grid, places: Places) -> None:
     """Rows from top to bottom, with room for the tracks above each; the passes stand apart."""
-    y = float(MARGIN + HEADER)
+    y = TOP + HEADER
     for row in range(grid.rows + 1):
-        apart = APART if row == grid.first_backward_row and 0 < row < grid.rows else 0
-        frame.above.append(place_gap(frame, places, row, y + apart))
+        apart = APART if row == grid.first_backward_row and 0 < row < grid.rows else 0.0
+        height = place_gap(frame, places, row, y, apart)
+        frame.above.append(height - apart)
         if row < grid.rows:
-            frame.top.append(y + apart + frame.above[-1])
+            frame.top.append(y + height)
             y = frame.top[-1] + frame.height
 
 
-def place_gap(frame: Frame, places: Places, row: int, y: float) -> float:
-    """The tracks of the gap above a row, rails nearest to it; its height."""
-    numbers, lines = stacked(places.get((True, row, False), {}))
-    frame.track |= {track: y + 6 + PITCH * number for track, number in numbers.items()}
+def place_gap(frame: Frame, places: Places, row: int, y: float, apart: float) -> float:
+    """The tracks of the gap above a row: what belongs to the row before, what to this one, rails; its height."""
+    claims = places.get((True, row, False), {})
+    upper, above = stacked({track: interval for track, interval in claims.items() if track.group == LEFT})
+    lower, below = stacked({track: interval for track, interval in claims.items() if track.group != LEFT})
+    frame.track |= {track: y + 6 + PITCH * number for track, number in upper.items()}
+    middle = y + PITCH * above + apart
+    frame.track |= {track: middle + 6 + PITCH * number for track, number in lower.items()}
     rails, count = stacked(places.get((True, row, True), {}))
     for track, number in rails.items():
-        frame.rail_y[track.net] = frame.track[track] = y + PITCH * lines + RAIL_PITCH * (number + 0.5)
-    return GAP + PITCH * lines + RAIL_PITCH * count - (4 if count else 0)
+        frame.rail_y[track.net] = frame.track[track] = middle + PITCH * below + RAIL_PITCH * (number + 0.5)
+    return GAP + PITCH * (above + below) + apart + RAIL_PITCH * count - (4 if count else 0)

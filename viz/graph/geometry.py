@@ -58,7 +58,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Wire:
-    """An edge as a line through points; `curved` ones bend smoothly from point to point, others turn round corners.
+    """An edge as a line through points; `curved` ones bend smoothly from point to point (upright: leaving them
+    downwards), others turn round corners.
 
     `sources` and `targets` are ids of boxes: a rail has many.
     """
@@ -70,6 +71,7 @@ class Wire:
     arrow: bool = True
     curved: bool = False
     label: str = ""
+    upright: bool = False
     dots: tuple[Point, ...] = ()
 
 
@@ -86,12 +88,13 @@ class Text:
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle behind the boxes: a time step, the backward pass, a module."""
+    """A rectangle behind the boxes: a time step, a module, a sample of a colour."""
 
     rect: Rect
     style: str
     label: str = ""
     key: str = ""
+    fill: str = ""
 
 
 @dataclass

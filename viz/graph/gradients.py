@@ -11,7 +11,8 @@ from minigrad.context import tracing
 from minigrad.gradient import grad
 from minigrad.graph import Graph
 from minigrad.tensor import Tensor
-from viz.graph.model import Box, Diagram, Edge
+from viz.graph.contraction import contracted
+from viz.graph.model import Box, Diagram
 
 Pairs = dict[int, Tensor]
 """Id of a gradient node → the node whose gradient it is."""
@@ -88,22 +89,15 @@ def content_of(node: Tensor, known: dict[Any, int]) -> Any:
     return (node.shape, str(node.dtype), node.item()) if is_number(node) else ("leaf", id(node))
 
 
-def folded(diagram: Diagram) -> Diagram:
+def fold_gradients(diagram: Diagram) -> Diagram:
     """All that computes one gradient, from the gradients after it, as a single box: the mirror image of its node."""
     owner = owners(diagram)
     groups: dict[tuple[str, int | None], list[Box]] = {}
     for box in diagram.boxes:
-        groups.setdefault(group_key(box, owner, diagram), []).append(box)
-    groups = joined_again(groups)
-    stands_for = {box.id: members[-1].id for members in groups.values() for box in members}
-    boxes = [gradient_box(members, step, owner, diagram) for (_, step), members in groups.items()]
-    order = {box.id: i for i, box in enumerate(diagram.boxes)}
-    return replace(
-        diagram,
-        boxes=tuple(sorted(boxes, key=lambda box: order[box.id])),
-        edges=tuple(redirected(diagram.edges, stands_for)),
-        outputs=tuple(stands_for[key] for key in diagram.outputs),
-    )
+        if box.id in owner:
+            groups.setdefault(group_key(box, owner, diagram), []).append(box)
+    whole = joined_again(groups).items()
+    return contracted(diagram, [(members, gradient_box(members, step, owner, diagram)) for (_, step), members in whole])
 
 
 def owners(diagram: Diagram) -> dict[str, str]:
@@ -119,8 +113,6 @@ def owners(diagram: Diagram) -> dict[str, str]:
 
 def group_key(box: Box, owner: dict[str, str], diagram: Diagram) -> tuple[str, int | None]:
     """What is drawn as one; the sum of a parameter's gradient over time in parts, one a step."""
-    if box.id not in owner:
-        return box.id, None
     pair = pair_of(diagram.by_id[owner[box.id]], diagram)
     return owner[box.id], box.step if pair is None or pair.step is None else pair.step
 
@@ -139,7 +131,7 @@ def pair_of(box: Box, diagram: Diagram) -> Box | None:
 def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], diagram: Diagram) -> Box:
     """One box for the members, named after the node whose gradient they compute."""
     last = members[-1]
-    pair = pair_of(diagram.by_id[owner[last.id]], diagram) if last.id in owner else None
+    pair = pair_of(diagram.by_id[owner[last.id]], diagram)
     if pair is None:
         return last
     number = ("folded", f"{len(members)} operations: " + ", ".join(m.symbol for m in members))
@@ -148,7 +140,7 @@ def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], di
         kind=pair.kind,
         op="",
         symbol=f"∂{pair.symbol}",
-        title=f"∂{pair.name or pair.symbol}",
+        title=f"∂{pair.symbol}",
         path=pair.path,
         step=step if pair.step is None else pair.step,
         pair=pair.id,
@@ -160,10 +152,3 @@ def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], di
         ),
         members=tuple(m.id for m in members),
     )
-
-
-def redirected(edges: Iterable[Edge], stands_for: dict[str, str]) -> list[Edge]:
-    """The edges between what stands for their ends, each once, without those inside."""
-    moved = (replace(e, source=stands_for[e.source], target=stands_for[e.target]) for e in edges)
-    unique = {(e.source, e.target, e.kind): e for e in moved if e.source != e.target}
-    return list(unique.values())

@@ -74,7 +74,8 @@ def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Has
             grid.edges.append(edge)
         else:
             uses[edge.source, place_of_use(edge, diagram, times)].append(edge)
-    feeding = Counter(place for _, place in uses)
+    alone = [place for (_, place), edges in uses.items() if len({times.column[e.target] for e in edges}) == 1]
+    feeding = Counter(alone)
     for number, ((source, place), edges) in enumerate(uses.items()):
         recurring = feeding[place] > 1
         add_leaf(grid, roles, diagram.by_id[source], f"{source}.{number}", place if recurring else None, edges)
@@ -130,7 +131,12 @@ def reading_order(cells: list[str], grid: Grid, roles: Mapping[str, Hashable]) -
     place = {role: i for i, role in enumerate(operands)}
     for edge in grid.edges:
         source, target = same.get(edge.source), same.get(edge.target)
-        in_column = edge.source in same and edge.target in same and grid.column(edge.source) == grid.column(edge.target)
+        in_column = (
+            edge.kind != "delay"
+            and edge.source in same
+            and edge.target in same
+            and grid.column(edge.source) == grid.column(edge.target)
+        )
         if in_column and place[source] < place[target]:
             operands[target][source] = None
     return depth_first(operands)

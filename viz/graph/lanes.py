@@ -24,7 +24,7 @@ def lay_out_in_lanes(diagram: Diagram) -> Layout:
     layout.wires = wires_of(routes, {key: p.rect for key, p in placed.items()}, frame)
     layout.width, layout.height = frame.width + MARGIN, frame.bottom + MARGIN
     layout.regions = list(regions(grid, frame, layout))
-    layout.texts = [*headers(grid, frame), *row_labels(grid, frame)]
+    layout.texts = [*headers(grid, frame, diagram.rolled), *row_labels(grid, frame)]
     return layout
 
 
@@ -53,10 +53,11 @@ def regions(grid: Grid, frame: Frame, layout: Layout) -> Iterable[Region]:
             yield Region(rect, "step", key=f"t={step}")
 
 
-def headers(grid: Grid, frame: Frame) -> Iterable[Text]:
+def headers(grid: Grid, frame: Frame, rolled: int) -> Iterable[Text]:
     """The time of each column."""
     for column, step in enumerate(grid.steps, 1):
-        yield Text(frame.left[column] + frame.widths[column] / 2, frame.header, f"t = {step}", "header", "middle")
+        text = f"t = 0 … {rolled - 1}  ×{rolled}" if rolled else f"t = {step}"
+        yield Text(frame.left[column] + frame.widths[column] / 2, frame.header, text, "header", "middle")
 
 
 def row_labels(grid: Grid, frame: Frame) -> Iterable[Text]:

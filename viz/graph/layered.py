@@ -5,45 +5,49 @@ Sugiyama, Tagawa & Toda 1981; places within a rank by least squares under the re
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from viz.graph.ranking import Pair
 
-Size = tuple[float, float]
+Extents = Mapping[str, tuple[float, float]]
+"""How far each node reaches before and behind its line, across the flow; nothing for an edge that passes."""
 GAP = 14.0
 """Distance of nodes of one rank."""
 WIRE_GAP = 8.0
 """Room for an edge that passes."""
 SWEEPS = 8
+NOTHING = (0.0, 0.0)
 LONGEST = 40
 """Edges over more ranks than this take no room on their way, or deep graphs would be all edges."""
 
 
 @dataclass
 class Arrangement:
-    """Middle of each node across the flow, and of each long edge at each rank that it passes."""
+    """The line of each node across the flow, and of each long edge at each rank that it passes."""
 
     ranks: dict[str, int]
     across: dict[str, float] = field(default_factory=dict)
     bends: dict[Pair, list[tuple[int, float]]] = field(default_factory=dict)
-    layers: list[list[str]] = field(default_factory=list)
 
 
-def arrange(sizes: Mapping[str, float], edges: Iterable[Pair], ranks: Mapping[str, int]) -> Arrangement:
-    """Places nodes of given sizes across the flow; `ranks` must differ along every edge."""
+def arrange(
+    extents: Extents, edges: Iterable[Pair], ranks: Mapping[str, int], light: Container[str] = ()
+) -> Arrangement:
+    """Places nodes across the flow; `ranks` must differ along every edge, `light` nodes give way."""
     chains = {edge: passing(edge, ranks) for edge in dict.fromkeys(edges) if edge[0] != edge[1]}
-    heights = dict(sizes) | {dummy: 0.0 for chain in chains.values() for dummy in chain[1:-1]}
-    layers = first_layers(sizes, chains, ranks)
+    layers = first_layers(extents, chains, ranks)
+    extents = dict(extents) | dict.fromkeys((d for chain in chains.values() for d in chain[1:-1]), NOTHING)
     before, after = links(chains.values())
     order_layers(layers, before, after)
-    across = coordinates(layers, heights, before, after)
+    across = coordinates(layers, extents, before, after, light)
     bends = {
-        edge: [(min(ranks[edge[0]], ranks[edge[1]]) + i, across[d]) for i, d in inner(chain, edge, ranks)]
+        edge: [(ranks[edge[0]] + (1 if ranks[edge[0]] < ranks[edge[1]] else -1) * i, across[dummy])
+               for i, dummy in enumerate(chain[1:-1] if ranks[edge[0]] < ranks[edge[1]] else chain[-2:0:-1], 1)]
         for edge, chain in chains.items()
-    }
-    return Arrangement(dict(ranks), across, bends, layers)
+    }  # fmt: skip
+    return Arrangement(dict(ranks), across, bends)
 
 
 def passing(edge: Pair, ranks: Mapping[str, int]) -> list[str]:
@@ -53,18 +57,10 @@ def passing(edge: Pair, ranks: Mapping[str, int]) -> list[str]:
     return [low, *(f"{low}\0{high}\0{rank}" for rank in between if len(between) <= LONGEST), high]
 
 
-def inner(chain: list[str], edge: Pair, ranks: Mapping[str, int]) -> Iterable[tuple[int, str]]:
-    """The names between the ends, numbered along the edge's own direction."""
-    numbered = list(enumerate(chain))[1:-1]
-    return numbered if ranks[edge[0]] < ranks[edge[1]] else reversed(numbered)
-
-
-def first_layers(
-    sizes: Mapping[str, float], chains: Mapping[Pair, list[str]], ranks: Mapping[str, int]
-) -> list[list[str]]:
+def first_layers(keys: Iterable[str], chains: Mapping[Pair, list[str]], ranks: Mapping[str, int]) -> list[list[str]]:
     """Nodes by rank in the order given, each long edge behind the node that it comes from."""
     layers: list[list[str]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
-    for key in sizes:
+    for key in keys:
         layers[ranks[key]].append(key)
     for chain in chains.values():
         for i, dummy in enumerate(chain[1:-1], 1):
@@ -151,48 +147,55 @@ def _add(tree: list[int], i: int) -> None:
         i += i & -i
 
 
-def coordinates(layers: list[list[str]], heights: Mapping[str, float], before: Links, after: Links) -> dict[str, float]:
-    """The middle of each node: near its neighbours, as far from the next in its layer as both need."""
-    across: dict[str, float] = {}
-    for layer in layers:
-        for key, place in zip(layer, stacked(layer, heights), strict=True):
-            across[key] = place
+def coordinates(
+    layers: list[list[str]], extents: Extents, before: Links, after: Links, light: Container[str]
+) -> dict[str, float]:
+    """The line of each node: near its neighbours, as far from the next in its layer as both need."""
+    across = {key: place for layer in layers for key, place in zip(layer, stacked(layer, extents), strict=True)}
     for sweep in range(SWEEPS):
-        both = sweep >= SWEEPS - 2
         forwards = sweep % 2 == 0
+        sides = [before, after] if sweep >= SWEEPS - 2 else [before if forwards else after]
         for layer in layers if forwards else reversed(layers):
-            wanted, weights = [], []
-            for key in layer:
-                near = (before if forwards else after).get(key, []) + (
-                    (after if forwards else before).get(key, []) if both else []
-                )
-                wanted.append(sum(across[x] for x in near) / len(near) if near else across[key])
-                weights.append((8.0 if not heights[key] else 1.0) if near else 0.2)
-            for key, place in zip(layer, spaced(layer, wanted, weights, heights), strict=True):
-                across[key] = place
-    least = min((across[k] - heights[k] / 2 for k in across), default=0)
+            wanted = [wanted_place(key, across, sides, light) for key in layer]
+            weights = [weight_of(key, extents, sides, light) for key in layer]
+            across.update(zip(layer, spaced(layer, wanted, weights, extents), strict=True))
+    least = min((across[k] - extents[k][0] for k in across), default=0)
     return {key: place - least for key, place in across.items()}
 
 
-def distance(a: str, b: str, heights: Mapping[str, float]) -> float:
-    """How far apart the middles of neighbours in a layer must be."""
-    gap = GAP if heights[a] and heights[b] else WIRE_GAP
-    return (heights[a] + heights[b]) / 2 + gap
+def wanted_place(key: str, across: Mapping[str, float], sides: list[Links], light: Container[str]) -> float:
+    """The mean of the neighbours, in which light ones count little."""
+    near = [x for side in sides for x in side.get(key, ())]
+    shares = [0.05 if x in light else 1.0 for x in near]
+    return sum(across[x] * w for x, w in zip(near, shares, strict=True)) / sum(shares) if near else across[key]
 
 
-def stacked(layer: Sequence[str], heights: Mapping[str, float]) -> list[float]:
+def weight_of(key: str, extents: Extents, sides: list[Links], light: Container[str]) -> float:
+    """How much a node insists on its place: edges that pass most of all, so that they are straight."""
+    if key in light or not any(side.get(key) for side in sides):
+        return 0.1
+    return 6.0 if extents[key] == NOTHING else 1.0
+
+
+def distance(a: str, b: str, extents: Extents) -> float:
+    """How far apart the lines of neighbours in a layer must be."""
+    gap = WIRE_GAP if NOTHING in (extents[a], extents[b]) else GAP
+    return extents[a][1] + extents[b][0] + gap
+
+
+def stacked(layer: Sequence[str], extents: Extents) -> list[float]:
     """Places one below the other, around 0."""
     places = [0.0] if layer else []
     for a, b in pairwise(layer):
-        places.append(places[-1] + distance(a, b, heights))
+        places.append(places[-1] + distance(a, b, extents))
     return [place - places[-1] / 2 for place in places]
 
 
-def spaced(layer: list[str], wanted: list[float], weights: list[float], heights: Mapping[str, float]) -> list[float]:
+def spaced(layer: list[str], wanted: list[float], weights: list[float], extents: Extents) -> list[float]:
     """The places nearest to those wanted, in least squares, that keep order and distances: isotonic regression."""
     shift, offsets = 0.0, []
     for i, key in enumerate(layer):
-        shift += distance(layer[i - 1], key, heights) if i else 0.0
+        shift += distance(layer[i - 1], key, extents) if i else 0.0
         offsets.append(shift)
     blocks: list[list[float]] = []  # mean, weight, count
     for place, weight, offset in zip(wanted, weights, offsets, strict=True):

@@ -6,6 +6,8 @@ CHARACTER = 6.65
 """Width of a letter of the labels, in pixels: that of monospaced fonts at LETTER, the widest of the usual ones."""
 LETTER = 11
 MARGIN = 20
+TOP = 44.0
+"""Where pictures begin, under their titles."""
 SMALL = 0.86
 """Second lines and edge labels, relative to first lines."""
 PADDING = 7
@@ -22,6 +24,9 @@ COLOURS = {
     "move": ("#f4f5f6", "#b9c0c8", "#1d2228", "#59636f"),
     "loss": ("#fbdfd6", "#cc5a35", "#45241a", "#ee855f"),
     "group": ("#e9edf2", "#6d7a88", "#252d37", "#8b99a9"),
+    "added": ("#d7ecfa", "#0072b2", "#12324a", "#56b4e9"),
+    "removed": ("#fbe3d9", "#d55e00", "#47230f", "#f08a4b"),
+    "changed": ("#fdf3c4", "#b8960c", "#3d3510", "#e0c040"),
 }
 """Fill and border of boxes by kind, in light and in dark."""
 
@@ -32,6 +37,7 @@ LIGHT = {
     "ink": "#1c2128",
     "muted": "#59636e",
     "edge": "#76818d",
+    "faint": "#b3bbc4",
 }
 DARK = {
     "ground": "#14181e",
@@ -40,6 +46,7 @@ DARK = {
     "ink": "#e8ebf0",
     "muted": "#9da7b5",
     "edge": "#8b97a5",
+    "faint": "#4d5764",
 }
 
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"

@@ -1,7 +1,7 @@
 """Diagram: what a picture shows, as pure data without tensors and without places. Imported by all of viz.graph."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 SOURCES = ("input", "parameter", "constant")
@@ -62,7 +62,9 @@ class Diagram:
     edges: tuple[Edge, ...]
     title: str = "graph"
     notes: tuple[str, ...] = ()
-    outputs: tuple[str, ...] = field(default=())
+    outputs: tuple[str, ...] = ()
+    rolled: int = 0
+    """How many time steps are drawn as one, if any."""
 
     @cached_property
     def by_id(self) -> dict[str, Box]:

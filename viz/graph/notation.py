@@ -63,7 +63,15 @@ def _part(part: Any) -> str:
 def attributes_of(op: Op) -> str:
     """`axis 1, keepdims`: the static attributes in words."""
     shown = ((f.name, getattr(op, f.name)) for f in fields(op))
-    return ", ".join(name if value is True else f"{name} {value}" for name, value in shown if value is not False)
+    return ", ".join(
+        name if value is True else f"{name} {_listed(value)}" for name, value in shown if value is not False
+    )
+
+
+def _listed(value: Any) -> str:
+    """A tuple of numbers without brackets."""
+    flat = isinstance(value, tuple) and not any(isinstance(part, tuple) for part in value)
+    return ",".join(map(str, value)) if flat else str(value)
 
 
 def formula_of(op: Op) -> str:
@@ -74,6 +82,11 @@ def formula_of(op: Op) -> str:
 def shape_text(shape: tuple[int, ...]) -> str:
     """`25×512`, or `scalar`."""
     return "×".join(map(str, shape)) or "scalar"
+
+
+def dtype_text(dtype: str) -> str:
+    """`f32` for float32."""
+    return dtype.replace("float", "f").replace("uint", "u").replace("int", "i").replace("complex", "c")
 
 
 def number_text(value: Any) -> str:

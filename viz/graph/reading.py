@@ -8,7 +8,7 @@ import numpy as np
 from minigrad.graph import Graph
 from minigrad.tensor import Tensor
 from viz.graph.model import Box, Diagram, Edge
-from viz.graph.notation import attributes_of, formula_of, kind_of, number_text, shape_text, symbol_of
+from viz.graph.notation import attributes_of, dtype_text, formula_of, kind_of, number_text, shape_text, symbol_of
 
 
 def read(graph: Graph, pairs: Mapping[int, Tensor] | None = None, title: str = "graph") -> Diagram:
@@ -43,8 +43,8 @@ def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
         id=key,
         kind=kind,
         symbol=symbol,
-        title=f"{name} = {symbol}" if name and node.op is not None else name or symbol,
-        detail=f"{shape_text(node.shape)} {node.dtype}",
+        title=title_of(node, symbol),
+        detail=detail_of(node),
         op=repr(node.op) if node.op is not None else "",
         name=name,
         shape=node.shape,
@@ -56,6 +56,21 @@ def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
         facts=tuple(facts(node, kind)),
         members=(key,),
     )
+
+
+def title_of(node: Tensor, symbol: str) -> str:
+    """A name, or the Op's symbol with its attributes."""
+    if node.op is None:
+        return symbol
+    text = symbol if symbol.endswith("]") else f"{symbol} {attributes_of(node.op)}".strip()
+    return f"{node.name} = {text}" if node.name else text
+
+
+def detail_of(node: Tensor) -> str:
+    """The shape and a short dtype, or a scalar's value."""
+    if node.shape == ():
+        return "scalar" if node.value is None else number_text(node.value.item())
+    return f"{shape_text(node.shape)} {dtype_text(str(node.dtype))}"
 
 
 def leaf_kind(node: Tensor, given: bool) -> str:

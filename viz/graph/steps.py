@@ -32,7 +32,7 @@ class Timeline:
 
 def has_steps(diagram: Diagram) -> bool:
     """Whether there are columns to draw."""
-    return len({box.step for box in diagram.boxes if box.step is not None}) > 1
+    return bool(diagram.rolled) or len({box.step for box in diagram.boxes if box.step is not None}) > 1
 
 
 def timeline(diagram: Diagram) -> Timeline:

@@ -4,33 +4,53 @@ from functools import cache
 
 from viz.graph.look import COLOURS, DARK, LETTER, LIGHT, MONO, SANS, SMALL
 
+SHAPES = (
+    f"text{{font:{LETTER}px {MONO};text-anchor:middle}}",
+    f".small,.row,.note,.label{{font-size:{LETTER * SMALL:.2f}px}}",
+    f".header,.title,.module-name{{font-family:{SANS};font-weight:600}}",
+    ".note,.title,.module-name{text-anchor:start}",
+    ".row{text-anchor:end}",
+    ".title{font-size:15px}",
+    ".module-name{font-size:10.5px}",
+    ".wire{fill:none;stroke-width:1.1}",
+    ".saved{stroke-width:.9;stroke-dasharray:1.5 2.5}",
+    ".rail{stroke-width:1.3}",
+    ".delay{stroke-width:1.4}",
+    ".box rect{stroke-width:1.1}",
+    ".output rect{stroke-width:2.2}",
+    ".sheets{fill:none;stroke-width:.9}",
+    ".module{fill-opacity:.6}",
+)
+TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
+"""Letters on painted boxes, the same on light and dark grounds."""
+
 
 @cache
 def style_sheet() -> str:
     """All rules of a drawing."""
-    shapes = (
-        f".graph text{{font:{LETTER}px {MONO};text-anchor:middle}}"
-        f".graph .small,.graph .row,.graph .note{{font-size:{LETTER * SMALL:.2f}px}}"
-        f".graph .row{{text-anchor:end}}.graph .note,.graph .title{{text-anchor:start}}"
-        f".graph .header,.graph .band-title,.graph .title{{font-family:{SANS};font-weight:600}}"
-        ".graph .title{font-size:15px}.graph .band-title{text-anchor:start;letter-spacing:.04em}"
-        ".graph .wire{fill:none;stroke-width:1.1}.graph .saved{stroke-width:.9;stroke-dasharray:1.5 2.5}"
-        ".graph .rail{stroke-width:1.3}.graph .box rect{stroke-width:1.1}.graph .output rect{stroke-width:2.2}"
-        ".graph .backward rect{stroke-dasharray:none}"
-    )
-    return f"{shapes}{colours(LIGHT, 0)}@media (prefers-color-scheme:dark){{{colours(DARK, 2)}}}"
+    dark = scoped((*colours(DARK, 2), *TINTED))
+    return f"{scoped((*SHAPES, *colours(LIGHT, 0), *TINTED))}@media (prefers-color-scheme:dark){{{dark}}}"
 
 
-def colours(base: dict[str, str], first: int) -> str:
+def colours(base: dict[str, str], first: int) -> list[str]:
     """Rules that set colours; `first` is the index of the fill in COLOURS."""
-    rules = [
-        f".graph .ground{{fill:{base['ground']}}}.graph .region{{fill:{base['band']}}}"
-        f".graph text{{fill:{base['ink']}}}"
-        f".graph .small,.graph .row,.graph .note,.graph .header{{fill:{base['muted']}}}"
-        f".graph .wire{{stroke:{base['edge']}}}.graph .dot,.graph .head{{fill:{base['edge']}}}"
-        f".graph .rail{{stroke:{COLOURS['parameter'][first + 1]}}}"
+    return [
+        f".ground{{fill:{base['ground']}}}",
+        f".region{{fill:{base['band']}}}",
+        f".module{{stroke:{base['rule']}}}",
+        f"text{{fill:{base['ink']}}}",
+        f".small,.row,.note,.label,.header,.module-name{{fill:{base['muted']}}}",
+        f".wire,.sheets{{stroke:{base['edge']}}}",
+        f".dot,.head{{fill:{base['edge']}}}",
+        f".saved{{stroke:{base['faint']}}}",
+        f".delay{{stroke:{COLOURS['reduce'][first + 1]}}}",
+        f".rail{{stroke:{COLOURS['parameter'][first + 1]}}}",
+        *(f".{kind} rect,rect.{kind}{{fill:{c[first]};stroke:{c[first + 1]}}}" for kind, c in COLOURS.items()),
+        f".plain rect{{fill:{base['band']};stroke:{base['rule']}}}",
     ]
-    rules += [
-        f".graph .{kind} rect{{fill:{shades[first]};stroke:{shades[first + 1]}}}" for kind, shades in COLOURS.items()
-    ]
-    return "".join(rules)
+
+
+def scoped(rules: tuple[str, ...]) -> str:
+    """Rules that hold within drawings alone."""
+    parts = (rule.partition("{") for rule in rules)
+    return "".join(f"{','.join(f'.graph {name}' for name in names.split(','))}{{{body}" for names, _, body in parts)

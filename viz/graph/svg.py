@@ -1,18 +1,21 @@
 """Layout → SVG: complete without a script, in light and dark, the same bytes for the same layout."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-from viz.graph.geometry import Layout, Placed, Point, Region, Text, Wire
+from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Text, Wire
 from viz.graph.look import LETTER, SMALL
 from viz.graph.model import Diagram
+from viz.graph.overlay import Overlay, box_facts, is_dark, number_label
 from viz.graph.style import style_sheet
 from viz.markup import escaped
 
 CORNER = 4.0
+FACTS = 2_000
+"""Letters of a box's facts that a picture carries."""
 
 
-def write_svg(diagram: Diagram, layout: Layout) -> str:
+def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None) -> str:
     """The picture as an SVG document."""
     width, height = number(layout.width), number(layout.height)
     parts = [
@@ -25,7 +28,7 @@ def write_svg(diagram: Diagram, layout: Layout) -> str:
         '<rect class="ground" width="100%" height="100%"/>',
         *map(region, layout.regions),
         *map(wire, layout.wires),
-        *map(placed, layout.placed),
+        *(placed(box, overlay, box.box.id in diagram.outputs) for box in layout.placed),
         *map(text, layout.texts),
         "</svg>\n",
     ]
@@ -68,21 +71,35 @@ def number(value: float) -> str:
 def region(shown: Region) -> str:
     """A rectangle behind the boxes."""
     r = shown.rect
-    return tag(
+    rect = tag(
         "rect",
         class_=f"region {shown.style}",
-        x=number(r.x),
-        y=number(r.y),
-        width=number(r.width),
-        height=number(r.height),
+        **sides(r),
         rx=6,
         data_key=shown.key or None,
+        style=f"fill:{shown.fill}" if shown.fill else None,
     )
+    return rect + (
+        tag(
+            "text",
+            shown.label,
+            class_="module-name",
+            x=number(r.x + 9),
+            y=number(r.bottom - 8 if "under" in shown.style else r.y + 15),
+        )
+        if shown.label
+        else ""
+    )
+
+
+def sides(rect: Rect) -> dict[str, str]:
+    """The attributes of a rectangle."""
+    return {name: number(getattr(rect, name)) for name in ("x", "y", "width", "height")}
 
 
 def wire(shown: Wire) -> str:
     """A line with its arrow and dots."""
-    d = curve(shown.points) if shown.curved else rounded(shown.points)
+    d = curve(shown) if shown.curved else rounded(shown.points)
     marker = "url(#arrow)" if shown.arrow and shown.kind != "saved" else None
     line = tag(
         "path",
@@ -111,12 +128,13 @@ def towards(corner: Point, end: Point) -> Point:
     return corner[0] + dx * part, corner[1] + dy * part
 
 
-def curve(points: tuple[Point, ...]) -> str:
-    """A path that bends from point to point, level at each."""
-    parts = [f"M{pair(points[0])}"]
-    for (x0, y0), (x1, y1) in pairwise(points):
-        middle = (x0 + x1) / 2
-        parts.append(f"C{pair((middle, y0))} {pair((middle, y1))} {pair((x1, y1))}")
+def curve(shown: Wire) -> str:
+    """A path that bends from point to point, level at each, or upright."""
+    parts = [f"M{pair(shown.points[0])}"]
+    for (x0, y0), (x1, y1) in pairwise(shown.points):
+        x, y = (x0 + x1) / 2, (y0 + y1) / 2
+        bend = f"C{pair((x0, y))} {pair((x1, y))}" if shown.upright else f"C{pair((x, y0))} {pair((x, y1))}"
+        parts.append(f"L{pair((x1, y1))}" if y0 == y1 or x0 == x1 else f"{bend} {pair((x1, y1))}")
     return "".join(parts)
 
 
@@ -125,21 +143,38 @@ def pair(point: Point) -> str:
     return f"{number(point[0])} {number(point[1])}"
 
 
-def placed(shown: Placed) -> str:
+def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     """A box with its texts and, for those who point at it, its facts."""
-    box, r = shown.box, shown.rect
-    radius = 8 if shown.chip else 4
-    rect = tag("rect", x=number(r.x), y=number(r.y), width=number(r.width), height=number(r.height), rx=radius)
-    title = tag("title", "\n".join(f"{name}: {value}" if name else value for name, value in box.facts)[:2000])
-    classes = f"box {box.kind}{' backward' if box.backward else ''}{' chip' if shown.chip else ''}"
-    return f'<g class="{classes}" id="{escaped(box.id)}">{title}{rect}{"".join(lines(shown))}</g>'
+    box = shown.box
+    value = overlay.values.get(box.id) if overlay is not None else None
+    tint = overlay.tint(value) if overlay is not None and value is not None else ""
+    marks = {"backward": box.backward, "chip": shown.chip, "output": output, "plain": overlay is not None and not tint,
+             "on-dark": bool(tint) and is_dark(tint), "on-light": bool(tint) and not is_dark(tint)}  # fmt: skip
+    classes = " ".join(["box", box.kind, *(name for name, holds in marks.items() if holds)])
+    title = tag(
+        "title", "\n".join(f"{name}: {text}" if name else text for name, text in box_facts(box, overlay))[:FACTS]
+    )
+    rect = tag("rect", **sides(shown.rect), rx=8 if shown.chip else 4, style=f"fill:{tint}" if tint else None)
+    texts = shown.lines
+    if value is not None and len(texts) > 1:
+        texts = (texts[0], number_label(value))
+    behind = stack_of(shown) if box.count > 1 else ""
+    return f'<g class="{classes}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
 
 
-def lines(shown: Placed) -> Iterable[str]:
+def stack_of(shown: Placed) -> str:
+    """The edges of further sheets behind a box that stands for several."""
+    r = shown.rect
+    return tag(
+        "path", class_="sheets", d=f"M{number(r.x + 4)} {number(r.y - 3)}H{number(r.right + 3)}V{number(r.bottom - 4)}"
+    )
+
+
+def lines(shown: Placed, texts: Sequence[str]) -> Iterable[str]:
     """The texts of a box, in its middle."""
     r = shown.rect
-    top = r.cy - 7 * (len(shown.lines) - 1)
-    for i, line in enumerate(shown.lines):
+    top = r.cy - 7 * (len(texts) - 1)
+    for i, line in enumerate(texts):
         small = i > 0 or shown.chip
         yield tag(
             "text",

@@ -5,6 +5,19 @@ from dataclasses import replace
 from viz.graph.model import Box, Diagram, Edge
 
 
+def only(diagram: Diagram, view: str) -> Diagram:
+    """One pass: "forward", or "backward" with the forward boxes that it reads; "both" leaves all."""
+    if view == "both":
+        return diagram
+    backward = view == "backward"
+    read = {e.source for e in diagram.edges if diagram.by_id[e.target].backward} if backward else set()
+    boxes = tuple(box for box in diagram.boxes if box.backward == backward or box.id in read)
+    kept = {box.id for box in boxes if box.backward == backward}
+    shown = {box.id for box in boxes}
+    edges = tuple(e for e in diagram.edges if e.target in kept and e.source in shown)
+    return replace(diagram, boxes=boxes, edges=edges, outputs=tuple(key for key in diagram.outputs if key in shown))
+
+
 def without_scalars(diagram: Diagram) -> Diagram:
     """`÷ 4` as one box: a constant scalar goes into the arithmetic that reads it."""
     scalars = {b.id for b in diagram.boxes if b.kind == "constant" and not b.shape and not b.pair} - {*diagram.outputs}

@@ -13,7 +13,10 @@ from viz.graph.grid import Grid
 from viz.graph.model import Edge
 
 LEFT, MIDDLE, RIGHT = 0, 1, 2
-"""The groups of tracks of a gutter: what goes around in the column to its left, what crosses, what is to its right."""
+"""The groups of tracks of a gutter: what goes around in the column to its left, what crosses, what is to its right.
+
+In a gap LEFT is what belongs to the row above.
+"""
 RAIL = 2
 """The group of tracks of rails: the last of a gap, nearest to the row that reads them."""
 BEHIND = 3
@@ -95,10 +98,11 @@ class _Router:
         self.taken = {cell: key for key, cell in grid.cells.items()}
 
     def collect(self) -> set[Edge]:
-        """Routes what one box reads from the same row of several columns: all come down onto one line to it."""
+        """Routes what a box outside the steps reads from a row of them: all come down onto one line to it."""
         groups: dict[tuple[str, int], list[Edge]] = defaultdict(list)
         for edge in self.grid.edges:
-            if edge.source in self.grid.cells and edge.kind != "saved":
+            outside = self.grid.column(edge.target) in (0, self.grid.columns - 1)
+            if outside and edge.source in self.grid.cells and edge.kind != "saved":
                 groups[edge.target, self.grid.cells[edge.source][0]].append(edge)
         many = [edges for edges in groups.values() if len({self.grid.column(e.source) for e in edges}) > 1]
         for edges in many:
@@ -112,7 +116,7 @@ class _Router:
         columns = [self.grid.column(e.source) for e in edges]
         net, rightwards = f"to {target} {source_row}", sum(columns) / len(columns) <= column
         gutter = column if rightwards else column + 1
-        line = self.plan.claim(Track(source_row + 1, True, net), *columns, gutter - 0.5)
+        line = self.plan.claim(Track(source_row + 1, True, net, LEFT), *columns, gutter - 0.5)
         turn = self.plan.claim(Track(gutter, False, net), source_row + 0.5, row)
         far = min(edges, key=lambda e: self.grid.column(e.source) * (1 if rightwards else -1))
         end = Port(target, "left" if rightwards else "right", net, source_row)
@@ -216,7 +220,11 @@ class _Router:
                 (stop, True, near - 0.5, far - 0.5),
                 (far, False, stop - 0.5, stop),
             ]
-        claimed = tuple(self.plan.claim(Track(place, across, net), low, high) for place, across, low, high in tracks)
+        group = LEFT if other == 0 else MIDDLE
+        claimed = tuple(
+            self.plan.claim(Track(place, across, net, group if across else MIDDLE), low, high)
+            for place, across, low, high in tracks
+        )
         self._add(first, claimed, last, edge.kind, (edge.source,), (edge.target,))
 
     def _saved(self, edge: Edge) -> None:
@@ -226,7 +234,7 @@ class _Router:
         down = self.plan.claim(Track(column, False, net, BEHIND), start, stop if column == other else between)
         tracks: tuple[Track, ...] = (down,)
         if column != other:
-            line = self.plan.claim(Track(between, True, net), column, other)
+            line = self.plan.claim(Track(between, True, net, LEFT), column, other)
             tracks = (down, line, self.plan.claim(Track(other, False, net, BEHIND), between, stop))
         ends = Port(edge.source, "bottom", net, other), Port(edge.target, "top", net, column)
         self._add(ends[0], tracks, ends[1], "saved", (edge.source,), (edge.target,))

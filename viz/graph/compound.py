@@ -1,0 +1,163 @@
+"""Layers within layers: each group is laid out by itself and stands as one node in the group around it.
+
+Flow is along x, to the right; `flow.py` turns the backward pass round. An edge that enters or leaves a group does so by
+a door in its outline, one for each source.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from viz.graph.geometry import Point, Rect
+from viz.graph.layered import Arrangement, arrange
+from viz.graph.modules import Group
+from viz.graph.ranking import Pair, ranks_of
+
+BETWEEN_RANKS = 34.0
+INSET, LABEL = 12.0, 16.0
+"""Room within a group's outline, and for its name."""
+
+
+@dataclass
+class Block:
+    """A group laid out from (0, 0): boxes, outlines, and the way of each edge that touches it.
+
+    `line` is the height at which most edges enter and leave. The way of an edge that enters begins at the left border,
+    that of one that leaves ends at the right one.
+    """
+
+    width: float = 0
+    height: float = 0
+    line: float = 0
+    rects: dict[str, Rect] = field(default_factory=dict)
+    outlines: list[tuple[Rect, Group]] = field(default_factory=list)
+    ways: dict[Pair, list[Point]] = field(default_factory=dict)
+
+
+@dataclass
+class Level:
+    """One group while it is laid out: its items are boxes, inner groups and doors; `ends` tells those of each edge."""
+
+    blocks: dict[str, Block]
+    sizes: dict[str, tuple[float, float]]
+    ends: dict[Pair, Pair]
+    corners: dict[str, Point] = field(default_factory=dict)
+
+    def way_out(self, item: str, edge: Pair) -> list[Point]:
+        """Where an edge leaves an item, or how it gets there from inside."""
+        x, y = self.corners[item]
+        if item in self.blocks:
+            return [(x + dx, y + dy) for dx, dy in self.blocks[item].ways[edge]]
+        width, height = self.sizes[item]
+        return [(x + width, y + height / 2)]
+
+    def way_in(self, item: str, edge: Pair) -> list[Point]:
+        """Where an edge enters an item, and how it goes on inside."""
+        x, y = self.corners[item]
+        if item in self.blocks:
+            return [(x + dx, y + dy) for dx, dy in self.blocks[item].ways[edge]]
+        return [(x, y + self.sizes[item][1] / 2)]
+
+    def line(self, item: str) -> float:
+        """How far below an item's top its edges are."""
+        return self.blocks[item].line if item in self.blocks else self.sizes[item][1] / 2
+
+    def extents(self) -> dict[str, tuple[float, float]]:
+        """How far each item reaches above and below its line."""
+        return {item: (self.line(item), height - self.line(item)) for item, (_, height) in self.sizes.items()}
+
+
+def lay_out_group(
+    group: Group, sizes: Mapping[str, tuple[float, float]], edges: Iterable[Pair], light: set[str],
+    ranks: Mapping[str, int] | None = None,
+) -> Block:  # fmt: skip
+    """The block of a group. `ranks` of its items may be given; `light` boxes give way to others."""
+    edges = list(edges)
+    level = level_of(group, sizes, edges, light)
+    if ranks is None:
+        ranks = ranks_with_doors(list(level.sizes), level.ends.values())
+    return assembled(group, level, arrange(level.extents(), level.ends.values(), ranks, light), light)
+
+
+def level_of(group: Group, sizes: Mapping[str, tuple[float, float]], edges: list[Pair], light: set[str]) -> Level:
+    """The items of a group with their sizes, and what each edge connects here."""
+    home = {key: key for key in group.boxes} | {key: child.id for child in group.groups for key in child.members()}
+    ends = {(a, b): (home.get(a, f"<{a}"), home.get(b, f">{a}")) for a, b in edges if a in home or b in home}
+    touching: dict[str, list[Pair]] = defaultdict(list)
+    for edge, pair in ends.items():
+        for item in set(pair):
+            touching[item].append(edge)
+    blocks = {child.id: lay_out_group(child, sizes, touching[child.id], light) for child in group.groups}
+    here = {edge: pair for edge, pair in ends.items() if pair[0] != pair[1]}
+    own = {key: sizes[key] for key in group.boxes} | {key: (b.width, b.height) for key, b in blocks.items()}
+    own |= {end: (0.0, 0.0) for pair in here.values() for end in pair if is_door(end)}
+    return Level(blocks, own, here)
+
+
+def ranks_with_doors(items: list[str], edges: Iterable[Pair]) -> dict[str, int]:
+    """Ranks of items, entrances in the first and exits in the last."""
+    inner = [edge for edge in edges if not is_door(edge[0]) and not is_door(edge[1])]
+    ranks = ranks_of([item for item in items if not is_door(item)], inner)
+    entrances = any(item[0] == "<" for item in items)
+    ranks = {item: rank + entrances for item, rank in ranks.items()}
+    last = max(ranks.values(), default=0) + 1
+    return ranks | {item: 0 if item[0] == "<" else last for item in items if is_door(item)}
+
+
+def is_door(item: str) -> bool:
+    """Whether an item is where an edge enters or leaves the group."""
+    return item[0] in "<>"
+
+
+def assembled(group: Group, level: Level, found: Arrangement, light: set[str]) -> Block:
+    """The block, from the arrangement of its items."""
+    left, widths = columns(found.ranks, level.sizes)
+    top = INSET + (LABEL if group.label else 0.0)
+    block = Block(2 * INSET + left[-1] + widths[-1])
+    readers, read = {a for a, _ in level.ends.values()}, {b for _, b in level.ends.values()}
+    for item, (width, _) in level.sizes.items():
+        rank = found.ranks[item]
+        pull = 0.5 if item not in light else 1.0 if item not in read else 0.0 if item not in readers else 0.5
+        x = INSET + left[rank] + (widths[rank] - width) * pull
+        if is_door(item):
+            x = 0.0 if item[0] == "<" else block.width
+        level.corners[item] = (x, top + found.across[item] - level.line(item))
+    block.height = INSET + max(y + level.sizes[item][1] for item, (_, y) in level.corners.items())
+    doors = [y for item, (_, y) in level.corners.items() if is_door(item)]
+    block.line = sum(doors) / len(doors) if doors else block.height / 2
+    block.rects = {key: Rect(*level.corners[key], *level.sizes[key]) for key in group.boxes}
+    for child in group.groups:
+        take_over(block, child, level)
+    for edge, (a, b) in level.ends.items():
+        bends = [(INSET + x, top + y) for rank, y in found.bends[a, b] for x in sides(rank, a, b, found, left, widths)]
+        block.ways[edge] = [*level.way_out(a, edge), *bends, *level.way_in(b, edge)]
+    return block
+
+
+def sides(rank: int, a: str, b: str, found: Arrangement, left: list[float], widths: list[float]) -> list[float]:
+    """Both edges of a rank in the direction in which an edge passes it."""
+    across = [left[rank], left[rank] + widths[rank]]
+    return across if found.ranks[a] < found.ranks[b] else across[::-1]
+
+
+def take_over(block: Block, child: Group, level: Level) -> None:
+    """Puts an inner block with all that it holds in its place."""
+    inner, (x, y) = level.blocks[child.id], level.corners[child.id]
+    block.rects |= {key: rect.moved(x, y) for key, rect in inner.rects.items()}
+    block.outlines.append((Rect(x, y, inner.width, inner.height), child))
+    block.outlines += [(rect.moved(x, y), group) for rect, group in inner.outlines]
+    block.ways |= {
+        edge: [(x + dx, y + dy) for dx, dy in way] for edge, way in inner.ways.items() if edge not in level.ends
+    }
+
+
+def columns(ranks: Mapping[str, int], sizes: Mapping[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
+    """The left edge and the width of each rank; the ranks of doors are narrow."""
+    width: dict[int, float] = defaultdict(float)
+    for item, rank in ranks.items():
+        width[rank] = max(width[rank], sizes[item][0])
+    left, x = [], 0.0
+    for rank in range(max(width, default=0) + 1):
+        left.append(x)
+        x += width[rank] + (BETWEEN_RANKS if width[rank] else 6.0)
+    return left, [width[rank] for rank in range(len(left))]

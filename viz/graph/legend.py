@@ -1,0 +1,78 @@
+"""What stands around a picture: its title above, the meaning of colours and lines and any remarks below."""
+
+from collections.abc import Iterable
+
+from viz.graph.geometry import Layout, Rect, Region, Text, Wire
+from viz.graph.look import MARGIN, SMALL, width_of
+from viz.graph.model import Diagram
+from viz.graph.overlay import Overlay, number_label
+
+LINE = 20.0
+SWATCH = 14.0
+KINDS = {
+    "input": "input", "parameter": "parameter", "constant": "constant", "product": "product", "nonlinear": "nonlinear",
+    "arithmetic": "arithmetic", "reduce": "reduction", "move": "rearrangement", "loss": "loss", "group": "folded",
+    "added": "added", "removed": "removed", "changed": "changed",
+}  # fmt: skip
+LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "to the next time step"}
+STEPS_OF_SCALE = 7
+
+
+def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) -> None:
+    """Adds title, legend and notes, and the room that they need."""
+    layout.texts.append(Text(MARGIN, MARGIN + 4, diagram.title, "title"))
+    layout.width = max(layout.width, 2 * MARGIN + width_of(diagram.title, 1.4))
+    y = layout.height
+    rows = [kind_entries(layout), line_entries(layout)] if overlay is None else [line_entries(layout)]
+    for row in rows:
+        y = add_entries(layout, list(row), y)
+    if overlay is not None:
+        y = add_scale(layout, overlay, y)
+    for note in diagram.notes:
+        layout.texts.append(Text(MARGIN, y + 10, note, "note"))
+        layout.width = max(layout.width, 2 * MARGIN + width_of(note, SMALL))
+        y += LINE
+    layout.height = y + MARGIN / 2
+
+
+def kind_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
+    """A style and a text for each kind of box that is there."""
+    shown = {placed.box.kind for placed in layout.placed}
+    return ((kind, text, False) for kind, text in KINDS.items() if kind in shown)
+
+
+def line_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
+    """A style and a text for each kind of line that needs to be told."""
+    shown = {wire.kind for wire in layout.wires}
+    return ((kind, text, True) for kind, text in LINES.items() if kind in shown)
+
+
+def add_entries(layout: Layout, entries: list[tuple[str, str, bool]], y: float) -> float:
+    """A row of samples with their meaning, in as many lines as the picture is wide; the lower end."""
+    x = float(MARGIN)
+    for style, text, is_line in entries:
+        width = SWATCH + 8 + width_of(text, SMALL) + 18
+        if x > MARGIN and x + width > layout.width - MARGIN / 2:
+            x, y = float(MARGIN), y + LINE
+        if is_line:
+            ends = ((x, y + 6), (x + SWATCH + 2, y + 6))
+            layout.wires.append(Wire(ends, style, (), (), arrow=False))
+        else:
+            layout.regions.append(Region(Rect(x, y, SWATCH, 12), f"swatch {style}"))
+        layout.texts.append(Text(x + SWATCH + 7, y + 9.5, text, "note"))
+        layout.width = max(layout.width, x + width)
+        x += width
+    return y + LINE if entries else y
+
+
+def add_scale(layout: Layout, overlay: Overlay, y: float) -> float:
+    """The colours of an overlay with the numbers they stand for."""
+    layout.texts.append(Text(MARGIN, y + 9.5, overlay.title, "note"))
+    x = MARGIN + width_of(overlay.title, SMALL) + 14
+    for value in overlay.samples(STEPS_OF_SCALE):
+        text = number_label(value)
+        layout.regions.append(Region(Rect(x, y, SWATCH, 12), "swatch", fill=overlay.tint(value)))
+        layout.texts.append(Text(x + SWATCH + 6, y + 9.5, text, "note"))
+        x += SWATCH + 6 + width_of(text, SMALL) + 14
+    layout.width = max(layout.width, x)
+    return y + LINE

@@ -1,0 +1,105 @@
+"""The module tree of a diagram: which boxes belong together, once for each call of a module."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from viz.graph.model import Box, Diagram
+
+
+@dataclass
+class Group:
+    """A call of a module, or the whole diagram: boxes and inner groups in topological order."""
+
+    id: str
+    label: str = ""
+    boxes: list[str] = field(default_factory=list)
+    groups: list["Group"] = field(default_factory=list)
+
+    def members(self) -> Iterable[str]:
+        """All boxes in it, also those in inner groups."""
+        waiting = [self]
+        while waiting:
+            group = waiting.pop()
+            yield from group.boxes
+            waiting += group.groups
+
+
+def module_tree(diagram: Diagram, backward: bool = False, depth: int | None = None) -> Group:
+    """The groups of one pass, nested as the modules are, `depth` levels deep.
+
+    A module that calls nothing but another, or only one Op, has no group of its own.
+    """
+    computed = [box for box in diagram.boxes if not box.is_source and box.backward == backward]
+    root = Group("backward" if backward else "forward")
+    _fill(root, computed, diagram, 0, depth)
+    homes = dict(_homes(root))
+    for box in diagram.boxes:
+        if box.is_source and box.backward == backward:
+            chains = [homes[e.target] for e in diagram.outgoing[box.id] if e.target in homes]
+            _common(chains or [[root]])[-1].boxes.insert(0, box.id)
+    return root
+
+
+def _fill(group: Group, boxes: Sequence[Box], diagram: Diagram, level: int, depth: int | None) -> None:
+    """Puts boxes whose path ends here into the group, the others into groups of their own."""
+    inner: dict[str, list[Box]] = defaultdict(list)
+    for box in boxes:
+        parts = box.path.split(".") if box.path else []
+        if len(parts) > level and (depth is None or level < depth):
+            inner[parts[level]].append(box)
+        else:
+            group.boxes.append(box.id)
+    for name, members in inner.items():
+        for number, call in enumerate(calls(members, diagram)):
+            if len(call) == len(boxes):
+                group.label = f"{group.label}.{name}".lstrip(".")
+                _fill(group, call, diagram, level + 1, depth)
+            elif len(call) == 1:
+                group.boxes.append(call[0].id)
+            else:
+                child = Group(f"{group.id}/{name}{f'#{number}' if number else ''}", name)
+                group.groups.append(child)
+                _fill(child, call, diagram, level + 1, depth)
+
+
+def calls(boxes: Sequence[Box], diagram: Diagram) -> list[list[Box]]:
+    """The boxes of a module in parts that are not connected within it, and in one time step each: its calls."""
+    inside = {box.id: box for box in boxes}
+    parts: dict[str, list[Box]] = {}
+    seen: dict[str, str] = {}
+    for box in boxes:
+        if box.id not in seen:
+            for key in _connected(box, inside, diagram):
+                seen[key] = box.id
+        parts.setdefault(seen[box.id], []).append(box)
+    return list(parts.values())
+
+
+def _connected(start: Box, inside: Mapping[str, Box], diagram: Diagram) -> set[str]:
+    """The boxes reached from one by edges in both directions, without leaving its module or its time step."""
+    found, waiting = {start.id}, [start.id]
+    while waiting:
+        key = waiting.pop()
+        around = [e.target for e in diagram.outgoing[key]] + [e.source for e in diagram.incoming[key]]
+        for other in around:
+            if other in inside and other not in found and inside[other].step == start.step:
+                found.add(other)
+                waiting.append(other)
+    return found
+
+
+def _homes(root: Group) -> Iterable[tuple[str, list[Group]]]:
+    """Each box with the groups around it, the root first."""
+    waiting = [[root]]
+    while waiting:
+        chain = waiting.pop()
+        yield from ((key, chain) for key in chain[-1].boxes)
+        waiting += [[*chain, group] for group in chain[-1].groups]
+
+
+def _common(chains: Sequence[Sequence[Group]]) -> Sequence[Group]:
+    """What chains of groups begin with alike."""
+    first = chains[0]
+    length = next((i for i, groups in enumerate(zip(*chains, strict=False)) if len({id(g) for g in groups}) > 1), None)
+    return first[: min(map(len, chains)) if length is None else length]

@@ -1,0 +1,115 @@
+"""Numbers painted on boxes: how a value becomes a colour, and which boxes have which value."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from viz.graph.model import Box, Diagram
+
+RAMP = ("#f2f5ec", "#cfe5d4", "#8fc7c2", "#4a9bb5", "#2b6a9e", "#22366f")
+"""Little to much: from light to dark, so that it can be told without seeing colours."""
+ALARM = ("#e6f0f7", "#f3f0ea", "#fbdcb8", "#f5a26a", "#df5b3a", "#b3001b")
+"""Right to wrong: the last colours are red."""
+NOT_FINITE = "#d400c8"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A number for some boxes; colours run from `low` to `high`, by orders of magnitude when `log`."""
+
+    title: str
+    values: Mapping[str, float]
+    low: float
+    high: float
+    log: bool = True
+    ramp: Sequence[str] = RAMP
+
+    def share(self, value: float) -> float:
+        """Where between low (0) and high (1) a value is."""
+        low, high = self.low, self.high
+        if self.log:
+            tiny = low or 1e-300
+            value, low, high = (math.log10(max(v, tiny)) for v in (value, low, high))
+        return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.5
+
+    def tint(self, value: float) -> str:
+        """The colour of a value."""
+        if not math.isfinite(value):
+            return NOT_FINITE
+        place = self.share(value) * (len(self.ramp) - 1)
+        index = min(int(place), len(self.ramp) - 2)
+        return mixed(self.ramp[index], self.ramp[index + 1], place - index)
+
+    def samples(self, count: int) -> list[float]:
+        """Values for the legend: whole powers of ten where the scale has enough of them."""
+        if self.high <= self.low:
+            return [self.low]
+        if not self.log:
+            return [self.low + (self.high - self.low) * i / (count - 1) for i in range(count)]
+        first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+        if last - first < 2:
+            ratio = (self.high / self.low) ** (1 / (count - 1))
+            return [self.low * ratio**i for i in range(count)]
+        step = max(1, math.ceil((last - first + 1) / (count + 1)))
+        return [10.0**power for power in range(first, last + 1, step)]
+
+
+def overlay_of(name: str, values: Mapping[str, float]) -> Overlay:
+    """The overlay of a given name: the scale fits its values."""
+    finite = sorted(v for v in values.values() if math.isfinite(v) and v > 0)
+    low, high = (finite[0], finite[-1]) if finite else (1.0, 1.0)
+    if name == "check":
+        return Overlay(TITLES[name], values, 1e-9, 1e-1, ramp=ALARM)
+    return Overlay(TITLES.get(name, name), values, max(low, high * 1e-9), high)
+
+
+TITLES = {
+    "grad_norm": "norm of the loss's gradient", "value_norm": "norm of the value", "bytes": "bytes", "ms": "milliseconds",
+    "flops": "floating-point operations", "check": "relative error of the gradient, Op by Op",
+}  # fmt: skip
+ADDS_UP = ("bytes", "ms", "flops")
+"""Overlays in which a folded box has the sum of its members; in the others it has the largest."""
+
+
+def values_of_boxes(diagram: Diagram, known: Mapping[str, float], adds_up: bool) -> dict[str, float]:
+    """A value for each box that one of its members has a value for, by id or name; of a gradient the last one's."""
+    gather: Callable[[list[float]], float] = sum if adds_up else max
+    found = {}
+    for box in diagram.boxes:
+        own = [known[key] for key in {*box.members, box.name} - {""} if key in known]
+        if box.backward and box.pair and not adds_up and box.kind != "group":
+            own = [known[key] for key in box.members[-1:] if key in known]
+        if own:
+            found[box.id] = math.nan if any(map(math.isnan, own)) else gather(sorted(own))
+    return found
+
+
+def mixed(a: str, b: str, share: float) -> str:
+    """A colour between two."""
+    channels = ((int(a[i : i + 2], 16), int(b[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(x + (y - x) * share):02x}" for x, y in channels)
+
+
+def is_dark(colour: str) -> bool:
+    """Whether white letters are read more easily on a colour than black ones."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return bool(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.22)
+
+
+def number_label(value: float) -> str:
+    """A number in few letters: 0.012, 340, 1.2M, 3e−08."""
+    if not math.isfinite(value):
+        return str(value)
+    if value and (abs(value) < 1e-3 or abs(value) >= 1e12):
+        return f"{value:.1e}".replace("-", "−").replace(".0e", "e")
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+        if abs(value) >= size:
+            return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
+    return f"{value:.3g}".replace("-", "−")
+
+
+def box_facts(box: Box, overlay: Overlay | None) -> tuple[tuple[str, str], ...]:
+    """The facts of a box and its number."""
+    if overlay is None or box.id not in overlay.values:
+        return box.facts
+    return (*box.facts, (overlay.title, number_label(overlay.values[box.id])))

@@ -1,0 +1,63 @@
+"""Numbers for the nodes of a graph, by the name of what they measure. Reads minigrad.measure and minigrad.check."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.check import localize
+from minigrad.errors import UsageError
+from minigrad.graph import Graph
+from minigrad.measure import evaluated, flops, nbytes, norm
+from minigrad.tensor import Tensor
+from viz.graph.gradients import Pairs
+
+NAMES = ("kind", "grad_norm", "value_norm", "bytes", "ms", "flops", "check")
+
+
+def numbers_for(
+    color: str | Mapping[Any, float], graph: Graph, pairs: Pairs, arguments: Sequence[Any]
+) -> tuple[str, dict[str, float]]:
+    """The name of a colouring, and a number for each node that has one, by its id in the picture.
+
+    `color` is one of NAMES, or a mapping from nodes, their positions or names to numbers; `arguments` are values of the
+    graph's inputs, needed where there is something to compute. Raises UsageError for any other name.
+    """
+    place = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
+    if isinstance(color, Mapping):
+        name = "check" if hasattr(color, "wrong") else "value"
+        return name, {key_of(key, place): float(number) for key, number in color.items()}
+    if color not in NAMES:
+        raise UsageError(f"color={color!r}: there are {', '.join(NAMES)}, or a mapping from nodes to numbers")
+    return color, {place[key]: number for key, number in measured(color, graph, pairs, arguments).items()}
+
+
+def key_of(key: Any, place: Mapping[int, str]) -> str:
+    """The id of a node given as a Tensor or by its position; names as they are."""
+    if isinstance(key, Tensor):
+        return place.get(id(key), "")
+    return f"n{key}" if isinstance(key, int) else str(key)
+
+
+def measured(color: str, graph: Graph, pairs: Pairs, arguments: Sequence[Any]) -> dict[int, float]:
+    """A number for nodes by identity."""
+    if color == "bytes":
+        return {id(node): nbytes(node) for node in graph.nodes}
+    if color == "flops":
+        return {id(node): flops(node) for node in graph.nodes if node.op is not None}
+    if color == "check":
+        forward = [y for y in graph.outputs if not y.scope.backward]
+        return {id(node): error for node, error in localize(*forward).items()}
+    if color == "kind":
+        return {}
+    values = evaluated(graph, *arguments)
+    if color == "ms":
+        return {id(node): 1e3 * seconds for node, _, seconds in values if node.op is not None}
+    norms = {id(node): norm(value) for node, value, _ in values if np.issubdtype(value.dtype, np.inexact)}
+    return norms if color == "value_norm" else gradient_norms(norms, graph, pairs)
+
+
+def gradient_norms(norms: Mapping[int, float], graph: Graph, pairs: Pairs) -> dict[int, float]:
+    """The norm of each node's gradient, on the node and on what computes the gradient."""
+    backward = {id(node): norms[id(node)] for node in graph.nodes if node.scope.backward and id(node) in norms}
+    return backward | {id(x): norms[key] for key, x in pairs.items() if key in norms}

@@ -1,0 +1,58 @@
+"""The backward pass as the mirror image of the forward one: each gradient exactly under its node."""
+
+from dataclasses import replace
+
+from viz.graph.compound import Block
+from viz.graph.geometry import Point, Rect
+from viz.graph.model import Diagram
+from viz.graph.ranking import Pair
+
+
+def is_reflection(diagram: Diagram) -> bool:
+    """Whether every box of the backward pass is the gradient of a node of its own."""
+    backward = [box for box in diagram.boxes if box.backward]
+    pairs = {box.pair for box in backward}
+    return bool(backward) and len(pairs) == len(backward) and all(key in diagram.by_id for key in pairs)
+
+
+def reflection(forward: Block, diagram: Diagram) -> Block:
+    """The forward block upside down, with gradients in the places of their nodes and edges that run back."""
+    gradient = {box.pair: box.id for box in diagram.boxes if box.backward}
+    block = Block(forward.width, forward.height)
+    block.rects = {gradient[key]: flipped(r, forward) for key, r in forward.rects.items() if key in gradient}
+    inhabited = {key for key in forward.rects if key in gradient}
+    for rect, group in forward.outlines:
+        if inhabited.intersection(group.members()):
+            block.outlines.append((flipped(rect, forward), replace(group, id=f"gradient {group.id}")))
+    for edge in diagram.edges:
+        source, target = diagram.by_id[edge.source], diagram.by_id[edge.target]
+        if source.backward and target.backward and edge.kind != "saved":
+            way = way_between(target.pair, source.pair, forward, diagram, gradient)
+            block.ways[source.id, target.id] = [(x, forward.height - y) for x, y in reversed(way)]
+    return block
+
+
+def flipped(rect: Rect, block: Block) -> Rect:
+    """A rectangle upside down within its block."""
+    return replace(rect, y=block.height - rect.bottom)
+
+
+def way_between(start: str, end: str, forward: Block, diagram: Diagram, gradient: dict[str, str]) -> list[Point]:
+    """The way from node to node, through nodes that pass their gradient on and so have none of their own."""
+    came: dict[str, Pair] = {}
+    waiting = [start]
+    while waiting and end not in came:
+        key = waiting.pop(0)
+        for edge in diagram.outgoing[key] if key == start or key not in gradient else ():
+            if edge.target not in came and (edge.source, edge.target) in forward.ways:
+                came[edge.target] = (edge.source, edge.target)
+                waiting.append(edge.target)
+    if end not in came:
+        a, b = forward.rects[start], forward.rects[end]
+        return [(a.right, a.cy), (b.x, b.cy)]
+    way: list[Point] = []
+    key = end
+    while key != start:
+        way = forward.ways[came[key]] + way
+        key = came[key][0]
+    return way
