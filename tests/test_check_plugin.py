@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import minigrad.check.plugin  # noqa: F401 (pytester forgets what its runs load, and NumPy loads only once)
+from minigrad import display
 
 pytest_plugins = "pytester"
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,10 +27,15 @@ def net(x):
 """
 
 
+@pytest.fixture(autouse=True)
+def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     pytester.syspathinsert(ROOT)
     pytester.makepyfile(source)
-    return pytester.runpytest("-p", "no:minigrad", "-p", "pytest_minigrad", *options)
+    return pytester.runpytest("-p", "pytest_minigrad", *options)
 
 
 def test_the_fixture_checks_and_the_summary_sums_up(pytester: pytest.Pytester) -> None:
@@ -88,6 +94,9 @@ def test_net(gradcheck):
     result.stdout.fnmatch_lines(["*Wrong()*1 of 1 gradients wrong*", "*2.000 × too large*", "*kept in *test_net.txt*"])
     (text,) = (pytester.path / "kept").glob("*.txt")
     assert "2.000 × too large" in text.read_text(encoding="utf-8")
+    pictures = list((pytester.path / "kept").glob("*.svg"))
+    assert len(pictures) == (display.drawer() is not None)
+    assert all("Wrong" in picture.read_text(encoding="utf-8") for picture in pictures)
 
 
 def test_full_looks_at_second_order_too(pytester: pytest.Pytester) -> None:

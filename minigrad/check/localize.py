@@ -1,7 +1,7 @@
 """localize: the wrong Op in a recorded graph of any size, by checking each node's own rule at its recorded values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minigrad.autodiff import where
 from minigrad.check.report import Report
@@ -26,7 +26,7 @@ class Wrong:
         return f"{self.node.op!r}{where(self.node.scope)}: {kinds}"
 
     def __str__(self) -> str:
-        return f"{self.node.op!r}{where(self.node.scope)}: {self.report}"
+        return str(replace(self.report, title=f"{self.node.op!r}{where(self.node.scope)}"))
 
 
 class LocalErrors(dict[Tensor, float]):

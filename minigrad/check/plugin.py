@@ -50,7 +50,7 @@ class Checker:
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = re.sub(r"[^\w.-]+", "_", self.test)[-100:]
         files = {self.folder / f"{stem}.txt": text}
-        picture = display.svg(list(errors)[-1]) if errors else None
+        picture = display.svg(list(errors)[-1], color=errors) if errors else None
         if picture is not None:
             files[self.folder / f"{stem}.svg"] = picture
         for path, content in files.items():
