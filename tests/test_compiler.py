@@ -14,13 +14,13 @@ from minigrad.errors import TraceError, UsageError
 from minigrad.op import Array
 from minigrad.ops.linalg import MatMul
 
-D, W, V = 5, 3, 11
+N, D, W, H, V = 6, 5, 3, 4, 11
 
 
-def unrolled(cell: str, steps: int, batch: int = 6, hidden: int = 4) -> tuple[Callable[..., Any], Array, Array]:
+def unrolled(cell: str, steps: int) -> tuple[Callable[..., Any], Array, Array]:
     """A captioner's loss and gradients as the textbook has them, in float64, and a batch."""
     rng = np.random.default_rng(0)
-    H, gates = hidden, 4 if cell == "lstm" else 1
+    gates = 4 if cell == "lstm" else 1
     shapes = {"We": (V, W), "Wp": (D, H), "Wx": (W, gates * H), "Wh": (H, gates * H), "b": (gates * H,), "Wv": (H, V)}
     p = {name: mg.Parameter(rng.normal(size=shape), name) for name, shape in shapes.items()}
 
@@ -34,7 +34,7 @@ def unrolled(cell: str, steps: int, batch: int = 6, hidden: int = 4) -> tuple[Ca
 
     def loss_and_gradients(features: Any, captions: Any) -> Any:
         x = mg.embedding(captions[:, :-1], p["We"])
-        h, c = features @ p["Wp"], np.zeros((batch, H))
+        h, c = features @ p["Wp"], np.zeros((N, H))
         states = []
         for t in range(steps):
             with mg.scope("cell", step=t):
@@ -44,7 +44,7 @@ def unrolled(cell: str, steps: int, batch: int = 6, hidden: int = 4) -> tuple[Ca
         loss = mg.softmax_cross_entropy(scores, captions[:, 1:], captions[:, 1:] != 0)
         return loss, mg.grad(loss, list(p.values()))
 
-    return loss_and_gradients, rng.normal(size=(batch, D)), rng.integers(0, V, (batch, steps + 1))
+    return loss_and_gradients, rng.normal(size=(N, D)), rng.integers(0, V, (N, steps + 1))
 
 
 def leaves(result: Any) -> list[Array]:
@@ -74,7 +74,7 @@ def test_only_the_recurrence_stays_in_the_loop(cell: str) -> None:
     # By hand. Left in the loop, h @ Wh and its gradient. Once each: features @ Wp, all x @ Wx, the scores,
     # and the gradients of the scores' h, of x, and of Wp, Wx, Wh and Wv.
     steps = 9
-    f, features, captions = unrolled(cell, steps, batch=2, hidden=16)
+    f, features, captions = unrolled(cell, steps)
     compiled = mg.compile(f)
     agree(compiled(features, captions), f(features, captions))
     assert products(compiled.traced) == 2 + 2 * steps + 2 + 4 * steps + 1

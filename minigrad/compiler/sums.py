@@ -153,10 +153,10 @@ def mergeable(terms: Sequence[Tensor], kinds: tuple[type[Op], ...]) -> list[list
 
 
 def worth_merging(term: Tensor) -> bool:
-    """Sums over rows; products whose result is larger than the operands, which may have to be copied side by side."""
+    """Sums over rows; products of computed values, which are computed side by side, where leaves would be copied."""
     x = term.inputs[0]
     if is_op(term, MatMul):
-        return term.ndim == 2 and term.size > sum(x.size for x in term.inputs)
+        return term.ndim == 2 and all(source(x).op is not None for x in term.inputs)
     return x.ndim == term.ndim + 1 and x.shape[1:] == term.shape
 
 
