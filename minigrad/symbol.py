@@ -1,5 +1,6 @@
 """Symbol: a shape and a dtype where an array will be. Imports NumPy alone."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -23,4 +24,4 @@ class Symbol:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)

@@ -10,6 +10,7 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 from minigrad.compiler.rewrite import Builder
+from minigrad.context import tracing
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.op import Op, Shape
@@ -60,9 +61,10 @@ class Splitter:
 
     def part(self) -> Part:
         """The graph of the part. Raises Mixed."""
-        for node in self.graph.nodes:
-            if id(node) not in self.new:
-                self.state[id(node)], self.new[id(node)] = self._split(node)
+        with tracing():
+            for node in self.graph.nodes:
+                if id(node) not in self.new:
+                    self.state[id(node)], self.new[id(node)] = self._split(node)
         inputs = [self.new[id(x)] for x in self.graph.inputs]
         outputs = [self.new[id(y)] for y in self.graph.outputs]
         return Part(Graph(inputs, outputs), tuple(self.state[id(y)] for y in self.graph.outputs))

@@ -70,9 +70,8 @@ class Builder:
 
 
 def made(op: Op, inputs: tuple[Tensor, ...], scope: Scope | None) -> Tensor:
-    """A new symbolic node."""
-    with tracing():
-        node: Tensor = apply(op, *inputs) if inputs else Tensor.apply_op(_anyone, op, ())
+    """A new symbolic node; inside `tracing`."""
+    node: Tensor = apply(op, *inputs) if inputs else _anyone.apply_op(op, ())
     node.scope = scope or (inputs[0].scope if inputs else node.scope)
     return node
 
@@ -93,32 +92,36 @@ def rebuilt(graph: Graph, build: Builder, recipes: Mapping[int, Recipe] | None =
 
     UsageError when recipes make nodes depend on each other in a circle.
     """
-    recipes = recipes or {}
     new: dict[int, Tensor] = {id(x): x for x in graph.inputs}
-    for output in graph.outputs:
-        waiting, opened = [output], set[int]()
-        while waiting:
-            node = waiting[-1]
-            key = id(node)
-            if key in new:
-                waiting.pop()
-                continue
-            recipe = recipes.get(key)
-            operands = node.inputs if recipe is None else recipe.operands
-            missing = [x for x in operands if id(x) not in new]
-            if missing:
-                if key in opened:
-                    raise UsageError(f"a rewriting of {node!r} depends on itself")
-                opened.add(key)
-                waiting.extend(reversed(missing))
-                continue
-            waiting.pop()
-            known = [new[id(x)] for x in operands]
-            if recipe is not None:
-                new[key] = recipe.make(build, *known)
-            else:
-                new[key] = node if node.op is None else build(node.op, *known, scope=node.scope)
+    with tracing():
+        for output in graph.outputs:
+            remake(output, new, build, recipes or {})
     return Graph(graph.inputs, [new[id(y)] for y in graph.outputs])
+
+
+def remake(output: Tensor, new: dict[int, Tensor], build: Builder, recipes: Mapping[int, Recipe]) -> None:
+    """Adds to `new`, by id of the old node, the output and all it depends on."""
+    waiting, opened = [output], set[int]()
+    while waiting:
+        node = waiting[-1]
+        key = id(node)
+        recipe = recipes.get(key)
+        operands = node.inputs if recipe is None else recipe.operands
+        missing = [] if key in new else [x for x in operands if id(x) not in new]
+        if missing:
+            if key in opened:
+                raise UsageError(f"a rewriting of {node!r} depends on itself")
+            opened.add(key)
+            waiting.extend(reversed(missing))
+            continue
+        waiting.pop()
+        if key in new:
+            continue
+        known = [new[id(x)] for x in operands]
+        if recipe is not None:
+            new[key] = recipe.make(build, *known)
+        else:
+            new[key] = node if node.op is None else build(node.op, *known, scope=node.scope)
 
 
 def consumers(graph: Graph) -> dict[int, list[Tensor]]:

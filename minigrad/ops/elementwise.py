@@ -25,7 +25,7 @@ class Elementwise(Op):
 
     def shape(self, *shapes: Shape) -> Shape:
         """The shapes, broadcast."""
-        return np.broadcast_shapes(*shapes)
+        return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """What the ufunc gives for these dtypes."""
