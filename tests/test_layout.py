@@ -143,7 +143,7 @@ def test_every_file_says_what_it_holds() -> None:
 
 
 def test_budgets_of_code() -> None:
-    apart = ("check", "compiler", "cli")
+    apart = ("check", "compiler", "cli", "debug.py", "measure.py")  # the last two look at the engine from outside
     parts = {path: path.relative_to(ROOT / "minigrad").parts for path in (ROOT / "minigrad").rglob("*.py")}
     assert sum(code_lines(path) for path, at in parts.items() if at[0] not in apart) <= ENGINE_LINES
     assert sum(code_lines(path) for path, at in parts.items() if at[0] == "compiler") <= COMPILER_LINES
