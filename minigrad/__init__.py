@@ -4,11 +4,11 @@
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from minigrad import init, optim
 from minigrad.context import no_grad, scope
-from minigrad.debug import debug
 from minigrad.errors import MinigradError
 from minigrad.functional import (
     abs,
@@ -74,6 +74,16 @@ def compile(f: Callable[..., Any], workers: int = 1) -> "Compiled":
     from minigrad.compiler.function import Compiled  # loaded when first used: it would slow down every import
 
     return Compiled(f, workers=workers)
+
+
+def debug() -> AbstractContextManager[None]:
+    """Inside the block, a backward pass that needs an array which was changed through NumPy is a GradientError.
+
+    Changes through Tensors and optimisers are always found; those through NumPy cost a checksum of every array kept.
+    """
+    from minigrad.check.debug import fingerprints  # as above
+
+    return fingerprints()
 
 
 __all__ = [

@@ -24,12 +24,11 @@ LAYERS = (
     "minigrad.autodiff minigrad.indexing minigrad.array_methods minigrad.functional minigrad.numpy_protocol "
     "minigrad.display minigrad.explain",
     "minigrad.tensor",
-    "minigrad.gradient minigrad.graph minigrad.module minigrad.debug minigrad.measure",
+    "minigrad.gradient minigrad.graph minigrad.module minigrad.measure",
     "minigrad.init minigrad.optim",
     "minigrad.store",
-    "minigrad.compiler",
+    "minigrad.compiler minigrad.check",
     "minigrad",
-    "minigrad.check",
     "models viz",
     "minigrad.cli",
 )

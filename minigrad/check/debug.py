@@ -1,4 +1,4 @@
-"""debug(): arrays changed behind the engine's back, found by fingerprints. Imports the engine's core."""
+"""What `mg.debug()` does: finds arrays changed behind the engine's back, by fingerprints. Imports the engine."""
 
 import zlib
 from collections.abc import Iterator
@@ -15,12 +15,8 @@ from minigrad.op import Op
 
 
 @contextmanager
-def debug() -> Iterator[None]:
-    """Inside the block, a backward pass that needs an array which was changed through NumPy is a GradientError.
-
-    Changes through Tensors and optimisers are always counted; those through NumPy are seen only by their bytes, at the
-    cost of a checksum of every array that is kept.
-    """
+def fingerprints() -> Iterator[None]:
+    """Inside the block, a backward pass that needs an array which was changed through NumPy is a GradientError."""
     with observing(Fingerprints()):
         yield
 
