@@ -1,13 +1,15 @@
 """draw: a graph as a picture. The front door of viz.graph."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
+from viz.graph.dot import write_dot
+from viz.graph.external import NoGraphvizError, lay_out_by_graphviz
 from viz.graph.flow import lay_out_as_flow
 from viz.graph.folding import fold_modules, fold_steps, fold_to_budget
 from viz.graph.geometry import Layout
@@ -18,10 +20,12 @@ from viz.graph.model import Diagram
 from viz.graph.overlay import ADDS_UP, Overlay, overlay_of, values_of_boxes
 from viz.graph.painting import numbers_for
 from viz.graph.reading import read, target_graph
+from viz.graph.record import read_record, write_record
 from viz.graph.repeats import with_found_steps
 from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 from viz.graph.svg import write_svg
+from viz.graph.text import write_text
 from viz.graph.tidy import only, with_steps, without_scalars
 
 View = Literal["forward", "backward", "both"]
@@ -71,8 +75,32 @@ class Drawing:
     def layout(self) -> Layout:
         """Everything in its place."""
         layout = laid_out(self.shown, self.options)
+        if not self.options.labels:
+            layout.wires = [replace(wire, label="") for wire in layout.wires]
         furnish(layout, self.shown, self.overlay)
         return layout
+
+    @property
+    def dot(self) -> str:
+        """The picture's boxes and edges in Graphviz's language."""
+        return write_dot(self.shown)
+
+    @property
+    def text(self) -> str:
+        """One line a box."""
+        return write_text(self.shown, self.overlay.values if self.overlay else None)
+
+    @property
+    def json(self) -> str:
+        """The whole graph and how it is shown, in a versioned form that `Drawing.loads` reads."""
+        return write_record(self.diagram, asdict(self.options), self.color, self.values)
+
+    @classmethod
+    def loads(cls, text: str) -> "Drawing":
+        """The drawing that was written as JSON; DataError for anything else."""
+        diagram, options, color, values = read_record(text)
+        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        return cls(diagram, Options(**given), color, values)
 
     @cached_property
     def svg(self) -> str:
@@ -85,7 +113,7 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Writes the form that the suffix names; returns the path."""
         path = Path(path)
-        forms = {".svg": "svg"}
+        forms = {".svg": "svg", ".dot": "dot", ".json": "json", ".txt": "text"}
         if path.suffix.lower() not in forms:
             raise UsageError(
                 f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}"
@@ -156,8 +184,12 @@ def shown(diagram: Diagram, options: Options) -> Diagram:
 
 def laid_out(diagram: Diagram, options: Options) -> Layout:
     """The layout that was asked for, or the one that fits."""
+    if options.engine == "graphviz":
+        try:
+            return lay_out_by_graphviz(diagram)
+        except NoGraphvizError as error:
+            layout = lay_out_as_flow(diagram)
+            layout.notes.append(f"{error}: laid out without it")
+            return layout
     in_lanes = has_steps(diagram) if options.engine == "auto" else options.engine == "lanes"
-    layout = lay_out_in_lanes(diagram) if in_lanes else lay_out_as_flow(diagram)
-    if not options.labels:
-        layout.wires = [replace(wire, label="") for wire in layout.wires]
-    return layout
+    return lay_out_in_lanes(diagram) if in_lanes else lay_out_as_flow(diagram)

@@ -100,7 +100,7 @@ def wires_of(diagram: Diagram, block: Block, y: float) -> list[Wire]:
         way = block.ways.get((edge.source, edge.target), [])
         if way and edge.kind != "saved":
             points = tuple((px, py + y) for px, py in way)
-            wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), curved=True, label=edge.label))
+            wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="level", label=edge.label))
     return wires
 
 
@@ -112,8 +112,6 @@ def saved_wires(diagram: Diagram, rects: Mapping[str, Rect]) -> list[Wire]:
         if (edge.kind == "saved" or apart) and edge.source in rects and edge.target in rects:
             a, b = rects[edge.source], rects[edge.target]
             wires.append(
-                Wire(
-                    ((a.cx, a.bottom), (b.cx, b.y)), "saved", (edge.source,), (edge.target,), curved=True, upright=True
-                )
+                Wire(((a.cx, a.bottom), (b.cx, b.y)), "saved", (edge.source,), (edge.target,), shape="upright")
             )
     return wires

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from viz.graph.model import Box
 
@@ -58,8 +59,8 @@ class Placed:
 
 @dataclass(frozen=True)
 class Wire:
-    """An edge as a line through points; `curved` ones bend smoothly from point to point (upright: leaving them
-    downwards), others turn round corners.
+    """An edge as a line through points. Its shape: `square` turns round corners, `level` and `upright` bend smoothly
+    and are horizontal or vertical at each point, `bezier` has two control points between every two of its own.
 
     `sources` and `targets` are ids of boxes: a rail has many.
     """
@@ -69,9 +70,8 @@ class Wire:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     arrow: bool = True
-    curved: bool = False
+    shape: Literal["square", "level", "upright", "bezier"] = "square"
     label: str = ""
-    upright: bool = False
     dots: tuple[Point, ...] = ()
 
 
@@ -107,6 +107,7 @@ class Layout:
     wires: list[Wire] = field(default_factory=list)
     texts: list[Text] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     engine: str = ""
 
 

@@ -28,7 +28,7 @@ def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) ->
         y = add_entries(layout, list(row), y)
     if overlay is not None:
         y = add_scale(layout, overlay, y)
-    for note in diagram.notes:
+    for note in (*diagram.notes, *layout.notes):
         layout.texts.append(Text(MARGIN, y + 10, note, "note"))
         layout.width = max(layout.width, 2 * MARGIN + width_of(note, SMALL))
         y += LINE

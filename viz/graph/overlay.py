@@ -64,8 +64,8 @@ def overlay_of(name: str, values: Mapping[str, float]) -> Overlay:
 
 
 TITLES = {
-    "grad_norm": "norm of the loss's gradient", "value_norm": "norm of the value", "bytes": "bytes", "ms": "milliseconds",
-    "flops": "floating-point operations", "check": "relative error of the gradient, Op by Op",
+    "grad_norm": "norm of the loss's gradient", "value_norm": "norm of the value", "bytes": "bytes",
+    "ms": "milliseconds", "flops": "floating-point operations", "check": "relative error of the gradient, Op by Op",
 }  # fmt: skip
 ADDS_UP = ("bytes", "ms", "flops")
 """Overlays in which a folded box has the sum of its members; in the others it has the largest."""

@@ -98,21 +98,24 @@ def sides(rect: Rect) -> dict[str, str]:
 
 
 def wire(shown: Wire) -> str:
-    """A line with its arrow and dots."""
-    d = curve(shown) if shown.curved else rounded(shown.points)
+    """A line with its arrow, dots and label."""
     marker = "url(#arrow)" if shown.arrow and shown.kind != "saved" else None
-    line = tag(
-        "path",
-        class_=f"wire {shown.kind}",
-        d=d,
-        marker_end=marker,
-        data_from=" ".join(shown.sources),
-        data_to=" ".join(shown.targets),
-    )
-    return line + "".join(tag("circle", class_="dot", cx=number(x), cy=number(y), r=1.9) for x, y in shown.dots)
+    ends = {"data_from": " ".join(shown.sources), "data_to": " ".join(shown.targets)} if shown.sources else {}
+    parts = [tag("path", class_=f"wire {shown.kind}", d=PATHS[shown.shape](shown.points), marker_end=marker, **ends)]
+    parts += [tag("circle", class_="dot", cx=number(x), cy=number(y), r=1.9) for x, y in shown.dots]
+    if shown.label:
+        (x0, y0), (x1, y1) = middle_stretch(shown.points)
+        parts.append(tag("text", shown.label, class_="label", x=number((x0 + x1) / 2), y=number((y0 + y1) / 2 - 3)))
+    return "".join(parts)
 
 
-def rounded(points: tuple[Point, ...]) -> str:
+def middle_stretch(points: Sequence[Point]) -> tuple[Point, Point]:
+    """The two points between which half of a line's points lie on either side."""
+    half = max(1, len(points) // 2)
+    return points[half - 1], points[half]
+
+
+def rounded(points: Sequence[Point]) -> str:
     """A path that turns round corners."""
     parts = [f"M{pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
@@ -128,19 +131,41 @@ def towards(corner: Point, end: Point) -> Point:
     return corner[0] + dx * part, corner[1] + dy * part
 
 
-def curve(shown: Wire) -> str:
-    """A path that bends from point to point, level at each, or upright."""
-    parts = [f"M{pair(shown.points[0])}"]
-    for (x0, y0), (x1, y1) in pairwise(shown.points):
-        x, y = (x0 + x1) / 2, (y0 + y1) / 2
-        bend = f"C{pair((x0, y))} {pair((x1, y))}" if shown.upright else f"C{pair((x, y0))} {pair((x, y1))}"
-        parts.append(f"L{pair((x1, y1))}" if y0 == y1 or x0 == x1 else f"{bend} {pair((x1, y1))}")
+def level(points: Sequence[Point]) -> str:
+    """A path that bends from point to point, horizontal at each."""
+    bends = (((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1) for (x0, y0), (x1, y1) in pairwise(points))
+    return bent(points[0], bends)
+
+
+def upright(points: Sequence[Point]) -> str:
+    """A path that bends from point to point, vertical at each."""
+    bends = ((x0, (y0 + y1) / 2, x1, (y0 + y1) / 2, x1, y1) for (x0, y0), (x1, y1) in pairwise(points))
+    return bent(points[0], bends)
+
+
+def bezier(points: Sequence[Point]) -> str:
+    """A path through every third point, the others being control points."""
+    bends = ((*points[i], *points[i + 1], *points[i + 2]) for i in range(1, len(points) - 2, 3))
+    return bent(points[0], bends)
+
+
+def bent(start: Point, bends: Iterable[tuple[float, ...]]) -> str:
+    """A path of cubic curves, each by its two control points and its end; flat ones are straight."""
+    parts = [f"M{pair(start)}"]
+    x, y = start
+    for x1, y1, x2, y2, x3, y3 in bends:
+        flat = y == y1 == y2 == y3 or x == x1 == x2 == x3
+        parts.append(f"L{pair((x3, y3))}" if flat else f"C{pair((x1, y1))} {pair((x2, y2))} {pair((x3, y3))}")
+        x, y = x3, y3
     return "".join(parts)
 
 
 def pair(point: Point) -> str:
     """`12 3.5`."""
     return f"{number(point[0])} {number(point[1])}"
+
+
+PATHS = {"square": rounded, "level": level, "upright": upright, "bezier": bezier}
 
 
 def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
@@ -159,7 +184,7 @@ def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     if value is not None and len(texts) > 1:
         texts = (texts[0], number_label(value))
     behind = stack_of(shown) if box.count > 1 else ""
-    return f'<g class="{classes}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
+    return f'<g class="{escaped(classes)}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
 
 
 def stack_of(shown: Placed) -> str:

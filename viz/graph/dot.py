@@ -1,0 +1,82 @@
+"""Diagram → DOT, by the graphviz package: for Graphviz to lay out, and for readers who have tools of their own."""
+
+from collections.abc import Iterable, Mapping
+
+import graphviz
+
+from viz.graph.look import COLOURS, LETTER, LIGHT, MONO, SANS
+from viz.graph.model import Box, Diagram, Edge
+from viz.graph.modules import Group, module_tree
+
+POINTS_PER_INCH = 72
+GRAPH = {
+    "rankdir": "LR",
+    "nodesep": "0.2",
+    "ranksep": "0.45",
+    "fontname": SANS,
+    "compound": "true",
+    "bgcolor": "transparent",
+}
+NODE = {"shape": "box", "style": "rounded,filled", "fontname": MONO, "fontsize": str(LETTER), "height": "0.3"}
+EDGE = {"color": LIGHT["edge"], "arrowsize": "0.5"}
+STYLES = {
+    "saved": {"style": "dotted", "constraint": "false"},
+    "delay": {"color": COLOURS["reduce"][1], "constraint": "false"},
+}
+
+
+def write_dot(diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None = None) -> str:
+    """The diagram in DOT, a cluster for each module, time step and pass; boxes of given sizes in pixels if any."""
+    dot = graphviz.Digraph(name=plain(diagram.title), graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
+    for backward in (False, True):
+        add_group(dot, module_tree(diagram, backward), diagram, sizes)
+    for edge in diagram.edges:
+        dot.edge(edge.source, edge.target, **edge_attributes(edge))
+    return str(dot.source)
+
+
+def add_group(
+    dot: graphviz.Digraph, group: Group, diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None
+) -> None:
+    """The boxes of a group, those of each time step together, and a cluster for each group in it."""
+    for step, boxes in by_step(diagram.by_id[key] for key in group.boxes):
+        if step is None:
+            add_boxes(dot, boxes, sizes)
+        else:
+            with dot.subgraph(name=f"cluster_{group.id} {step}") as part:
+                part.attr(label=f"t = {step}", color=LIGHT["rule"], fontsize="10")
+                add_boxes(part, boxes, sizes)
+    for child in group.groups:
+        with dot.subgraph(name=f"cluster_{child.id}") as part:
+            part.attr(label=plain(child.label), color=LIGHT["rule"], fontsize="10")
+            add_group(part, child, diagram, sizes)
+
+
+def by_step(boxes: Iterable[Box]) -> Iterable[tuple[int | None, list[Box]]]:
+    """Boxes in the order of their first step."""
+    steps: dict[int | None, list[Box]] = {}
+    for box in boxes:
+        steps.setdefault(box.step, []).append(box)
+    return steps.items()
+
+
+def add_boxes(dot: graphviz.Digraph, boxes: Iterable[Box], sizes: Mapping[str, tuple[float, float]] | None) -> None:
+    """A node for each box."""
+    for box in boxes:
+        fill, border = COLOURS.get(box.kind, COLOURS["group"])[:2]
+        extent = {}
+        if sizes is not None:
+            width, height = (f"{length / POINTS_PER_INCH:.4f}" for length in sizes[box.id])
+            extent = {"width": width, "height": height, "fixedsize": "true"}
+        text = plain("" if sizes is not None else f"{box.title}\n{box.detail}")
+        dot.node(box.id, label=text, fillcolor=fill, color=border, tooltip=plain(box.title), **extent)
+
+
+def edge_attributes(edge: Edge) -> dict[str, str]:
+    """How an edge of its kind is drawn."""
+    return STYLES.get(edge.kind, {})
+
+
+def plain(text: str) -> str:
+    """A label that Graphviz takes as it stands, never as its HTML or its escapes."""
+    return str(graphviz.nohtml(graphviz.escape(text).replace("\n", "\\n")))

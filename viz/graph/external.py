@@ -1,0 +1,93 @@
+"""The layered layout by Graphviz, in a process of its own and within a time limit.
+
+The program `dot` does it, or else the libraries that the package pygraphviz brings; without either the layout is ours.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from viz.graph.dot import write_dot
+from viz.graph.flow import HEIGHT, texts, width_of_lines, with_leaves_at_use
+from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Wire
+from viz.graph.look import MARGIN, TOP
+from viz.graph.model import Diagram
+
+SECONDS = 10.0
+"""Time that Graphviz is given."""
+LIBRARY = """
+import sys, pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())
+sys.stdout.buffer.write(graph.draw(format="json0", prog="dot"))
+"""
+
+
+class NoGraphvizError(Exception):
+    """Graphviz is not there, takes too long or fails; the message says which."""
+
+
+def lay_out_by_graphviz(diagram: Diagram, seconds: float = SECONDS) -> Layout:
+    """Places a diagram where Graphviz would; raises NoGraphvizError."""
+    diagram = with_leaves_at_use(diagram, True)
+    lines = {box.id: texts(box) for box in diagram.boxes}
+    sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
+    found = run(write_dot(diagram, sizes), seconds)
+    left, bottom, right, top = map(float, found["bb"].split(","))
+    height = top - bottom
+    objects = found.get("objects", [])
+    rects = {o["name"]: rect_at(o["pos"], sizes[o["name"]], height) for o in objects if "pos" in o}
+    layout = Layout(right - left + 2 * MARGIN, height + TOP + MARGIN, engine="Graphviz")
+    layout.placed = [Placed(box, rects[box.id], lines[box.id]) for box in diagram.boxes]
+    layout.regions = [Region(rect_of(o["bb"], height), "module", o.get("label", "")) for o in objects if "bb" in o]
+    numbered = {o["_gvid"]: o["name"] for o in objects}
+    kinds = {(e.source, e.target): e for e in diagram.edges}
+    for drawn in found.get("edges", []):
+        edge = kinds[numbered[drawn["tail"]], numbered[drawn["head"]]]
+        points = spline(drawn["pos"], height)
+        layout.wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="bezier", label=edge.label))
+    return layout
+
+
+def run(dot: str, seconds: float) -> Any:
+    """What Graphviz answers for a program in DOT, in its JSON."""
+    command = ["dot", "-Tjson0"] if shutil.which("dot") else library_command()
+    try:
+        answer = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=seconds, check=True)
+        return json.loads(answer.stdout)
+    except subprocess.TimeoutExpired:
+        raise NoGraphvizError(f"Graphviz took more than {seconds:g} s") from None
+    except (subprocess.CalledProcessError, OSError, ValueError):
+        raise NoGraphvizError("Graphviz failed") from None
+
+
+def library_command() -> list[str]:
+    """A Python that calls Graphviz's libraries."""
+    if find_spec("pygraphviz") is None:
+        raise NoGraphvizError("neither the program dot nor the package pygraphviz is there")
+    return [sys.executable, "-c", LIBRARY]
+
+
+def rect_at(middle: str, size: tuple[float, float], height: float) -> Rect:
+    """A box by its middle; Graphviz counts upwards."""
+    x, y = map(float, middle.split(","))
+    return Rect(x - size[0] / 2 + MARGIN, height - y - size[1] / 2 + TOP, *size)
+
+
+def rect_of(corners: str, height: float) -> Rect:
+    """A cluster by its corners."""
+    left, bottom, right, top = map(float, corners.split(","))
+    return Rect(left + MARGIN, height - top + TOP, right - left, top - bottom)
+
+
+def spline(text: str, height: float) -> tuple[Point, ...]:
+    """The control points of an edge, its arrow's tip at the end."""
+    tip: list[Point] = []
+    points: list[Point] = []
+    for part in text.split():
+        numbers = part.split(",")
+        point = float(numbers[-2]) + MARGIN, height - float(numbers[-1]) + TOP
+        (tip if numbers[0] == "e" else points).append(point)
+    return (*points[:-1], tip[0]) if tip else tuple(points)
