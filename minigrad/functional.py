@@ -244,7 +244,7 @@ def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = No
     divisor = divisors[reduction]
     known = getattr(divisor, "value", divisor)  # None inside a trace
     if known is not None and known == 0:
-        raise ShapeError(f"the mean loss of no elements: scores {scores.shape}, and the mask leaves none")
+        raise ShapeError(f"the mean loss of no elements: scores {scores.shape}, none kept; leave such batches out")
     return nll.sum() / divisor
 
 

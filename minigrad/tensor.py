@@ -128,7 +128,9 @@ class Tensor(NumpyProtocol):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
         if self.requires_grad:
-            raise DTypeError(f"an array of {self!r} would leave the graph: write t.numpy() or t.detach().numpy()")
+            raise DTypeError(
+                f"np.asarray({self.name or 'a tensor'}) would leave the graph: write t.numpy() or t.detach().numpy()"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
-from minigrad.ops.logic import Sign
+from minigrad.ops.logic import Sign, broadcast
 
 
 class Elementwise(Op):
@@ -25,7 +25,7 @@ class Elementwise(Op):
 
     def shape(self, *shapes: Shape) -> Shape:
         """The shapes, broadcast."""
-        return shapes[0] if len(set(shapes)) == 1 else np.broadcast_shapes(*shapes)
+        return shapes[0] if len(set(shapes)) == 1 else broadcast(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """What the ufunc gives for these dtypes."""

@@ -24,7 +24,9 @@ class MatMul(Op):
     def shape(self, a: Shape, b: Shape) -> Shape:
         """(..., n, k) and (..., k, m) give (..., n, m)."""
         if len(a) < 2 or len(b) < 2 or a[-1] != b[-2]:
-            raise ValueError(f"cannot multiply {a} @ {b}: inner sizes {a[-1:]} and {b[-2:-1]} differ")
+            fits = len(b) > 1 and a[-1:] == b[-1:]
+            hint = "; transposed, the second would fit: b.mT" if fits else ""
+            raise ValueError(f"cannot multiply {a} @ {b}: inner sizes {a[-1:]} and {b[-2:-1]} differ{hint}")
         return (*np.broadcast_shapes(a[:-2], b[:-2]), a[-2], b[-1])
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:

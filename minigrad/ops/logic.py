@@ -20,11 +20,19 @@ class Logical(Constant):
 
     def shape(self, *shapes: Shape) -> Shape:
         """The shapes, broadcast."""
-        return np.broadcast_shapes(*shapes)
+        return broadcast(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """What the ufunc gives for these dtypes."""
         return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """The shape NumPy broadcasts to; ValueError that tells the rule when there is none."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError("sizes are compared from the last axis on and must be equal, or one of them 1") from None
 
 
 class Equal(Logical):

@@ -80,7 +80,7 @@ class CrossEntropy(Op):
     def shape(self, x: Shape, target: Shape) -> Shape:
         """The targets' shape."""
         if x[:-1] != target:
-            raise ValueError(f"scores {x} need targets of shape {x[:-1]}, not {target}")
+            raise ValueError(f"scores {x} need targets of shape {x[:-1]}, one id for each row, not {target}")
         return target
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
