@@ -234,7 +234,7 @@ def test_the_loss_of_an_empty_batch_is_an_error(reduction: str) -> None:
 
 
 def test_the_mean_over_words_of_which_the_mask_leaves_none_is_an_error() -> None:
-    with pytest.raises(ShapeError, match="the mask leaves none"):
+    with pytest.raises(ShapeError, match="none kept; leave such batches out"):
         mg.softmax_cross_entropy(leaf(2, 3), np.zeros(2, int), mask=np.zeros(2, bool), reduction="words")
 
 
