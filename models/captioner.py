@@ -20,7 +20,8 @@ class Captioner(Module):
 
     As in CS231n's assignment 3, after Vinyals et al. 2015. The unrolled recurrence is made of primitive operations, one
     visible step after another, and its gradients are the engine's. Initial weights have deviation 1/√fan-in, the word
-    vectors `embedding_deviation`, biases are zero; all are drawn by a generator seeded with `seed`.
+    vectors `embedding_deviation`, biases are zero, but for an LSTM's forget gates, which have `forget_bias`; all are
+    drawn by a generator seeded with `seed`.
     `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>.
     """
 
@@ -37,6 +38,7 @@ class Captioner(Module):
         start: int = 1,
         end: int = 2,
         embedding_deviation: float = 0.01,
+        forget_bias: float = 0.0,
     ) -> None:
         if cell not in CELLS:
             raise UsageError(f"there is no cell {cell!r}: choose one of {', '.join(CELLS)}")
@@ -47,7 +49,8 @@ class Captioner(Module):
         self.W_embed = Parameter(normal(rng, (vocab_size, word_dim), embedding_deviation, dtype))
         self.W_proj = Parameter(fan_in_normal(rng, (feature_dim, hidden_dim), dtype))
         self.b_proj = Parameter(np.zeros(hidden_dim, dtype))
-        self.cell = CELLS[cell](word_dim, hidden_dim, rng, dtype)
+        options = {"forget_bias": forget_bias} if cell == "lstm" else {}
+        self.cell = CELLS[cell](word_dim, hidden_dim, rng, dtype, **options)
         self.W_vocab = Parameter(fan_in_normal(rng, (hidden_dim, vocab_size), dtype))
         self.b_vocab = Parameter(np.zeros(vocab_size, dtype))
 

@@ -41,10 +41,22 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     """i, f, o = σ(…), g = tanh(…) of the parts of x Wx + h Wh + b; c' = f ∘ c + i ∘ g, h' = o ∘ tanh c'.
 
-    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000; the state is (h, c), from c = 0.
+    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000; the state is (h, c), from c = 0. A
+    `forget_bias` above 0 lets the cell remember from the first step of training on (Jozefowicz et al. 2015).
     """
 
     gates = 4
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int,
+        rng: np.random.Generator,
+        dtype: Any = np.float32,
+        forget_bias: float = 0.0,
+    ) -> None:
+        super().__init__(input_dim, hidden_dim, rng, dtype)
+        self.b.changing()[hidden_dim : 2 * hidden_dim] = forget_bias
 
     def start(self, h0: Tensor) -> State:
         """No memory yet."""

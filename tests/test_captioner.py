@@ -43,6 +43,7 @@ def test_parameters_have_their_names_and_the_courses_initial_sizes() -> None:
     state = captioner.state_dict()
     assert all(abs(state[path].std() / wanted - 1) < 0.02 for path, wanted in deviations.items())
     assert not any(state[path].any() for path in ("b_proj", "cell.b", "b_vocab"))
+    assert np.flatnonzero(Captioner("lstm", 9, 4, 3, 2, forget_bias=1.0).cell.b.numpy()).tolist() == [2, 3]
     assert np.array_equal(state["W_vocab"], Captioner("lstm", 1000, 400, 300, 200, seed=3).state_dict()["W_vocab"])
 
 
