@@ -114,6 +114,14 @@ def test_a_result_is_the_callers() -> None:
     assert np.array_equal(second.numpy(), np.zeros(4))
 
 
+def test_programs_of_other_shapes_share_their_memory_and_do_not_mind() -> None:
+    f = mg.compile(lambda x: (mg.tanh(x @ x.T) @ x).sum(axis=0))
+    rng = np.random.default_rng(0)
+    for rows in (3, 9, 4, 9, 3):
+        x = rng.normal(size=(rows, 2))
+        assert np.allclose(f(x).numpy(), (np.tanh(x @ x.T) @ x).sum(axis=0), atol=1e-14)
+
+
 def test_an_argument_given_back_is_a_copy() -> None:
     x = np.ones(3)
     (same,) = mg.compile(lambda x: (x,))(x)

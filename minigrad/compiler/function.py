@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.parallel import ParallelProgram
+from minigrad.compiler.parallel import ParallelProgram, Workers
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -29,7 +29,7 @@ class Compiled:
     """
 
     def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int = 1) -> None:
-        self._f, self._passes, self._workers = f, passes, workers
+        self._f, self._passes, self._workers = f, passes, Workers(workers)
         self._entries: dict[Any, Entry] = {}
         self._lock = RLock()
 
@@ -69,9 +69,9 @@ class Compiled:
         outputs = list(tensors(result))
         traced = numbers_inside(Graph(symbols, outputs), born)
         graph = self._rewritten(traced)
-        if self._workers > 1:
+        if len(self._workers) > 1:
             return Entry(traced, graph, ParallelProgram(traced, self._rewritten, self._workers), result)
-        return Entry(traced, graph, Program(planned(graph)), result)
+        return Entry(traced, graph, Program(planned(graph), self._workers.arenas[0]), result)
 
     def _rewritten(self, graph: Graph) -> Graph:
         for rewriting in self._passes:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from minigrad.compiler.batch import PARTIAL, Carried, State
 from minigrad.compiler.batch_rules import part_of
 from minigrad.compiler.plan import planned
-from minigrad.compiler.program import Program
+from minigrad.compiler.program import Arena, Program
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.op import Array
@@ -24,24 +25,45 @@ class ParallelProgram:
     The arguments' first axis is the batch, and must have one length. Raises Mixed where examples see each other.
     """
 
-    def __init__(self, graph: Graph, rewrite: Callable[[Graph], Graph], workers: int) -> None:
-        self._whole = batch_size(graph)
-        bounds = [self._whole * i // workers for i in range(workers + 1)]
+    def __init__(self, graph: Graph, rewrite: Callable[[Graph], Graph], workers: "Workers") -> None:
+        self._whole, self._workers = batch_size(graph), workers
+        bounds = [self._whole * i // len(workers) for i in range(len(workers) + 1)]
         self._rows = [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
         batched = [bool(x.shape) for x in graph.inputs]
         parts = {n: part_of(graph, self._whole, n, batched) for n in {r.stop - r.start for r in self._rows}}
         plans = {n: planned(rewrite(part.graph)) for n, part in parts.items()}
-        self._programs = [Program(plans[r.stop - r.start]) for r in self._rows]
+        self._programs = [
+            Program(plans[r.stop - r.start], arena) for r, arena in zip(self._rows, workers.arenas, strict=False)
+        ]
         self._states = next(iter(parts.values())).states
-        self._pool = ThreadPoolExecutor(len(self._rows), "minigrad")
 
     def __call__(self, *arguments: Array) -> list[Array]:
         """The results of the whole batch."""
         parts = [[a[rows] if a.ndim else a for a in arguments] for rows in self._rows]
-        with one_blas_thread():
-            futures = [self._pool.submit(p, *part) for p, part in zip(self._programs, parts, strict=True)]
-            results = [future.result() for future in futures]
+        results = self._workers.run(self._programs, parts)
         return [combined(s, values) for s, values in zip(self._states, zip(*results, strict=True), strict=True)]
+
+
+class Workers:
+    """Threads, each with an arena of its own."""
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise UsageError(f"{count} workers: there must be at least one")
+        self.arenas = [Arena() for _ in range(count)]
+        self._pool = ThreadPoolExecutor(count, "minigrad")
+
+    def __len__(self) -> int:
+        return len(self.arenas)
+
+    def run(self, programs: Sequence[Program], arguments: Sequence[Sequence[Array]]) -> list[list[Array]]:
+        """What the programs give for their arguments, all at once, in the caller's context (such as np.errstate)."""
+        with one_blas_thread():
+            futures = [
+                self._pool.submit(copy_context().run, program, *given)
+                for program, given in zip(programs, arguments, strict=True)
+            ]
+            return [future.result() for future in futures]
 
 
 def batch_size(graph: Graph) -> int:

@@ -6,7 +6,7 @@ are bound again, and only those.
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -19,12 +19,24 @@ from minigrad.ops.shape import Concat
 from minigrad.tensor import Tensor
 
 
-class Program:
-    """A plan with its memory. Not to be run by two threads at once."""
+class Arena:
+    """Memory in which programs take turns: as large as the largest of them needs."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._arena = aligned(plan.arena)
+    def __init__(self) -> None:
+        self.bytes = aligned(0)
+
+    def hold(self, nbytes: int) -> None:
+        """Grows; what was there is lost."""
+        if nbytes > len(self.bytes):
+            self.bytes = aligned(nbytes)
+
+
+class Program:
+    """A plan with its memory. Not to be run beside another program of the same arena."""
+
+    def __init__(self, plan: Plan, arena: Arena) -> None:
+        self.plan, self._arena = plan, arena
+        self._bytes: Array | None = None  # of the arena, when the calls were bound
         self._memory: dict[int, Array] = {}
         self._bound: list[list[Call]] = [[] for _ in plan.order]
         self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
@@ -34,25 +46,15 @@ class Program:
             for key in {id(plan.root(x).node) for x in (node, *node.inputs)}:
                 self._users[key].append(moment)
         for root in plan.roots.values():
-            self._memory[id(root.node)] = self._first_memory(root)
-        self._bind(range(len(plan.order)))
-
-    def _first_memory(self, root: Root) -> Array:
-        node = root.node
-        if root.kind == "arena":
-            size = node.size * node.dtype.itemsize
-            return self._arena[root.offset : root.offset + size].view(node.dtype).reshape(node.shape)
-        if root.kind == "result":
-            array = self._results[id(node)].renewed()
-            assert array is not None
-            return array
-        if node.op is not None:
-            return node.op.forward()  # type: ignore[no-any-return]
-        return np.zeros(node.shape, node.dtype) if node.value is None else node.value
+            if root.node.op is not None and root.kind == "given":
+                self._memory[id(root.node)] = root.node.op.forward()
+        arena.hold(plan.arena)
 
     def __call__(self, *arguments: Array) -> list[Array]:
         """The results; each is the caller's, and no later run changes it."""
-        self._renew(arguments)
+        if self._renew(arguments):
+            for pool in self._results.values():
+                pool.expect()
         for step in self._bound:
             for call in step:
                 call()
@@ -62,17 +64,28 @@ class Program:
         array = seen(self.plan, y, self._memory)
         return array.view() if self.plan.root(y).kind == "result" else array.copy()
 
-    def _renew(self, arguments: Sequence[Array]) -> None:
-        """Takes the memory of this run: the arguments, the parameters as they are now, results nobody holds."""
-        changed = list(zip(self.plan.graph.inputs, arguments, strict=True))
-        changed += [(leaf, leaf.numpy()) for leaf in self._leaves if leaf.value is not None]
-        fresh = [(id(x), array) for x, array in changed if self._memory.get(id(x)) is not array]
+    def _renew(self, arguments: Sequence[Array]) -> bool:
+        """Takes the memory of this run: arguments, parameters as they are now, results nobody holds; whether new."""
+        given = list(zip(self.plan.graph.inputs, arguments, strict=True))
+        given += [(leaf, leaf.numpy()) for leaf in self._leaves if leaf.value is not None]
+        fresh = [(id(x), array) for x, array in given if self._memory.get(id(x)) is not array]
         renewed = [(key, pool.renewed()) for key, pool in self._results.items()]
         fresh += [(key, array) for key, array in renewed if array is not None]
-        moments = {moment for key, array in fresh for moment in self._users[key]}
         self._memory.update(fresh)
-        if moments:
-            self._bind(sorted(moments))
+        if self._bytes is not self._arena.bytes:
+            self._bytes = self._arena.bytes
+            self._memory.update(self._places(self._bytes))
+            self._bind(range(len(self.plan.order)))
+        elif fresh:
+            self._bind(sorted({moment for key, _ in fresh for moment in self._users[key]}))
+        return bool(fresh)
+
+    def _places(self, memory: Array) -> Iterator[tuple[int, Array]]:
+        """The arrays of the arena's roots, by id of their node."""
+        for root in self.plan.roots.values():
+            if root.kind == "arena":
+                node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
+                yield id(node), memory[root.offset : end].view(node.dtype).reshape(node.shape)
 
     def _bind(self, moments: Sequence[int]) -> None:
         for moment in moments:
@@ -84,8 +97,6 @@ class Program:
             else:
                 assert node.op is not None
                 self._bound[moment] = calls(node.op, [self._array(x) for x in node.inputs], y)
-        for pool in self._results.values():
-            pool.expect()
 
     def _array(self, node: Tensor) -> Array:
         return seen(self.plan, node, self._memory)
