@@ -14,6 +14,7 @@ from test_training import write_captions
 
 from minigrad.cli import COMMANDS, main
 from models.data import scenes
+from models.data.scenes import RECIPE
 
 SMALL = ["--word", "6", "--hidden", "8", "--batch-size", "8", "--threads", "1"]
 
@@ -103,6 +104,14 @@ def test_a_run_on_scenes_shows_pictures_and_is_judged(
     assert [c["caption"] for c in seen[1]["captions"]] == [c["caption"] for c in seen[2]["captions"]]
     probabilities = [c["log_probability"] for c in seen[0]["captions"]]
     assert len(probabilities) == 3 and probabilities == sorted(probabilities, reverse=True)
+
+
+def test_scenes_are_trained_by_their_recipe(scenes_run: Path) -> None:
+    settings = json.loads((scenes_run / "config.json").read_text(encoding="utf-8"))["settings"]
+    named = {"word_dim", "hidden_dim", "batch_size", "steps"}
+    assert {k: settings[k] for k in settings if k in vars(RECIPE).keys() - named} == {
+        k: v for k, v in vars(RECIPE).items() if k not in named
+    }
 
 
 def test_a_run_on_prepared_features_captions_rows_and_refuses_photographs(

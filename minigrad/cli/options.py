@@ -35,6 +35,7 @@ OPTIONS = (
     Option("--warm-up", "warm_up", int, "steps in which the rate rises"),
     Option("--clip", "clip_norm", float, "largest norm of all gradients together"),
     Option("--feature-noise", "feature_noise", float, "deviation of the noise added to the features"),
+    Option("--forget-bias", "forget_bias", float, "initial bias of an LSTM's forget gates"),
     Option("--seed", "seed", int, "of weights, order and noise"),
     Option("--threads", "threads", int, "parts of a batch computed at once; the last bits depend on it"),
     Option("--save-every", "save_every", int, "steps between checkpoints"),

@@ -127,6 +127,7 @@ class Run:
             dtype=np.float32,
             seed=s.seed,
             embedding_deviation=deviation,
+            forget_bias=s.forget_bias,
             null=words.null,
             start=words.start,
             end=words.end,

@@ -33,6 +33,8 @@ class Settings:
     """Deviation of the Gaussian noise added to the features."""
     embedding_deviation: float | None = None
     """Initial word vectors have this over √word_dim; None is the course's, 1/100."""
+    forget_bias: float = 0.0
+    """Initial bias of an LSTM's forget gates; with 1 they begin open (Jozefowicz et al. 2015)."""
     by_length: bool = True
     """Whether the captions of a batch are of about the same length."""
     seed: int = 0
