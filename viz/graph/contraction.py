@@ -14,6 +14,8 @@ def contracted(diagram: Diagram, wholes: Iterable[tuple[Sequence[Box], Box]]) ->
     for members, whole in wholes:
         stands_for |= {member.id: whole.id for member in members}
         whole_of[whole.id] = whole
+    if not whole_of:
+        return diagram
     boxes = [with_pair(whole_of.get(box.id, box), stands_for) for box in diagram.boxes if stands_for[box.id] == box.id]
     return replace(
         diagram,

@@ -23,7 +23,8 @@ def with_backward(graph: Graph) -> tuple[Graph, Pairs]:
     if any(node.scope.backward for node in graph.nodes):
         return graph, pairs_of(graph)
     nodes, gradients = derived(graph.nodes, graph.outputs)
-    wanted = [g for x, g in zip(nodes, gradients, strict=True) if g is not None and is_wanted(x, graph)]
+    last = {id(x) for x in ends_of_backward(graph)}
+    wanted = [g for x, g in zip(nodes, gradients, strict=True) if g is not None and id(x) in last]
     whole = Graph(graph.inputs, (*graph.outputs, *wanted))
     return whole, {id(g): x for x, g in zip(nodes, gradients, strict=True) if g is not None}
 
@@ -39,11 +40,10 @@ def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Te
         return reachable, grad(ys, reachable, ones, create_graph=True, allow_unused=True)
 
 
-def is_wanted(x: Tensor, graph: Graph) -> bool:
-    """Whether a picture ends at x's gradient: parameters, or where there are none the inputs."""
-    parameters = any(leaf.requires_grad for leaf in graph.leaves)
-    given = any(x is y for y in graph.inputs)
-    return x.op is None and given != parameters
+def ends_of_backward(graph: Graph) -> Sequence[Tensor]:
+    """The leaves at whose gradients a picture ends: parameters, or where there are none the inputs."""
+    parameters = [leaf for leaf in graph.leaves if leaf.requires_grad]
+    return parameters or graph.inputs
 
 
 def pairs_of(graph: Graph) -> Pairs:

@@ -38,22 +38,23 @@ def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
     """What there is to say about a node."""
     kind = kind_of(node.op) if node.op is not None else leaf_kind(node, given)
     name = node.name or ""
+    shape, dtype = node.shape, node.dtype.name
     symbol = symbol_of(node.op, *(x.shape for x in node.inputs)) if node.op is not None else leaf_symbol(node)
     return Box(
         id=key,
         kind=kind,
         symbol=symbol,
         title=title_of(node, symbol),
-        detail=detail_of(node),
+        detail=detail_of(node, dtype),
         op=repr(node.op) if node.op is not None else "",
         name=name,
-        shape=node.shape,
-        dtype=str(node.dtype),
+        shape=shape,
+        dtype=dtype,
         path=node.scope.path or module_of(node),
         step=node.scope.step,
         backward=node.scope.backward or bool(pair),
         pair=pair,
-        facts=tuple(facts(node, kind)),
+        facts=tuple(facts(node, kind, dtype)),
         members=(key,),
     )
 
@@ -66,11 +67,11 @@ def title_of(node: Tensor, symbol: str) -> str:
     return f"{node.name} = {text}" if node.name else text
 
 
-def detail_of(node: Tensor) -> str:
+def detail_of(node: Tensor, dtype: str) -> str:
     """The shape and a short dtype, or a scalar's value."""
     if node.shape == ():
         return "scalar" if node.value is None else number_text(node.value.item())
-    return f"{shape_text(node.shape)} {dtype_text(str(node.dtype))}"
+    return f"{shape_text(node.shape)} {dtype_text(dtype)}"
 
 
 def leaf_kind(node: Tensor, given: bool) -> str:
@@ -93,7 +94,7 @@ def module_of(node: Tensor) -> str:
     return (node.name or "").rpartition(".")[0] if node.op is None and node.requires_grad else ""
 
 
-def facts(node: Tensor, kind: str) -> list[tuple[str, str]]:
+def facts(node: Tensor, kind: str, dtype: str) -> list[tuple[str, str]]:
     """What a reader sees who points at the node."""
     op = node.op
     scope = node.scope
@@ -101,7 +102,7 @@ def facts(node: Tensor, kind: str) -> list[tuple[str, str]]:
         ("", node.name or ""),
         ("op", f"{type(op).__name__} {attributes_of(op)}".strip() if op is not None else kind),
         ("formula", formula_of(op) if op is not None else ""),
-        ("shape", f"{shape_text(node.shape)} {node.dtype}"),
+        ("shape", f"{shape_text(node.shape)} {dtype}"),
         ("bytes", f"{node.size * node.dtype.itemsize:,}"),
         ("module", scope.path),
         ("time step", "" if scope.step is None else str(scope.step)),

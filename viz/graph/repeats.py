@@ -15,10 +15,10 @@ LEAST = 3
 
 
 def with_found_steps(diagram: Diagram) -> Diagram:
-    """The diagram with time steps where its forward boxes repeat; as it is when they do not."""
+    """The diagram with time steps where its forward boxes repeat; as it is when less than half of them do."""
     boxes = [box for box in diagram.boxes if not box.is_source and not box.backward]
     start, period, count = repetition(signatures(boxes, diagram))
-    if count < LEAST:
+    if count < LEAST or 2 * count * period < len(boxes):
         return diagram
     step = {box.id: i // period for i, box in enumerate(boxes[start : start + period * count])}
     return replace(

@@ -4,14 +4,14 @@ from collections import Counter
 from dataclasses import replace
 
 from viz.graph.model import Box, Diagram, Edge
-from viz.graph.steps import timeline
+from viz.graph.steps import has_steps, timeline
 
 
 def rolled(diagram: Diagram) -> Diagram:
     """One box for each row of the steps, taken from a step in the middle where that has one."""
-    times = timeline(diagram)
-    if len(times.steps) < 2:
+    if not has_steps(diagram):
         return diagram
+    times = timeline(diagram)
     count = Counter(times.role.values())
     chosen: dict[int, str] = {}
     middle = times.steps[len(times.steps) // 2]
@@ -29,7 +29,8 @@ def rolled(diagram: Diagram) -> Diagram:
         for box in diagram.boxes
         if stands_for[box.id] == box.id
     ]
-    edges = dict.fromkeys(rolled_edge(edge, diagram, stands_for) for edge in diagram.edges)
+    moved = (rolled_edge(edge, diagram, stands_for) for edge in diagram.edges)
+    edges = {(e.source, e.target, e.kind): e for e in moved}.values()
     outputs = tuple(dict.fromkeys(stands_for[key] for key in diagram.outputs))
     note = f"one of {len(times.steps)} equal time steps, {times.steps[0]} to {times.steps[-1]}"
     return replace(diagram, boxes=tuple(boxes), edges=tuple(edges), outputs=outputs, rolled=len(times.steps)).with_note(
