@@ -17,7 +17,7 @@ import pytest
 from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
 from models.data.coco import CaptionData
 from models.training import Log, Record, Run, Settings, Source, Training, Validation, read_log
-from models.training.shards import Shards, one_blas_thread
+from models.training.step import Step
 
 WORDS = ["<NULL>", "<START>", "<END>", "<UNK>", *"abcdefgh"]
 TINY = Settings(word_dim=5, hidden_dim=6, batch_size=8, steps=20, learning_rate=0.02, feature_noise=0.1, save_every=3)
@@ -129,17 +129,18 @@ def test_the_same_threads_give_the_same_bits_and_any_number_nearly_the_same(
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])
-def test_shards_sum_to_the_gradients_of_the_whole_batch(
-    tmp_path: Path, source: Source, data: CaptionData, size: int
+@pytest.mark.parametrize("eager", [True, False])
+def test_a_step_has_the_gradients_of_the_whole_batch(
+    tmp_path: Path, source: Source, data: CaptionData, size: int, eager: bool
 ) -> None:
     run = Run.create(tmp_path / "run", TINY, source, data)
     batch = next(iter(data.train.epoch(size, np.random.default_rng(0))))
     whole, split = run.build(), run.build()
     loss = whole.loss(batch.features, batch.captions)
     loss.backward()
-    with one_blas_thread(), Shards(split, run.build, threads=3) as shards:
-        for _ in range(2):  # the second time with gradients of the first in place
-            assert shards.loss_and_gradients(batch.features, batch.captions) == pytest.approx(float(loss), rel=1e-6)
+    step = Step(split, threads=3, eager=eager)
+    for _ in range(2):  # the second time with gradients of the first in place
+        assert step(batch.features, batch.captions) == pytest.approx(float(loss), rel=1e-6)
     for own, other in zip(whole.parameters(), split.parameters(), strict=True):
         np.testing.assert_allclose(other.grad.numpy(), own.grad.numpy(), rtol=1e-4, atol=1e-6)
 

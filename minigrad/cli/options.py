@@ -49,6 +49,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     length = group.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="updates of the parameters")
     length.add_argument("--epochs", type=float, metavar="N", help="passes over the data, in place of --steps")
+    group.add_argument(
+        "--eager", action="store_const", const=True, help="compute each operation when it is written, to compare"
+    )
     for option in OPTIONS:
         metavar = "N" if option.kind is int else "X"
         group.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
@@ -89,6 +92,7 @@ def command(settings: Settings, source: Source) -> str:
     words += ["--max-train", str(source.max_train)] if source.max_train is not None else []
     words += ["--replace-nonfinite"] if source.replace_nonfinite else []
     flags = [("--cell", "cell"), ("--steps", "steps"), *((option.flag, option.field) for option in OPTIONS)]
+    words += ["--eager"] if settings.eager else []
     for flag, field in flags:
         value = getattr(settings, field)
         words += [flag, str(value)] if value != getattr(usual, field) else []

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.check.finite import first_not_finite
+from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import NotFiniteError, UsageError
 from minigrad.op import Array
 from minigrad.optim import Adam, clip_grad_norm
@@ -21,7 +22,7 @@ from models.data.coco import Batch, Split
 from models.training.evaluation import words_in
 from models.training.log import Log, Record, Warn
 from models.training.run import Run, part
-from models.training.shards import Shards, one_blas_thread
+from models.training.step import Step
 from models.training.stopping import StopWish
 
 Validate = Callable[[Captioner], Record]
@@ -59,12 +60,12 @@ class Training:
         self.folder, self.checkpoints = run.folder, run.checkpoints
         self.captioner = run.build()
         self.optimizer = Adam(self.captioner.parameters(), self.settings.learning_rate)
+        self._loss_and_gradients = Step(self.captioner, self.settings.threads, self.settings.eager)
         self.rng = np.random.default_rng(self.settings.seed)
         self.place = Place(order=self._any_seed())
         self.log = Log(run.log_path, warn)
         self.failed_saves = 0
         self.stopped_by: int | None = None
-        self._build = run.build
         self._mark = time.perf_counter()
 
     @property
@@ -117,21 +118,20 @@ class Training:
         self._mark = time.perf_counter()
         with (
             one_blas_thread(),
-            Shards(self.captioner, self._build, self.settings.threads) as shards,
             StopWish() as wish,
         ):
             while self.place.step < last and wish.signal is None:
-                yield from self._epoch(shards, last, wish)
+                yield from self._epoch(last, wish)
             if self.finished and self.place.validated != self.place.step:
                 yield self._validation()
             self.save()
             self.stopped_by = wish.signal
 
-    def _epoch(self, shards: Shards, last: int, wish: StopWish) -> Iterator[Record]:
+    def _epoch(self, last: int, wish: StopWish) -> Iterator[Record]:
         """What is left of the epoch, with the validation after it; less when the last step or a wish comes before."""
         place = self.place
         for batch in self._rest_of_epoch():
-            yield self._step(batch, shards)
+            yield self._step(batch)
             if place.step % self.settings.save_every == 0:
                 self.save()
             if place.step >= last or wish.signal is not None:
@@ -146,11 +146,11 @@ class Training:
         batches = self.split.epoch(self.settings.batch_size, order, by_length=self.settings.by_length)
         return islice(batches, self.place.batch, None)
 
-    def _step(self, batch: Batch, shards: Shards) -> Record:
+    def _step(self, batch: Batch) -> Record:
         """One update of the parameters."""
         before = self.rng.bit_generator.state
         try:
-            loss = self._gradients(batch, shards)
+            loss = self._gradients(batch)
         except NotFiniteError:
             self.rng.bit_generator.state = before
             self.save()
@@ -171,10 +171,10 @@ class Training:
             }
         )
 
-    def _gradients(self, batch: Batch, shards: Shards) -> float:
+    def _gradients(self, batch: Batch) -> float:
         """The batch's loss; clipped gradients in the parameters. NotFiniteError when either is not finite."""
         features = self._noisy(batch.features)
-        loss = shards.loss_and_gradients(features, batch.captions)
+        loss = self._loss_and_gradients(features, batch.captions)
         norm = clip_grad_norm(self.optimizer.parameters, self.settings.clip_norm)
         if not np.isfinite([loss, norm]).all():
             raise self._not_finite(loss, norm, replace(batch, features=features))

@@ -40,6 +40,8 @@ class Settings:
     seed: int = 0
     threads: int = 1
     """Parts of a batch that are computed at once; the last bits depend on it."""
+    eager: bool = False
+    """Whether each operation is computed when it is written, and not by a compiled program: slower, to compare."""
     save_every: int = 200
     """Steps between checkpoints; one more follows every epoch."""
 

@@ -1,0 +1,42 @@
+"""One step's loss and gradients: by a compiled program with the batch split over threads, or eagerly, to compare.
+
+NumPy lets go of Python's lock in large products, so that two threads on two halves of a batch work at once; BLAS itself
+is held to one thread.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad import compile, grad
+from minigrad.module import Parameter
+from minigrad.op import Array
+from minigrad.tensor import Tensor
+from models.captioner import Captioner
+
+
+class Step:
+    """Computes a batch's loss; its gradients are then in `.grad` of the captioner's parameters.
+
+    The parts and the order of their sums depend on the number of threads alone, so the bits do too. A program is made
+    for each length of captions and each size of batch.
+    """
+
+    def __init__(self, captioner: Captioner, threads: int = 1, eager: bool = False) -> None:
+        self._captioner = captioner
+        self._parameters: list[Parameter] = captioner.parameters()
+        self._run = self._differentiated if eager else compile(self._differentiated, workers=threads)
+
+    def __call__(self, features: Array, captions: Array) -> float:
+        """The loss of captions (N, T) given features (N, D): summed over time, its mean over the batch."""
+        for parameter in self._parameters:
+            parameter.grad = None
+        with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
+            loss, gradients = self._run(features, captions)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return float(loss)
+
+    def _differentiated(self, features: Any, captions: Any) -> tuple[Tensor, Any]:
+        loss = self._captioner.loss(features, captions)
+        return loss, grad(loss, self._parameters)
