@@ -2,7 +2,7 @@
 
 from minigrad.check.compare import compare_backward
 from minigrad.check.finite import first_not_finite, stop_at_not_finite
-from minigrad.check.gradcheck import gradcheck, gradgradcheck, jvpcheck
+from minigrad.check.gradcheck import error_curve, gradcheck, gradgradcheck, jvpcheck
 from minigrad.check.kept import bytes_kept
 from minigrad.check.lineage import missing_gradients
 from minigrad.check.localize import localize
@@ -11,6 +11,7 @@ from minigrad.check.replay import replay
 __all__ = [
     "bytes_kept",
     "compare_backward",
+    "error_curve",
     "first_not_finite",
     "gradcheck",
     "gradgradcheck",

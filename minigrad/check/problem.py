@@ -107,7 +107,9 @@ def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator
     arguments = [promoted(x, chosen=not parameters) for x in inputs]
     variables = {n: a for n, a in zip(names, arguments, strict=True) if isinstance(a, Tensor) and a.requires_grad}
     if not variables | parameters:
-        raise CheckError(f"{title_of(f)} has no floating input to differentiate by: pass arrays of floats")
+        raise CheckError(
+            f"{title_of(f)} has no floating input to differentiate by: pass arrays of floats, or a Module's method"
+        )
     check_outputs(function, arguments)
     return Problem(title_of(f), lambda: function(*arguments), variables | parameters, rng)
 
