@@ -1,5 +1,7 @@
 """gradcheck as its user meets it: what it accepts, what it calls a mistake and of which kind, what it refuses."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +30,15 @@ def test_right_gradients_and_how_closely_each_method_sees_them(method: str, boun
     report = gradcheck(net, [X, W], method=method, order=order)
     assert report.ok and report.error < bound
     assert [f.name for f in report.findings][:2] == ["x", "w"]
+
+
+def test_one_input_needs_no_list() -> None:
+    assert gradcheck(mg.tanh, X).ok and gradcheck(mg.tanh, mg.tensor(X)).ok
+
+
+def test_the_engine_does_not_load_the_checks() -> None:
+    script = "import sys, minigrad; print([name for name in sys.modules if name.startswith('minigrad.check')])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_forward_mode_and_second_order_by_their_own_names() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minigrad.check.differences import Line, Values
 from minigrad.errors import CheckError
-from minigrad.gradient import grad
+from minigrad.gradient import grad, listed
 from minigrad.graph import flat
 from minigrad.module import Module
 from minigrad.op import Array
@@ -103,6 +103,7 @@ def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator
     copy are, and inputs that are Tensors requiring a gradient.
     """
     function, parameters = thrown_away(f)
+    inputs = listed(inputs)
     names = argument_names(function, len(inputs))
     arguments = [promoted(x, chosen=not parameters) for x in inputs]
     variables = {n: a for n, a in zip(names, arguments, strict=True) if isinstance(a, Tensor) and a.requires_grad}
