@@ -130,7 +130,10 @@ def assembled(group: Group, level: Level, found: Arrangement, light: set[str]) -
         take_over(block, child, level)
     for edge, (a, b) in level.ends.items():
         bends = [(INSET + x, top + y) for rank, y in found.bends[a, b] for x in sides(rank, a, b, found, left, widths)]
-        block.ways[edge] = [*level.way_out(a, edge), *bends, *level.way_in(b, edge)]
+        out, into = level.way_out(a, edge), level.way_in(b, edge)
+        first = (INSET + sides(found.ranks[a], a, b, found, left, widths)[1], out[-1][1])
+        last = (INSET + sides(found.ranks[b], a, b, found, left, widths)[0], into[0][1])
+        block.ways[edge] = [*out, *([] if is_door(a) else [first]), *bends, *([] if is_door(b) else [last]), *into]
     return block
 
 
