@@ -23,7 +23,7 @@ class Recipe:
     feature_noise: float = 0.3
     """Deviation of the Gaussian noise added to the features: without it their projection overfits."""
     embedding_deviation: float = 3.0
-    """Initial word vectors have this over √word_dim, every other matrix 1 / √fan-in; every bias but the next is zero."""
+    """Initial word vectors have this over √word_dim, other matrices 1 / √fan-in; every bias but the next is zero."""
     forget_bias: float = 1.0
     """An LSTM's forget gates begin open (Jozefowicz et al. 2015): 97.6 % of captions become right, not 95.4 %."""
 
