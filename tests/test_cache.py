@@ -1,6 +1,5 @@
 """Scenes are drawn once, kept where something can be written, and drawn again when what draws them changes."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,10 +7,16 @@ import pytest
 from models.data import cache, scenes
 
 
+def empty(folder: Path, seed: int, progress: object) -> Path:
+    """In place of half a minute of drawing."""
+    folder.mkdir(parents=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def small_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few scenes, kept below a folder of the test's own."""
-    monkeypatch.setattr(scenes, "build", partial(scenes.build, train=8, held_out=4))
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes without pictures, kept below a folder of the test's own."""
+    monkeypatch.setattr(scenes, "build", empty)
     monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "kept"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
@@ -20,7 +25,7 @@ def small_scenes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_scenes_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache.find_scenes() is None
     folder = cache.scenes_folder()
-    assert folder.parent == tmp_path / "kept" and scenes.open_scenes(folder).scenes["val"]
+    assert folder.parent == tmp_path / "kept" and folder.is_dir()
     monkeypatch.setattr(scenes, "build", pytest.fail)
     assert cache.scenes_folder() == folder == cache.find_scenes()
     assert cache.find_scenes(seed=1) is None
@@ -34,10 +39,8 @@ def test_where_nothing_can_be_written_the_next_place_is_taken(tmp_path: Path, mo
 
 
 def test_a_process_that_was_quicker_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = scenes.build
-
     def overtaken(folder: Path, seed: int, progress: object) -> Path:
-        real(folder, seed)
+        folder.mkdir(parents=True)
         raise OSError("Directory not empty")
 
     monkeypatch.setattr(scenes, "build", overtaken)
