@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from viz.graph.dot import write_dot
 from viz.graph.external import NoGraphvizError, lay_out_by_graphviz
 from viz.graph.flow import lay_out_as_flow
-from viz.graph.folding import fold_modules, fold_steps, fold_to_budget
 from viz.graph.geometry import Layout
-from viz.graph.gradients import fold_gradients, with_backward
+from viz.graph.gradients import with_backward
+from viz.graph.html import View, write_html
 from viz.graph.lanes import lay_out_in_lanes
 from viz.graph.legend import furnish
 from viz.graph.model import Diagram
@@ -21,30 +21,13 @@ from viz.graph.overlay import ADDS_UP, Overlay, overlay_of, values_of_boxes
 from viz.graph.painting import numbers_for
 from viz.graph.reading import read, target_graph
 from viz.graph.record import read_record, write_record
-from viz.graph.repeats import with_found_steps
-from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 from viz.graph.svg import write_svg
 from viz.graph.text import write_text
-from viz.graph.tidy import only, with_steps, without_scalars
+from viz.graph.views import Backward, Engine, Fold, Options, Pass, is_drawable, shown, unfolding, ways
 
-View = Literal["forward", "backward", "both"]
-Fold = Literal["auto", "steps", "rolled", "repeats"] | None
 LARGEST_IN_NOTEBOOK = 8_000_000
 """Bytes of SVG beyond which a notebook is not given the picture."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a diagram is shown; the arguments of `draw`."""
-
-    view: View = "both"
-    backward: Literal["gradients", "ops"] = "gradients"
-    fold: Fold = "auto"
-    depth: int | None = None
-    expand: tuple[int, ...] = ()
-    labels: bool = False
-    engine: Literal["auto", "lanes", "layered", "graphviz"] = "auto"
 
 
 @dataclass(frozen=True)
@@ -55,7 +38,7 @@ class Drawing:
     """
 
     diagram: Diagram
-    options: Options = Options()
+    options: Options = field(default_factory=Options)
     color: str = "kind"
     values: Mapping[str, float] = field(default_factory=dict)
 
@@ -81,6 +64,25 @@ class Drawing:
         return layout
 
     @property
+    def html(self) -> str:
+        """A page that needs no network: the picture to move in, to search, to fold and unfold."""
+        drawings: dict[str, tuple[str, Drawing]] = {}
+        for name, label, options in ways(self.diagram, self.options):
+            drawing = replace(self, options=options)
+            if not drawings or is_drawable(drawing.shown):
+                drawings[name] = label, drawing
+        offered = set(drawings)
+        return write_html(
+            self.diagram.title,
+            [View(name, label, d.bare_svg, unfolding(name, d.shown, offered)) for name, (label, d) in drawings.items()],
+        )
+
+    @property
+    def bare_svg(self) -> str:
+        """The SVG without its style sheet, for a page that has it."""
+        return write_svg(self.shown, self.layout, self.overlay, style=False)
+
+    @property
     def dot(self) -> str:
         """The picture's boxes and edges in Graphviz's language."""
         return write_dot(self.shown)
@@ -99,7 +101,9 @@ class Drawing:
     def loads(cls, text: str) -> "Drawing":
         """The drawing that was written as JSON; DataError for anything else."""
         diagram, options, color, values = read_record(text)
-        given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+        }
         return cls(diagram, Options(**given), color, values)
 
     @cached_property
@@ -113,7 +117,7 @@ class Drawing:
     def save(self, path: str | Path) -> Path:
         """Writes the form that the suffix names; returns the path."""
         path = Path(path)
-        forms = {".svg": "svg", ".dot": "dot", ".json": "json", ".txt": "text"}
+        forms = {".svg": "svg", ".html": "html", ".dot": "dot", ".json": "json", ".txt": "text"}
         if path.suffix.lower() not in forms:
             raise UsageError(
                 f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}"
@@ -129,15 +133,15 @@ def draw(
     target: Any,
     path: str | Path | None = None,
     *,
-    view: View | None = None,
-    backward: Literal["gradients", "ops"] = "gradients",
+    view: Pass | None = None,
+    backward: Backward = "gradients",
     fold: Fold = "auto",
     depth: int | None = None,
     expand: Sequence[int] = (),
     color: str | Mapping[Any, float] = "kind",
     arguments: Sequence[Any] = (),
     labels: bool = False,
-    engine: Literal["auto", "lanes", "layered", "graphviz"] = "auto",
+    engine: Engine = "auto",
     title: str = "",
 ) -> Drawing:
     """The picture of a Graph, a Tensor or a compiled function; written to `path` when one is given, by its suffix.
@@ -151,7 +155,7 @@ def draw(
     """
     graph = target_graph(target)
     has_backward = any(node.scope.backward for node in graph.nodes)
-    chosen: View = view or ("both" if has_backward else "forward")
+    chosen: Pass = view or ("both" if has_backward else "forward")
     whole, pairs = with_backward(graph) if chosen != "forward" or color == "grad_norm" else (graph, {})
     diagram = read(whole, pairs, title or default_title(graph))
     name, values = numbers_for(color, whole, pairs, arguments)
@@ -165,21 +169,6 @@ def default_title(graph: Graph) -> str:
     """The module that most of the graph is in, or that it is a graph."""
     roots = [node.scope.path.partition(".")[0] for node in graph.nodes if node.scope.path]
     return max(dict.fromkeys(roots), key=roots.count) if roots else "graph"
-
-
-def shown(diagram: Diagram, options: Options) -> Diagram:
-    """What is left of a diagram after choosing passes and folding."""
-    found = without_scalars(only(diagram, options.view))
-    found = with_steps(fold_gradients(found) if options.backward == "gradients" else found)
-    if options.depth is not None:
-        found = fold_modules(found, options.depth)
-    if options.fold == "steps":
-        return fold_steps(found, options.expand)
-    if options.fold == "rolled":
-        return rolled(found)
-    if options.fold == "repeats":
-        return rolled(found if has_steps(found) else with_found_steps(found))
-    return fold_to_budget(found) if options.fold == "auto" else found
 
 
 def laid_out(diagram: Diagram, options: Options) -> Layout:

@@ -1,6 +1,7 @@
 """The layout of graphs with time steps: a grid in pixels. Steps are columns, and what corresponds shares a row."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from viz.graph.frame import Frame, frame_of
 from viz.graph.geometry import Layout, Placed, Rect, Region, Text
@@ -18,8 +19,13 @@ def lay_out_in_lanes(diagram: Diagram) -> Layout:
     grid = grid_of(diagram)
     routes = plan(grid)
     frame = frame_of(grid, routes, diagram)
-    placed = {key: Placed(grid.boxes[key], rect_of(key, grid, frame), frame.lines[key]) for key in grid.cells}
-    placed |= {key: Placed(grid.boxes[key], chip_rect(key, frame), frame.lines[key], chip=True) for key in grid.rails}
+    placed = {
+        key: Placed(replace(grid.boxes[key], id=key), rect_of(key, grid, frame), frame.lines[key]) for key in grid.cells
+    }
+    placed |= {
+        key: Placed(replace(grid.boxes[key], id=key), chip_rect(key, frame), frame.lines[key], chip=True)
+        for key in grid.rails
+    }
     layout = Layout(engine="lanes", placed=list(placed.values()))
     layout.wires = wires_of(routes, {key: p.rect for key, p in placed.items()}, frame)
     layout.width, layout.height = frame.width + MARGIN, frame.bottom + MARGIN

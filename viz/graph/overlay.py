@@ -24,6 +24,10 @@ class Overlay:
     log: bool = True
     ramp: Sequence[str] = RAMP
 
+    def value_of(self, box: Box) -> float | None:
+        """The number of a box, if it has one; copies of a leaf have that of the leaf."""
+        return self.values.get(box.id.partition(".")[0])
+
     def share(self, value: float) -> float:
         """Where between low (0) and high (1) a value is."""
         low, high = self.low, self.high
@@ -110,6 +114,7 @@ def number_label(value: float) -> str:
 
 def box_facts(box: Box, overlay: Overlay | None) -> tuple[tuple[str, str], ...]:
     """The facts of a box and its number."""
-    if overlay is None or box.id not in overlay.values:
+    value = overlay.value_of(box) if overlay is not None else None
+    if overlay is None or value is None:
         return box.facts
-    return (*box.facts, (overlay.title, number_label(overlay.values[box.id])))
+    return (*box.facts, (overlay.title, number_label(value)))

@@ -26,10 +26,14 @@ TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
 
 
 @cache
-def style_sheet() -> str:
-    """All rules of a drawing."""
-    dark = scoped((*colours(DARK, 2), *TINTED))
-    return f"{scoped((*SHAPES, *colours(LIGHT, 0), *TINTED))}@media (prefers-color-scheme:dark){{{dark}}}"
+def style_sheet(for_page: bool = False) -> str:
+    """All rules of a drawing; those for a page obey `data-theme` on its root."""
+    light, dark = (*SHAPES, *colours(LIGHT, 0), *TINTED), (*colours(DARK, 2), *TINTED)
+    if for_page:
+        chosen = scoped(dark, ":root[data-theme=dark] .graph")
+        usual = scoped(dark, ":root:not([data-theme=light]) .graph")
+        return f"{scoped(light)}{chosen}@media (prefers-color-scheme:dark){{{usual}}}"
+    return f"{scoped(light)}@media (prefers-color-scheme:dark){{{scoped(dark)}}}"
 
 
 def colours(base: dict[str, str], first: int) -> list[str]:
@@ -50,7 +54,7 @@ def colours(base: dict[str, str], first: int) -> list[str]:
     ]
 
 
-def scoped(rules: tuple[str, ...]) -> str:
+def scoped(rules: tuple[str, ...], within: str = ".graph") -> str:
     """Rules that hold within drawings alone."""
     parts = (rule.partition("{") for rule in rules)
-    return "".join(f"{','.join(f'.graph {name}' for name in names.split(','))}{{{body}" for names, _, body in parts)
+    return "".join(f"{','.join(f'{within} {name}' for name in names.split(','))}{{{body}" for names, _, body in parts)

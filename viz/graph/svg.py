@@ -15,15 +15,15 @@ FACTS = 2_000
 """Letters of a box's facts that a picture carries."""
 
 
-def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None) -> str:
-    """The picture as an SVG document."""
+def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, style: bool = True) -> str:
+    """The picture as an SVG document, or without its style sheet for a page that has it."""
     width, height = number(layout.width), number(layout.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
         'role="img" aria-labelledby="title desc" class="graph">',
         tag("title", diagram.title, id="title"),
         tag("desc", description(diagram), id="desc"),
-        f"<style>{style_sheet()}</style>",
+        f"<style>{style_sheet()}</style>" if style else "",
         ARROW,
         '<rect class="ground" width="100%" height="100%"/>',
         *map(region, layout.regions),
@@ -171,7 +171,7 @@ PATHS = {"square": rounded, "level": level, "upright": upright, "bezier": bezier
 def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     """A box with its texts and, for those who point at it, its facts."""
     box = shown.box
-    value = overlay.values.get(box.id) if overlay is not None else None
+    value = overlay.value_of(box) if overlay is not None else None
     tint = overlay.tint(value) if overlay is not None and value is not None else ""
     marks = {"backward": box.backward, "chip": shown.chip, "output": output, "plain": overlay is not None and not tint,
              "on-dark": bool(tint) and is_dark(tint), "on-light": bool(tint) and not is_dark(tint)}  # fmt: skip
@@ -184,7 +184,9 @@ def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     if value is not None and len(texts) > 1:
         texts = (texts[0], number_label(value))
     behind = stack_of(shown) if box.count > 1 else ""
-    return f'<g class="{escaped(classes)}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
+    return (
+        f'<g class="{escaped(classes)}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
+    )
 
 
 def stack_of(shown: Placed) -> str:
