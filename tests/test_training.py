@@ -20,7 +20,9 @@ from models.training import Log, Record, Run, Settings, Source, Training, Valida
 from models.training.step import Step
 
 WORDS = ["<NULL>", "<START>", "<END>", "<UNK>", *"abcdefgh"]
-TINY = Settings(word_dim=5, hidden_dim=6, batch_size=8, steps=20, learning_rate=0.02, feature_noise=0.1, save_every=3)
+TINY = Settings(
+    word_dim=5, hidden_dim=6, batch_size=8, steps=20, learning_rate=0.02, feature_noise=0.1, save_every=3, eager=True
+)
 
 
 def write_captions(folder: Path, seed: int = 0) -> Path:
@@ -90,9 +92,11 @@ def without_times(records: list[Record]) -> list[Record]:
 def test_stopping_and_resuming_gives_the_bits_of_never_having_stopped(
     tmp_path: Path, source: Source, data: CaptionData, cell: str, stops: tuple[int, ...]
 ) -> None:
-    whole = trainer(tmp_path / "whole", source, data, cell=cell)
+    compiled = stops == (7, 9)
+    changed = {"cell": cell, "eager": not compiled, "by_length": not compiled, "threads": 1 + compiled}
+    whole = trainer(tmp_path / "whole", source, data, **changed)
     list(whole.run())
-    parts = trainer(tmp_path / "parts", source, data, cell=cell)
+    parts = trainer(tmp_path / "parts", source, data, **changed)
     for stop in stops:
         list(parts.run(until=stop))
         parts = again(tmp_path / "parts", data)
@@ -118,14 +122,13 @@ def test_the_same_threads_give_the_same_bits_and_any_number_nearly_the_same(
     tmp_path: Path, source: Source, data: CaptionData
 ) -> None:
     ends = []
-    for i, threads in enumerate((2, 2, 3, 1)):
-        training = trainer(tmp_path / str(i), source, data, threads=threads, steps=12)
+    for i, threads in enumerate((2, 2, 1)):
+        training = trainer(tmp_path / str(i), source, data, threads=threads, steps=9, eager=False, by_length=False)
         list(training.run())
         ends.append(training)
     assert state(ends[0]) == state(ends[1])
-    for path, array in ends[3].captioner.state_dict().items():
+    for path, array in ends[2].captioner.state_dict().items():
         np.testing.assert_allclose(ends[0].captioner.state_dict()[path], array, rtol=0.02, atol=1e-3)
-        np.testing.assert_allclose(ends[2].captioner.state_dict()[path], array, rtol=0.02, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [1, 2, 7])

@@ -116,10 +116,7 @@ class Training:
         """
         last = min(until or self.settings.steps, self.settings.steps)
         self._mark = time.perf_counter()
-        with (
-            one_blas_thread(),
-            StopWish() as wish,
-        ):
+        with one_blas_thread(), StopWish() as wish:
             while self.place.step < last and wish.signal is None:
                 yield from self._epoch(last, wish)
             if self.finished and self.place.validated != self.place.step:
