@@ -195,6 +195,7 @@ function find(text) {
   const wanted = text.trim().toLowerCase();
   for (const box of boxes.values()) box.classList.remove("match");
   matches = wanted ? [...boxes.values()].filter((box) => holds(box, wanted)) : [];
+  matches.sort((a, b) => isNamed(b, wanted) - isNamed(a, wanted));
   for (const box of matches) box.classList.add("match");
   at = -1;
   const elsewhere = wanted && !matches.length && elsewhereFound(wanted);
@@ -203,6 +204,10 @@ function find(text) {
 
 function holds(box, wanted) {
   return box.querySelector("title").textContent.toLowerCase().includes(wanted) || label(box).toLowerCase().includes(wanted);
+}
+
+function isNamed(box, wanted) {
+  return facts(box)[0].toLowerCase().endsWith(wanted) && !facts(box)[0].startsWith("gradient of");
 }
 
 function elsewhereFound(wanted) {
