@@ -61,6 +61,8 @@ class Captioner(Module):
 
     def begin(self, features: Any) -> State:
         """The state before the first word, from features (N, D)."""
+        if len(features.shape) != 2:
+            raise ShapeError(f"a captioner takes features (N, D), one row for each image, not {features.shape}")
         return self.cell.start(self._cast(features) @ self.W_proj + self.b_proj)
 
     def step(self, words: Any, state: State) -> tuple[Tensor, State]:
@@ -105,7 +107,7 @@ class Captioner(Module):
         return greedy(self, features, max_length)
 
     def _check(self, features: Any, captions: Any) -> None:
-        if len(features.shape) != 2 or len(captions.shape) != 2 or features.shape[0] != captions.shape[0]:
+        if len(captions.shape) != 2 or features.shape[:1] != captions.shape[:1]:
             raise ShapeError(
                 f"a captioner takes features (N, D) and captions (N, T + 1), not {features.shape} and {captions.shape}"
             )

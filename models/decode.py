@@ -1,6 +1,7 @@
 """Writing sentences: greedy, sampled, and by beam search, for whole batches. Knows a captioner by its protocol.
 
-<NULL> and <START> are never written. Log-probabilities are the model's own, over all its words.
+<NULL> and <START> are never written. Log-probabilities are the model's own, over all its words. Scores that are not
+numbers, from features or parameters that hold NaN, are an error: no sentence is made of them.
 """
 
 from typing import Any, Protocol
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from minigrad.context import no_grad
-from minigrad.errors import UsageError
+from minigrad.errors import NotFiniteError, UsageError
 from minigrad.functional import log_softmax
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -46,12 +47,13 @@ def sample(
     max_length: int = 30,
 ) -> Array:
     """A word drawn at each step from softmax(scores / temperature): ids (N, at most max_length), as `greedy`."""
-    if not temperature > 0:
-        raise UsageError(f"the temperature is {temperature}; it must be greater than 0 (greedy decoding is its limit)")
+    if not 0 < temperature < np.inf:
+        raise UsageError(f"the temperature is {temperature}; it must be finite and above 0, greedy decoding's limit")
 
     def drawn(scores: Array) -> Array:
-        # The largest of scores with Gumbel noise is a draw from their softmax (Gumbel 1954).
-        noisy: Array = scores / temperature + rng.gumbel(size=scores.shape)
+        # The largest of scores with Gumbel noise is a draw from their softmax (Gumbel 1954). The temperature multiplies
+        # the noise, where dividing the scores could overflow.
+        noisy: Array = scores + temperature * rng.gumbel(size=scores.shape)
         words: Array = noisy.argmax(axis=1)
         return words
 
@@ -74,7 +76,13 @@ def written(captioner: Captioner, features: Any, max_length: int, choose: Any) -
 
 
 def allowed(captioner: Captioner, scores: Array) -> Array:
-    """Scores (..., V) with −∞ at what is never written."""
+    """Scores (N, ..., V) with −∞ at what is never written; NotFiniteError where they hold NaN."""
+    lost = np.unique(np.nonzero(np.isnan(scores))[0])
+    if lost.size:
+        raise NotFiniteError(
+            f"the scores of {lost.size} of {len(scores)} rows hold NaN, first those of row {lost[0]}: "
+            "look for it in the features and in the captioner's parameters"
+        )
     scores = scores.copy()
     scores[..., [captioner.null, captioner.start]] = -np.inf
     return scores
@@ -127,8 +135,9 @@ class Search:
         """The log-probability of every sentence with every word after it (rows, beams · V), and the states behind."""
         last = self.words[..., -1] if self.words.shape[2] else np.full((self.rows, self.beams), self.captioner.start)
         scores, state = self.captioner.step(last.ravel(), self.state)
-        steps = allowed(self.captioner, log_softmax(scores).numpy()).reshape(self.rows, self.beams, -1)
-        return (self.scores[..., None] + steps).reshape(self.rows, -1), state
+        V = scores.shape[1]
+        steps = allowed(self.captioner, log_softmax(scores).numpy().reshape(self.rows, self.beams, V))
+        return (self.scores[..., None] + steps).reshape(self.rows, self.beams * V), state
 
     def _finish(self, ended: Array) -> None:
         """Takes the sentences marked (rows, beams) out of the beam, and keeps them if they are good enough."""
