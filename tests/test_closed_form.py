@@ -106,45 +106,90 @@ def test_closed_form_is_the_automatic_gradient(name: str) -> None:
         assert error(by_engine, by_hand) <= 1e-12
 
 
+def check_numerically(f: Callable[[Array], Any], x: Array, by_hand: Array, analytic: bool = True) -> None:
+    """A gradient along a random direction, against central differences and, where f is analytic, a complex step."""
+    direction = rng.normal(size=x.shape)
+    wanted, h = (by_hand * direction).sum(), 1e-5
+    one, two = (f(x + k * h * direction) - f(x - k * h * direction) for k in (1, 2))
+    assert error((8 * one - two) / (12 * h), wanted) <= 1e-7
+    if analytic:
+        assert error(f(x + 1e-40j * direction).imag * 1e40, wanted) <= 1e-12
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_closed_form_is_the_numerical_gradient(name: str) -> None:
     forward, backward, xs = CASES[name]
     gs = cotangents(forward, xs)
     for i, by_hand in enumerate(backward(gs, *xs)):
-        direction = rng.normal(size=xs[i].shape)
 
-        def along(h: complex, i: int = i, direction: Array = direction) -> Any:
-            moved = [*xs[:i], xs[i] + h * direction, *xs[i + 1 :]]
-            return sum((y * g).sum() for y, g in zip(forward(*moved), gs, strict=True))
+        def contracted(x: Array, i: int = i) -> Any:
+            return sum((y * g).sum() for y, g in zip(forward(*xs[:i], x, *xs[i + 1 :]), gs, strict=True))
 
-        wanted = (by_hand * direction).sum()
-        h = 1e-5
-        central = (8 * (along(h) - along(-h)) - (along(2 * h) - along(-2 * h))) / (12 * h)
-        assert error(central, wanted) <= 1e-7
-        if name not in ("bce",):  # max and |x| are not analytic
-            assert error(along(1e-40j).imag * 1e40, wanted) <= 1e-12
+        check_numerically(contracted, xs[i], by_hand, analytic=name != "bce")  # max and |x| are not analytic
+
+
+def check_on_symbols(f: Callable[..., list[Any]], *arrays: Array) -> None:
+    """The graph that f traces computes what f does."""
+    for symbolic, by_hand in zip(mg.trace(f, *arrays).run(*arrays), f(*arrays), strict=True):
+        assert error(symbolic, by_hand) <= 1e-14
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_closed_form_runs_on_symbols(name: str) -> None:
     forward, backward, xs = CASES[name]
-    gs = cotangents(forward, xs)
-    graph = mg.trace(lambda gs, *xs: list(backward([gs[i] for i in range(len(gs))], *xs)), np.stack(gs), *xs)
-    for symbolic, by_hand in zip(graph.run(np.stack(gs), *xs), backward(gs, *xs), strict=True):
-        assert error(symbolic, by_hand) <= 1e-14
+    gs = [np.asarray(g) for g in cotangents(forward, xs)]
+
+    def both(*arrays: Any) -> list[Any]:
+        g, inputs = list(arrays[: len(gs)]), arrays[len(gs) :]
+        return [*forward(*inputs), *backward(g, *inputs)]
+
+    check_on_symbols(both, *gs, *xs)
+
+
+def whole(cell: str) -> tuple[Captioner, Array, Array, dict[str, Array]]:
+    """A captioner, features, captions with padding, and its parameters by the closed form's names."""
+    captioner = Captioner(cell, V, D, 6, H, dtype=np.float64, seed=1, embedding_deviation=1.0)
+    features, captions = rng.normal(size=(N, D)), rng.integers(0, V, (N, T + 1))
+    return captioner, features, captions, {short(path): array for path, array in captioner.state_dict().items()}
+
+
+def short(path: str) -> str:
+    return path.removeprefix("cell.")
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_whole_captioner_agrees_with_the_closed_form(cell: str) -> None:
-    captioner = Captioner(cell, V, D, 6, H, dtype=np.float64, seed=1, embedding_deviation=1.0)
-    features, captions = rng.normal(size=(N, D)), rng.integers(0, V, (N, T + 1))
+    captioner, features, captions, parameters = whole(cell)
     loss = captioner.loss(features, captions)
     loss.backward()
-    parameters = {path.removeprefix("cell."): array for path, array in captioner.state_dict().items()}
     by_hand, gradients = cf.captioning_loss(cell, features, captions, parameters)
     assert error(loss, by_hand) <= 1e-14
     for path, parameter in captioner.named_parameters():
-        assert error(parameter.grad, gradients[path.removeprefix("cell.")]) <= 1e-12, path
+        assert error(parameter.grad, gradients[short(path)]) <= 1e-12, path
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_whole_closed_form_is_the_numerical_gradient(cell: str) -> None:
+    _, features, captions, parameters = whole(cell)
+    _, gradients = cf.captioning_loss(cell, features, captions, parameters)
+    for name, array in parameters.items():
+
+        def loss(x: Array, name: str = name) -> Any:
+            return cf.captioning_loss(cell, features, captions, parameters | {name: x})[0]
+
+        check_numerically(loss, array, gradients[name])
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_the_whole_closed_form_runs_on_symbols(cell: str) -> None:
+    _, features, captions, parameters = whole(cell)
+
+    def both(features: Any, captions: Any, *arrays: Any) -> list[Any]:
+        named = dict(zip(parameters, arrays, strict=True))
+        loss, gradients = cf.captioning_loss(cell, features, captions, named)
+        return [loss, *gradients.values()]
+
+    check_on_symbols(both, features, captions, *parameters.values())
 
 
 def test_sigmoid_is_stable_far_out() -> None:
