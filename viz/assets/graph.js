@@ -120,14 +120,24 @@ function choose(box, move = false) {
   for (const old of drawing.querySelectorAll(".near, .chosen")) old.classList.remove("near", "chosen");
   chosen = box;
   if (!box) return about.replaceChildren();
-  const near = new Set([box.id, ...(readers.get(box.id) || []), ...(operands.get(box.id) || [])]);
-  box.classList.add("chosen");
-  for (const id of near) boxes.get(id)?.classList.add("near");
+  const own = copies(box);
+  for (const id of own) boxes.get(id).classList.add("chosen");
+  for (const id of [...own, ...around(box, readers), ...around(box, operands)]) boxes.get(id)?.classList.add("near");
   for (const wire of drawing.querySelectorAll("[data-from]")) {
-    if (ends(wire, "from").includes(box.id) || ends(wire, "to").includes(box.id)) wire.classList.add("near");
+    if (own.some((id) => ends(wire, "from").includes(id) || ends(wire, "to").includes(id))) wire.classList.add("near");
   }
   tell(box);
   if (move) bring(box);
+}
+
+// A leaf is drawn wherever it is read: n5, n5.1, n5.2 are one node.
+function copies(box) {
+  const origin = box.id.split(".")[0];
+  return [...boxes.keys()].filter((id) => id.split(".")[0] === origin);
+}
+
+function around(box, map) {
+  return copies(box).flatMap((id) => [...(map.get(id) || [])]).filter((id) => boxes.has(id));
 }
 
 function tell(box) {
@@ -138,17 +148,16 @@ function tell(box) {
     const [, name, text] = line.match(/^([^:]{1,20}): (.*)$/) || [null, "", line];
     if (name) list.append(element("dt", name), element("dd", text));
   }
-  const parts = [heading, list, ...links("reads", operands.get(box.id)), ...links("is read by", readers.get(box.id))];
+  const parts = [heading, list, ...links("reads", around(box, operands)), ...links("is read by", around(box, readers))];
   const target = unfolded(box);
   if (target) parts.push(button("Unfold", () => show(target)));
   about.replaceChildren(...parts);
 }
 
 function links(title, ids) {
-  const near = [...(ids || [])].filter((id) => boxes.has(id));
-  if (!near.length) return [];
+  if (!ids.length) return [];
   const list = element("ul");
-  for (const id of near) {
+  for (const id of ids) {
     const item = element("li");
     item.append(button(label(boxes.get(id)), () => choose(boxes.get(id), true)));
     list.append(item);
@@ -175,7 +184,7 @@ function button(text, action) {
 }
 
 function step(direction) {
-  const near = [...((direction > 0 ? readers : operands).get(chosen.id) || [])].filter((id) => boxes.has(id));
+  const near = around(chosen, direction > 0 ? readers : operands);
   if (near.length) choose(boxes.get(near[0]), true);
 }
 
