@@ -1,18 +1,22 @@
 """The course's names as its notebooks use them: their checks, their training, on real data where that is present."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from coco_folder import IMAGES, NAME, WORDS, write_features, write_folder
+from PIL import Image
 
-from minigrad.errors import UsageError
+from minigrad.errors import DataError, MissingFileError, UsageError
 from models.cs231n import (
     CaptioningRNN,
     CaptioningSolver,
     decode_captions,
     eval_numerical_gradient,
     eval_numerical_gradient_array,
+    image_from_url,
     load_coco_data,
     lstm_forward,
     lstm_step_forward,
@@ -89,7 +93,7 @@ def test_softmax_loss_of_the_notebook(capsys: pytest.CaptureFixture[str]) -> Non
     assert "(1, 2, 3)" in capsys.readouterr().out
 
 
-WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
+PETS = {"<NULL>": 0, "cat": 2, "dog": 3}
 
 
 @pytest.mark.parametrize(
@@ -97,7 +101,7 @@ WORDS = {"<NULL>": 0, "cat": 2, "dog": 3}
 )
 def test_captioning_loss_of_the_notebooks(cell: str, low: float, high: float, wanted: float) -> None:
     N, D, W, H, V, T = 10, 20, 30, 40, 3, 13
-    model = CaptioningRNN(WORDS, input_dim=D, wordvec_dim=W, hidden_dim=H, cell_type=cell, dtype=np.float64)
+    model = CaptioningRNN(PETS, input_dim=D, wordvec_dim=W, hidden_dim=H, cell_type=cell, dtype=np.float64)
     for name, array in model.params.items():
         model.params[name] = spaced(-1.4, 1.3, *array.shape)
     captions = (np.arange(N * T) % V).reshape(N, T)
@@ -109,7 +113,7 @@ def test_captioning_loss_of_the_notebooks(cell: str, low: float, high: float, wa
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])
 def test_captioning_gradients_by_the_notebooks_check(cell: str) -> None:
     np.random.seed(231)
-    model = CaptioningRNN({"<NULL>": 0, "cat": 2, "dog": 3}, 4, 5, 6, cell, np.float64)
+    model = CaptioningRNN(PETS, 4, 5, 6, cell, np.float64)
     features, captions = np.random.randn(2, 4), np.random.randint(3, size=(2, 3))
     _, grads = model.loss(features, captions)
     for name, array in model.params.items():  # changed in place by the check, and read at every call
@@ -129,12 +133,12 @@ def test_weights_come_from_numpys_global_state_in_the_courses_order() -> None:
 
 def test_refusals() -> None:
     with pytest.raises(UsageError, match="gru"):
-        CaptioningRNN(WORDS, cell_type="gru")
+        CaptioningRNN(PETS, cell_type="gru")
     with pytest.raises(UsageError, match="<NULL>"):
         CaptioningRNN({"a": 0})
     with pytest.raises(UsageError, match="<START>"):
-        CaptioningRNN(WORDS, 4, 5, 6).sample(np.ones((1, 4)))
-    model = CaptioningRNN(WORDS, 4, 5, 6)
+        CaptioningRNN(PETS, 4, 5, 6).sample(np.ones((1, 4)))
+    model = CaptioningRNN(PETS, 4, 5, 6)
     with pytest.raises(UsageError, match="adagrad"):
         CaptioningSolver(model, {}, update_rule="adagrad")
     with pytest.raises(UsageError, match="momentun"):
@@ -145,6 +149,95 @@ def test_sentences() -> None:
     words = ["<NULL>", "<START>", "<END>", "<UNK>", "cat"]
     assert decode_captions(np.array([1, 4, 2, 4, 0]), words) == "<START> cat <END>"
     assert decode_captions(np.array([[4, 0, 4], [3, 2, 4]]), words) == ["cat cat", "<UNK> <END>"]
+
+
+KINDS = ("captions", "image_idxs", "features", "urls")
+State = defaultdict[str, Any]
+
+
+def sgd(w: Any, g: Any, s: State, lr: float, t: int) -> Any:
+    return w - lr * g
+
+
+def sgd_momentum(w: Any, g: Any, s: State, lr: float, t: int) -> Any:
+    s["v"] = 0.9 * s["v"] - lr * g
+    return w + s["v"]
+
+
+def rmsprop(w: Any, g: Any, s: State, lr: float, t: int) -> Any:
+    s["v"] = 0.99 * s["v"] + 0.01 * g * g
+    return w - lr * g / (np.sqrt(s["v"]) + 1e-8)
+
+
+def adam(w: Any, g: Any, s: State, lr: float, t: int) -> Any:
+    s["m"], s["v"] = 0.9 * s["m"] + 0.1 * g, 0.999 * s["v"] + 0.001 * g * g
+    return w - lr * np.sqrt(1 - 0.999**t) / (1 - 0.9**t) * s["m"] / (np.sqrt(s["v"]) + 1e-8)
+
+
+@pytest.mark.parametrize("rule", [sgd, sgd_momentum, rmsprop, adam])
+def test_the_solver_follows_the_courses_formulas(rule: Any, tmp_path: Path) -> None:
+    data = load_coco_data(str(write_folder(tmp_path)), max_train=7, features=NAME)
+    models = [CaptioningRNN(data["word_to_idx"], 5, 4, 3, "lstm", np.float64) for _ in range(2)]
+    models[1].params = {name: array.copy() for name, array in models[0].params.items()}
+    solver = CaptioningSolver(
+        models[0],
+        data,
+        update_rule=rule.__name__,
+        optim_config={"learning_rate": 1e-2},
+        lr_decay=0.5,
+        num_epochs=3,
+        batch_size=3,
+        verbose=False,
+    )
+    np.random.seed(1)
+    solver.train()
+    np.random.seed(1)
+    states: dict[str, State] = {name: defaultdict(float) for name in models[1].params}
+    for t in range(1, 7):  # epochs of two steps
+        captions, features, _ = sample_coco_minibatch(data, batch_size=3)
+        loss, grads = models[1].loss(features, captions)
+        assert solver.loss_history[t - 1] == pytest.approx(loss, rel=1e-12)
+        for name, w in models[1].params.items():
+            models[1].params[name] = rule(w, grads[name], states[name], 1e-2 * 0.5 ** ((t - 1) // 2), t)
+    for name, w in models[1].params.items():
+        assert np.abs(models[0].params[name] - w).max() < 1e-12 * np.abs(w).max(), name
+
+
+def test_the_data_as_the_course_has_it(tmp_path: Path) -> None:
+    folder = str(write_folder(tmp_path, "vgg16_fc7_pca"))
+    for split, images in IMAGES.items():
+        write_features(tmp_path, split, np.ones((images, 6), np.float32), "vgg16_fc7")
+    data = load_coco_data(folder)
+    assert list(data["idx_to_word"]) == list(data["word_to_idx"]) == list(WORDS)
+    assert [data[f"{split}_{what}"].shape for split in ("train", "val") for what in KINDS] == [
+        *((23, 8), (23,), (9, 5), (9,)),
+        *((7, 8), (7,), (4, 5), (4,)),
+    ]
+    np.random.seed(3)
+    drawn = load_coco_data(folder, max_train=50, pca_features=False)
+    np.random.seed(3)
+    rows = np.random.randint(23, size=50)
+    assert drawn["train_features"].shape == (9, 6)
+    assert np.array_equal(drawn["train_captions"], data["train_captions"][rows])
+    assert np.array_equal(drawn["train_image_idxs"], data["train_image_idxs"][rows])
+    captions, features, urls = sample_coco_minibatch(data, batch_size=6, split="val")
+    assert (captions.shape, features.shape, urls.shape) == ((6, 8), (6, 5), (6,))
+    with pytest.raises(UsageError, match="'train' or 'val'"):
+        sample_coco_minibatch(data, split="test")
+
+
+def test_pictures_from_paths_and_addresses(tmp_path: Path) -> None:
+    pixels, path = np.arange(24, dtype=np.uint8).reshape(2, 4, 3), tmp_path / "picture.png"
+    Image.fromarray(pixels).save(path)
+    for address in (str(path), path.as_uri()):
+        assert np.array_equal(image_from_url(address), pixels)
+    text = tmp_path / "text.png"
+    text.write_text("no picture")
+    with pytest.raises(DataError, match=r"text\.png is not a picture"):
+        image_from_url(str(text))
+    for address in (str(tmp_path / "absent.png"), (tmp_path / "absent.png").as_uri(), "http://[no-address/a.png"):
+        with pytest.raises(MissingFileError, match=r"no picture could be fetched from .*a.*png"):
+            image_from_url(address)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])

@@ -2,9 +2,9 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 import numpy as np
@@ -87,5 +87,5 @@ def image_from_url(url: str) -> Array:
             return np.asarray(image.convert("RGB"))
     except UnidentifiedImageError:
         raise DataError(f"{url} is not a picture that can be read") from None
-    except (URLError, OSError) as error:
+    except (OSError, ValueError, HTTPException) as error:  # unreachable, no address at all, broken off
         raise MissingFileError(f"no picture could be fetched from {url} ({error})") from None
