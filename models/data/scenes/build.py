@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
 from models.data.scenes.drawing import SIDE, Image, draw
 from models.data.scenes.extractor import Extractor, fit, measure
@@ -53,7 +54,8 @@ def build(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         whole = Path(beside) / folder.name
         whole.mkdir()
-        _write_all(whole, seed, train, held_out, progress or _silent)
+        with one_blas_thread():  # the bits do not depend on how many there are
+            _write_all(whole, seed, train, held_out, progress or _silent)
         os.replace(whole, folder)
     return folder
 
