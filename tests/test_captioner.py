@@ -1,5 +1,6 @@
 """The captioner: its tree, its steps in time, its loss, its errors."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,10 @@ import pytest
 import minigrad as mg
 from minigrad.errors import IndexRangeError, ShapeError, UsageError
 from minigrad.ops.activation import Tanh
+from minigrad.optim import Adam
 from models import Captioner
 from models.cells import CELLS
+from models.data.coco import open_data
 
 N, T, D, W, H, V = 4, 5, 6, 3, 5, 8
 rng = np.random.default_rng(0)
@@ -84,3 +87,23 @@ def test_errors_name_what_is_wrong() -> None:
     captioner.cell.Wh.data = np.ones((H + 1, 4 * H))
     with pytest.raises(ShapeError, match=r"captioner\.cell t=0.*captioner\.cell\.Wh"):
         captioner.loss(FEATURES, CAPTIONS)
+
+
+def test_fifty_real_captions_are_learnt_by_heart(real_data: Path) -> None:
+    data = open_data(real_data / "coco_small")
+    _, first = np.unique(data.train.image_idxs, return_index=True)
+    batch, order = data.train.batch(first[:50]), np.random.default_rng(0)
+    captioner = Captioner("rnn", len(data.vocabulary), data.train.feature_dim, 256, 512)
+    optimizer, losses = Adam(captioner.parameters()), []
+    for epoch in range(50):
+        optimizer.lr = 5e-3 * 0.95**epoch
+        for rows in np.split(order.permutation(50), 2):
+            captioner.zero_grad()
+            loss = captioner.loss(batch.features[rows], batch.captions[rows])
+            loss.backward(retain_graph=False)
+            optimizer.step()
+            losses.append(loss.item())
+    assert np.mean(losses[-10:]) < 0.3
+    told, written = batch.captions[:, 1:], captioner.sample(batch.features, max_length=16)
+    written = np.pad(written, ((0, 0), (0, 16 - written.shape[1])), constant_values=captioner.null)
+    assert np.count_nonzero((told == written).all(axis=1)) >= 48
