@@ -1,6 +1,7 @@
 """Graphs that the tests of drawings draw: from one formula to an unrolled captioner."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class Linear(mg.Module):
 class MLP(mg.Module):
     def __init__(self, *sizes: int) -> None:
         rng = np.random.default_rng(0)
-        self.layers = [Linear(a, b, rng) for a, b in zip(sizes, sizes[1:], strict=False)]
+        self.layers = [Linear(a, b, rng) for a, b in pairwise(sizes)]
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers[:-1]:
@@ -32,7 +33,9 @@ class Fire(mg.Module):
     """Squeeze, then two branches side by side."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
-        self.squeeze, self.left, self.right = (Linear(a, b, rng) for a, b in ((size, 4), (4, size // 2), (4, size // 2)))
+        self.squeeze, self.left, self.right = (
+            Linear(a, b, rng) for a, b in ((size, 4), (4, size // 2), (4, size // 2))
+        )
 
     def forward(self, x: Any) -> Any:
         s = mg.relu(self.squeeze(x))

@@ -77,7 +77,9 @@ def test_search_finds_a_node_by_name_and_shows_its_neighbours(page: browser.Brow
     inside = page.run("(() => { const b = chosen.getBBox(); return [b.x, b.y]; })()")
     assert x < inside[0] < x + width
     assert y < inside[1] < y + height
-    assert page.run("document.querySelectorAll('main .box.near').length") >= 2 + 8 + 8  # two rails, and a reader for each step of both passes
+    assert (
+        page.run("document.querySelectorAll('main .box.near').length") >= 2 + 8 + 8
+    )  # two rails, and a reader for each step of both passes
     assert "captioner.cell.Wx" in page.run("document.querySelector('aside').textContent")
     page.key("Escape")
     page.key("Escape")

@@ -11,17 +11,19 @@ from minigrad.graph import Graph
 from viz.graph.dot import write_dot
 from viz.graph.external import NoGraphvizError, lay_out_by_graphviz
 from viz.graph.flow import lay_out_as_flow
-from viz.graph.geometry import Layout
+from viz.graph.geometry import Layout, Text
 from viz.graph.gradients import with_backward
 from viz.graph.html import View, write_html
 from viz.graph.lanes import lay_out_in_lanes
 from viz.graph.legend import furnish
+from viz.graph.look import MARGIN
 from viz.graph.model import Diagram
 from viz.graph.overlay import ADDS_UP, Overlay, overlay_of, values_of_boxes
 from viz.graph.painting import numbers_for
 from viz.graph.reading import read, target_graph
 from viz.graph.record import read_record, write_record
 from viz.graph.steps import has_steps
+from viz.graph.strip import add_strips
 from viz.graph.svg import write_svg
 from viz.graph.text import write_text
 from viz.graph.views import Backward, Engine, Fold, Options, Pass, is_drawable, shown, unfolding, ways
@@ -57,10 +59,18 @@ class Drawing:
     @cached_property
     def layout(self) -> Layout:
         """Everything in its place."""
+        layout = self.picture(self.overlay)
+        furnish(layout, self.shown, self.overlay)
+        return layout
+
+    def picture(self, overlay: Overlay | None) -> Layout:
+        """The layout without title and legend; with the strip of an overlay that has one."""
         layout = laid_out(self.shown, self.options)
+        layout.texts.append(Text(MARGIN, MARGIN + 4, self.shown.title, "title"))
         if not self.options.labels:
             layout.wires = [replace(wire, label="") for wire in layout.wires]
-        furnish(layout, self.shown, self.overlay)
+        if overlay is not None and self.color == "grad_norm":
+            add_strips(layout, self.shown, overlay)
         return layout
 
     @property

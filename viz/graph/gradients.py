@@ -48,10 +48,13 @@ def ends_of_backward(graph: Graph) -> Sequence[Tensor]:
 
 def pairs_of(graph: Graph) -> Pairs:
     """The pairs of a graph that has its backward pass: it is derived once more and recognised by its structure."""
-    forward = [node for node in graph.nodes if not node.scope.backward]
+    read = {id(x) for node in graph.nodes if not node.scope.backward for x in node.inputs}
+    seeds = {id(node) for node in graph.nodes if is_number(node) and id(node) not in read}
+    forward = [node for node in graph.nodes if not node.scope.backward and id(node) not in seeds]
+    forward_ids = {id(node) for node in forward}
     nodes, gradients = derived(forward, ends(forward))
     known: dict[Any, int] = {id(node): i for i, node in enumerate(forward) if not is_number(node)}
-    structure = {structure_of(node, known): node for node in graph.nodes if node.scope.backward}
+    structure = {structure_of(node, known): node for node in graph.nodes if id(node) not in forward_ids}
     found = ((structure.get(structure_of(g, known)), x) for x, g in zip(nodes, gradients, strict=True) if g is not None)
     return {id(node): x for node, x in found if node is not None}
 

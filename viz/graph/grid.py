@@ -96,7 +96,7 @@ def add_leaf(grid: Grid, roles: dict[str, Hashable], leaf: Box, key: str, place:
     """
     columns = {grid.cells[e.target][1] for e in edges}
     reader = grid.boxes[edges[0].target]
-    grid.boxes[key] = replace(leaf, backward=reader.backward, step=reader.step if len(columns) == 1 else None)
+    grid.boxes[key] = replace(leaf, backward=reader.backward)
     grid.edges += [replace(e, source=key) for e in edges]
     if len(columns) > 1:
         grid.rails[key] = 0
@@ -105,6 +105,7 @@ def add_leaf(grid: Grid, roles: dict[str, Hashable], leaf: Box, key: str, place:
     grid.cells[key] = (0, column)
     if edges[0].target in roles and place:
         roles[key] = ("leaf", place)
+        grid.boxes[key] = replace(grid.boxes[key], step=reader.step)
     elif edges[0].target in roles:
         grid.cells[key] = (0, 0 if column <= grid.columns // 2 else grid.columns - 1)
 

@@ -1,9 +1,9 @@
-"""What stands around a picture: its title above, the meaning of colours and lines and any remarks below."""
+"""What stands under a picture: the meaning of colours and lines, and any remarks."""
 
 from collections.abc import Iterable
 
 from viz.graph.geometry import Layout, Rect, Region, Text, Wire
-from viz.graph.look import MARGIN, SMALL, width_of
+from viz.graph.look import MARGIN, MARKS, SMALL, width_of
 from viz.graph.model import Diagram
 from viz.graph.overlay import Overlay, number_label
 
@@ -12,15 +12,13 @@ SWATCH = 14.0
 KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant", "product": "product", "nonlinear": "nonlinear",
     "arithmetic": "arithmetic", "reduce": "reduction", "move": "rearrangement", "loss": "loss", "group": "folded",
-    "added": "added", "removed": "removed", "changed": "changed",
 }  # fmt: skip
 LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "to the next time step"}
 STEPS_OF_SCALE = 7
 
 
 def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) -> None:
-    """Adds title, legend and notes, and the room that they need."""
-    layout.texts.append(Text(MARGIN, MARGIN + 4, diagram.title, "title"))
+    """Adds legend and notes, and the room that they and the title need."""
     layout.width = max(layout.width, 2 * MARGIN + width_of(diagram.title, 1.4))
     y = layout.height
     rows = [kind_entries(layout), line_entries(layout)] if overlay is None else [line_entries(layout)]
@@ -36,7 +34,10 @@ def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) ->
 
 
 def kind_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
-    """A style and a text for each kind of box that is there."""
+    """A style and a text for each mark of a comparison, or else each kind of box, that is there."""
+    marks = {placed.box.mark for placed in layout.placed}
+    if marks != {""}:
+        return ((mark, mark, False) for mark in (*MARKS, "same") if mark in marks)
     shown = {placed.box.kind for placed in layout.placed}
     return ((kind, text, False) for kind, text in KINDS.items() if kind in shown)
 

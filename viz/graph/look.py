@@ -1,5 +1,6 @@
 """Colours, sizes and type of drawings, in one place. Imported by layouts and writers of viz.graph."""
 
+import re
 import unicodedata
 
 CHARACTER = 6.65
@@ -24,11 +25,15 @@ COLOURS = {
     "move": ("#f4f5f6", "#b9c0c8", "#1d2228", "#59636f"),
     "loss": ("#fbdfd6", "#cc5a35", "#45241a", "#ee855f"),
     "group": ("#e9edf2", "#6d7a88", "#252d37", "#8b99a9"),
+}
+"""Fill and border of boxes by kind, in light and in dark."""
+
+MARKS = {
     "added": ("#d7ecfa", "#0072b2", "#12324a", "#56b4e9"),
     "removed": ("#fbe3d9", "#d55e00", "#47230f", "#f08a4b"),
     "changed": ("#fdf3c4", "#b8960c", "#3d3510", "#e0c040"),
 }
-"""Fill and border of boxes by kind, in light and in dark."""
+"""Fill and border of boxes in a comparison."""
 
 LIGHT = {
     "ground": "#ffffff",
@@ -51,6 +56,15 @@ DARK = {
 
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"
 MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', 'Liberation Mono', monospace"
+
+
+_SPACE = re.compile(r"[\s\x1c-\x1f\x85\u2028\u2029]+")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+
+
+def printable(text: str) -> str:
+    """The text in one line, without control characters, halves of surrogate pairs and changes of direction."""
+    return _UNPRINTABLE.sub("\ufffd", _SPACE.sub(" ", text))
 
 
 def cells(text: str) -> int:

@@ -14,7 +14,8 @@ class Box:
 
     `id` is its number in the graph's listing (`n12`), `symbol` what fits into a small box, `title` and `detail` the two
     lines of a large one. `pair` is the id of the forward box whose gradient this is, `facts` are what a reader sees who
-    points at it, `members` the ids of the nodes that it stands for.
+    points at it, `members` the ids of the nodes that it stands for, `mark` what a comparison says:
+    added, removed, changed, same.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Box:
     step: int | None = None
     backward: bool = False
     pair: str = ""
+    mark: str = ""
     count: int = 1
     facts: tuple[tuple[str, str], ...] = ()
     members: tuple[str, ...] = ()

@@ -35,6 +35,8 @@ def kind_of(op: Op) -> str:
 def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
     """`+`, `σ`, `[512:1024]`, `relu`: a few letters; `shapes` are those of the operands."""
     name = type(op).__name__
+    if hasattr(op, "number"):
+        return number_text(op.number)
     if name == "Slice":
         return _brackets(op, shapes[0])
     if name == "SlicePut":

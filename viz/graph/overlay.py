@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from viz.graph.model import Box, Diagram
 
@@ -27,6 +27,10 @@ class Overlay:
     def value_of(self, box: Box) -> float | None:
         """The number of a box, if it has one; copies of a leaf have that of the leaf."""
         return self.values.get(box.id.partition(".")[0])
+
+    def on_scale_of(self, other: "Overlay") -> "Overlay":
+        """The same numbers, painted on another scale."""
+        return replace(self, low=other.low, high=other.high)
 
     def share(self, value: float) -> float:
         """Where between low (0) and high (1) a value is."""

@@ -29,7 +29,7 @@ def numbers_for(
         return name, {key_of(key, place): float(number) for key, number in color.items()}
     if color not in NAMES:
         raise UsageError(f"color={color!r}: there are {', '.join(NAMES)}, or a mapping from nodes to numbers")
-    return color, {place[key]: number for key, number in measured(color, graph, pairs, arguments).items()}
+    return color, {place[key]: float(number) for key, number in measured(color, graph, pairs, arguments).items()}
 
 
 def key_of(key: Any, place: Mapping[int, str]) -> str:

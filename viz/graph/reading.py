@@ -7,6 +7,7 @@ import numpy as np
 
 from minigrad.graph import Graph
 from minigrad.tensor import Tensor
+from viz.graph.look import printable
 from viz.graph.model import Box, Diagram, Edge
 from viz.graph.notation import attributes_of, dtype_text, formula_of, kind_of, number_text, shape_text, symbol_of
 
@@ -18,7 +19,7 @@ def read(graph: Graph, pairs: Mapping[int, Tensor] | None = None, title: str = "
     paired = {key: numbers[id(x)] for key, x in (pairs or {}).items() if id(x) in numbers}
     boxes = [box_of(node, numbers[id(node)], id(node) in given, paired.get(id(node), "")) for node in graph.nodes]
     edges = [edge for node in graph.nodes if id(node) not in given for edge in edges_into(node, numbers)]
-    return Diagram(tuple(boxes), tuple(edges), title, outputs=tuple(numbers[id(y)] for y in graph.outputs))
+    return Diagram(tuple(boxes), tuple(edges), printable(title), outputs=tuple(numbers[id(y)] for y in graph.outputs))
 
 
 def edges_into(node: Tensor, numbers: Mapping[int, str]) -> list[Edge]:
@@ -36,21 +37,21 @@ def edge_kind(x: Tensor, node: Tensor) -> str:
 
 def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
     """What there is to say about a node."""
-    kind = kind_of(node.op) if node.op is not None else leaf_kind(node, given)
-    name = node.name or ""
+    kind = kind_of(node.op) if node.op is not None and node.inputs else leaf_kind(node, given)
+    name = printable(node.name or "")
     shape, dtype = node.shape, node.dtype.name
     symbol = symbol_of(node.op, *(x.shape for x in node.inputs)) if node.op is not None else leaf_symbol(node)
     return Box(
         id=key,
         kind=kind,
         symbol=symbol,
-        title=title_of(node, symbol),
+        title=title_of(node, symbol, name),
         detail=detail_of(node, dtype),
         op=repr(node.op) if node.op is not None else "",
         name=name,
         shape=shape,
         dtype=dtype,
-        path=node.scope.path or module_of(node),
+        path=printable(node.scope.path or module_of(node)),
         step=node.scope.step,
         backward=node.scope.backward or bool(pair),
         pair=pair,
@@ -59,12 +60,12 @@ def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
     )
 
 
-def title_of(node: Tensor, symbol: str) -> str:
+def title_of(node: Tensor, symbol: str, name: str) -> str:
     """A name, or the Op's symbol with its attributes."""
     if node.op is None:
         return symbol
     text = symbol if symbol.endswith("]") else f"{symbol} {attributes_of(node.op)}".strip()
-    return f"{node.name} = {text}" if node.name else text
+    return f"{name} = {text}" if name else text
 
 
 def detail_of(node: Tensor, dtype: str) -> str:
@@ -82,7 +83,7 @@ def leaf_kind(node: Tensor, given: bool) -> str:
 def leaf_symbol(node: Tensor) -> str:
     """A scalar's value; of a parameter the last part of its path; else what can be said."""
     if node.name:
-        return node.name.rpartition(".")[2]
+        return printable(node.name).rpartition(".")[2]
     value = node.value
     if value is not None and value.size == 1:
         return number_text(value.item())
@@ -108,7 +109,7 @@ def facts(node: Tensor, kind: str, dtype: str) -> list[tuple[str, str]]:
         ("time step", "" if scope.step is None else str(scope.step)),
         ("pass", "backward" if scope.backward else ""),
     ]
-    return [(name, text) for name, text in rows if text]
+    return [(name, printable(text)) for name, text in rows if text]
 
 
 def target_graph(target: Any) -> Graph:

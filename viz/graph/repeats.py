@@ -17,13 +17,23 @@ LEAST = 3
 def with_found_steps(diagram: Diagram) -> Diagram:
     """The diagram with time steps where its forward boxes repeat; as it is when less than half of them do."""
     boxes = [box for box in diagram.boxes if not box.is_source and not box.backward]
-    start, period, count = repetition(signatures(boxes, diagram))
+    start, period, count = extended([op_or_kind(box) for box in boxes], *repetition(signatures(boxes, diagram)))
     if count < LEAST or 2 * count * period < len(boxes):
         return diagram
     step = {box.id: i // period for i, box in enumerate(boxes[start : start + period * count])}
     return replace(
         diagram, boxes=tuple(replace(b, step=step.get(b.id, step.get(b.pair, b.step))) for b in diagram.boxes)
     )
+
+
+def extended(names: Sequence[str], start: int, period: int, count: int) -> tuple[int, int, int]:
+    """The repetition with those beside it that do the same on operands from outside, such as the first step."""
+    pattern = names[start : start + period]
+    while count >= LEAST and start >= period and names[start - period : start] == pattern:
+        start, count = start - period, count + 1
+    while count >= LEAST and names[start + period * count : start + period * (count + 1)] == pattern:
+        count += 1
+    return start, period, count
 
 
 def signatures(boxes: Sequence[Box], diagram: Diagram) -> list[tuple[object, ...]]:

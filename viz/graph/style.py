@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from viz.graph.look import COLOURS, DARK, LETTER, LIGHT, MONO, SANS, SMALL
+from viz.graph.look import COLOURS, DARK, LETTER, LIGHT, MARKS, MONO, SANS, SMALL
 
 SHAPES = (
     f"text{{font:{LETTER}px {MONO};text-anchor:middle}}",
@@ -20,6 +20,7 @@ SHAPES = (
     ".output rect{stroke-width:2.2}",
     ".sheets{fill:none;stroke-width:.9}",
     ".module{fill-opacity:.6}",
+    ".removed rect{stroke-dasharray:4 2}",
 )
 TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
 """Letters on painted boxes, the same on light and dark grounds."""
@@ -50,7 +51,8 @@ def colours(base: dict[str, str], first: int) -> list[str]:
         f".delay{{stroke:{COLOURS['reduce'][first + 1]}}}",
         f".rail{{stroke:{COLOURS['parameter'][first + 1]}}}",
         *(f".{kind} rect,rect.{kind}{{fill:{c[first]};stroke:{c[first + 1]}}}" for kind, c in COLOURS.items()),
-        f".plain rect{{fill:{base['band']};stroke:{base['rule']}}}",
+        *(f".{mark} rect,rect.{mark}{{fill:{c[first]};stroke:{c[first + 1]}}}" for mark, c in MARKS.items()),
+        f".plain rect,.same rect,rect.same{{fill:{base['band']};stroke:{base['rule']}}}",
     ]
 
 

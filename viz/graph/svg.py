@@ -75,7 +75,7 @@ def region(shown: Region) -> str:
         "rect",
         class_=f"region {shown.style}",
         **sides(r),
-        rx=6,
+        rx=2 if shown.style == "bar" else 6,
         data_key=shown.key or None,
         style=f"fill:{shown.fill}" if shown.fill else None,
     )
@@ -173,8 +173,15 @@ def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     box = shown.box
     value = overlay.value_of(box) if overlay is not None else None
     tint = overlay.tint(value) if overlay is not None and value is not None else ""
-    marks = {"backward": box.backward, "chip": shown.chip, "output": output, "plain": overlay is not None and not tint,
-             "on-dark": bool(tint) and is_dark(tint), "on-light": bool(tint) and not is_dark(tint)}  # fmt: skip
+    marks = {
+        box.mark: bool(box.mark),
+        "backward": box.backward,
+        "chip": shown.chip,
+        "output": output,
+        "plain": overlay is not None and not tint,
+        "on-dark": bool(tint) and is_dark(tint),
+        "on-light": bool(tint) and not is_dark(tint),
+    }
     classes = " ".join(["box", box.kind, *(name for name, holds in marks.items() if holds)])
     title = tag(
         "title", "\n".join(f"{name}: {text}" if name else text for name, text in box_facts(box, overlay))[:FACTS]

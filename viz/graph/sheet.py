@@ -1,0 +1,60 @@
+"""Several pictures as one, below each other, painted by one scale."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from viz.graph.geometry import Layout
+from viz.graph.look import MARGIN
+from viz.graph.model import Diagram
+
+BETWEEN = 16.0
+
+
+def one_below_the_other(layouts: Sequence[Layout]) -> Layout:
+    """One layout that holds the others from top to bottom; ids get the number of their picture in front."""
+    whole = Layout()
+    for number, layout in enumerate(layouts):
+        add_below(whole, renamed(layout, number))
+        whole.height += BETWEEN
+    return whole
+
+
+def renamed(layout: Layout, number: int) -> Layout:
+    """The layout with ids that no other picture has."""
+    placed = [replace(p, box=replace(p.box, id=name(number, p.box.id))) for p in layout.placed]
+    wires = [
+        replace(w, sources=tuple(name(number, k) for k in w.sources), targets=tuple(name(number, k) for k in w.targets))
+        for w in layout.wires
+    ]
+    return replace(layout, placed=placed, wires=wires)
+
+
+def name(number: int, key: str) -> str:
+    """An id in a picture among others."""
+    return f"p{number}{key}"
+
+
+def add_below(whole: Layout, part: Layout) -> None:
+    """Moves a layout under what is there."""
+    dy = whole.height
+    whole.placed += [replace(p, rect=p.rect.moved(0, dy)) for p in part.placed]
+    whole.regions += [replace(r, rect=r.rect.moved(0, dy)) for r in part.regions]
+    whole.texts += [replace(t, y=t.y + dy) for t in part.texts]
+    for wire in part.wires:
+        points, dots = (tuple((x, y + dy) for x, y in line) for line in (wire.points, wire.dots))
+        whole.wires.append(replace(wire, points=points, dots=dots))
+    whole.width = max(whole.width, part.width + MARGIN)
+    whole.height += part.height
+
+
+def all_of(diagrams: Sequence[Diagram], title: str) -> Diagram:
+    """The boxes of several diagrams as one, by the ids they have on a sheet."""
+    boxes = tuple(replace(b, id=name(i, b.id)) for i, d in enumerate(diagrams) for b in d.boxes)
+    outputs = tuple(name(i, key) for i, d in enumerate(diagrams) for key in d.outputs)
+    notes = tuple(note for d in diagrams for note in d.notes)
+    return Diagram(boxes, (), title, notes, outputs)
+
+
+def values_of(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The numbers of several pictures by the ids they have on a sheet."""
+    return {name(i, key): value for i, values in enumerate(parts) for key, value in values.items()}
