@@ -1,6 +1,7 @@
 """Drawing only, no mathematics: graphs, curves, image grids, reports."""
 
-from viz.comparing import compare, diff
+from viz.animation import animate
+from viz.comparing import Difference, Sheet, compare, diff
 from viz.drawing import Drawing, draw
 
-__all__ = ["Drawing", "compare", "diff", "draw"]
+__all__ = ["Difference", "Drawing", "Sheet", "animate", "compare", "diff", "draw"]

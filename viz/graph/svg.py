@@ -17,6 +17,17 @@ FACTS = 2_000
 
 def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, style: bool = True) -> str:
     """The picture as an SVG document, or without its style sheet for a page that has it."""
+    body = [
+        *map(region, layout.regions),
+        *map(wire, layout.wires),
+        *(placed(box, overlay, box.box.id in diagram.outputs) for box in layout.placed),
+        *map(text, layout.texts),
+    ]
+    return document(diagram, layout, body, style)
+
+
+def document(diagram: Diagram, layout: Layout, body: Iterable[str], style: bool = True) -> str:
+    """An SVG document around elements, named and described for those who do not see it."""
     width, height = number(layout.width), number(layout.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -26,10 +37,7 @@ def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, 
         f"<style>{style_sheet()}</style>" if style else "",
         ARROW,
         '<rect class="ground" width="100%" height="100%"/>',
-        *map(region, layout.regions),
-        *map(wire, layout.wires),
-        *(placed(box, overlay, box.box.id in diagram.outputs) for box in layout.placed),
-        *map(text, layout.texts),
+        *body,
         "</svg>\n",
     ]
     return "\n".join(parts)
