@@ -27,8 +27,15 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("what", metavar="RUN|MODULE:FUNCTION", help="the folder of a run, or as in examples.net:loss")
     parser.add_argument(
-        "-o", "--out", type=Path, default=Path("graph.svg"), metavar="FILE", help="where to (graph.svg)"
-    )
+        "-o", "--out", type=Path, default=Path("graph.svg"), metavar="FILE",
+        help="where to: .svg, .html, .dot, .json or .txt (graph.svg)",
+    )  # fmt: skip
+    parser.add_argument("--view", choices=("forward", "backward", "both"), help="passes to show (those that are there)")
+    parser.add_argument("--fold", choices=("auto", "steps", "rolled", "repeats", "none"), default="auto",
+                        help="time steps as boxes, one for all, loops found, nothing (auto: what is too large)")  # fmt: skip
+    parser.add_argument("--depth", type=int, metavar="N", help="levels of modules that stay open")
+    parser.add_argument("--color", default="kind", metavar="NAME",
+                        help="what colours tell: kind, bytes, flops, ms, value_norm, grad_norm, check (kind)")  # fmt: skip
     parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -36,7 +43,9 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Writes the picture."""
     graph = of_function(arguments.what) if ":" in arguments.what else of_run(arguments.what, arguments.data)
-    viz.draw(graph, arguments.out)
+    fold = None if arguments.fold == "none" else arguments.fold
+    options = {"view": arguments.view, "fold": fold, "depth": arguments.depth, "color": arguments.color}
+    viz.draw(graph, arguments.out, **options)
     if arguments.json:
         console.say_json({"written": str(arguments.out), "nodes": len(graph)})
     else:
