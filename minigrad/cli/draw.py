@@ -26,16 +26,14 @@ def add_parser(subparsers: Any) -> None:
         "function without arguments returns; its module is found from the current folder.",
     )
     parser.add_argument("what", metavar="RUN|MODULE:FUNCTION", help="the folder of a run, or as in examples.net:loss")
-    parser.add_argument(
-        "-o", "--out", type=Path, default=Path("graph.svg"), metavar="FILE",
-        help="where to: .svg, .html, .dot, .json or .txt (graph.svg)",
-    )  # fmt: skip
+    out = "where to: .svg, .html, .dot, .json or .txt (graph.svg)"
+    parser.add_argument("-o", "--out", type=Path, default=Path("graph.svg"), metavar="FILE", help=out)
     parser.add_argument("--view", choices=("forward", "backward", "both"), help="passes to show (those that are there)")
-    parser.add_argument("--fold", choices=("auto", "steps", "rolled", "repeats", "none"), default="auto",
-                        help="time steps as boxes, one for all, loops found, nothing (auto: what is too large)")  # fmt: skip
+    fold = "time steps as boxes, one for all, loops found, nothing (auto: what is too large)"
+    parser.add_argument("--fold", choices=("auto", "steps", "rolled", "repeats", "none"), default="auto", help=fold)
     parser.add_argument("--depth", type=int, metavar="N", help="levels of modules that stay open")
-    parser.add_argument("--color", default="kind", metavar="NAME",
-                        help="what colours tell: kind, bytes, flops, ms, value_norm, grad_norm, check (kind)")  # fmt: skip
+    color = "what colours tell: kind, bytes, flops, ms, value_norm, grad_norm, check (kind)"
+    parser.add_argument("--color", default="kind", metavar="NAME", help=color)
     parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
