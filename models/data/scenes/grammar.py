@@ -1,7 +1,8 @@
 """The sentences that are true of a scene: templates, the words in them, and the strict judge.
 
-The opening words of a sentence settle which thing is named first, so that a reader who writes from left to
-right never has to guess. May be imported by all of `models.data.scenes`.
+The opening words of a sentence settle which thing is named first: the one that reaches furthest left or up, unless
+another cue such as "inside a" comes before. A reader who writes from left to right never has to guess. May be imported
+by all of `models.data.scenes`.
 """
 
 import numpy as np
@@ -42,13 +43,13 @@ TEMPLATES = {
         "above {b} is {a}",
     ),
     "inside": (
-        "{a} is inside {b}",
-        "{a} lies within {b}",
-        "{a} in the middle of {b}",
-        "{a} is surrounded by {b}",
-        "there is {a} inside {b}",
-        "we see {a} inside {b}",
-        "the picture shows {a} within {b}",
+        "{b} is around {a}",
+        "{b} surrounds {a}",
+        "{b} contains {a}",
+        "{b} with {a} inside",
+        "there is {b} around {a}",
+        "we see {b} around {a}",
+        "the picture shows {b} with {a} inside",
         "inside {b} is {a}",
         "around {a} is {b}",
     ),
