@@ -165,3 +165,25 @@ def undeclared_loop(steps: int = 6) -> Any:
     for _ in range(steps):
         h = mg.tanh(h @ w) * 0.5 + h
     return h.sum()
+
+
+SOME: tuple[Callable[[Any, Any], Any], ...] = (
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: mg.tanh(a),
+    lambda a, b: mg.sigmoid(a) * 2.0,
+    lambda a, b: mg.stack([a[:1], b[:1]]).sum(0) + a,
+)
+
+
+def random_loop(seed: int) -> Any:
+    """Up to five unequal steps, some of them without a name, in nested modules that come and go."""
+    rng = np.random.default_rng(seed)
+    values = [mg.tensor(rng.uniform(0.1, 0.9, 3), requires_grad=rng.random() < 0.7, name=f"p{i}") for i in range(3)]
+    for t in range(rng.integers(1, 6)):
+        with mg.scope("m" if rng.random() < 0.5 else "", step=t * 2 if rng.random() < 0.9 else None):
+            for _ in range(rng.integers(1, 7)):
+                with mg.scope(f"c{rng.integers(0, 3)}" if rng.random() < 0.4 else ""):
+                    a, b = (values[-1 - int(i)] for i in rng.integers(0, min(len(values), 10), 2))
+                    values.append(SOME[rng.integers(len(SOME))](a, b))
+    return (values[-1] + values[-2] * values[-3]).sum()

@@ -85,6 +85,39 @@ def test_wires_end_at_their_boxes(layout: Layout) -> None:
             assert any(touches(rect, wire.points[-1]) for rect in near), wire
 
 
+def test_curves_bend_between_the_ranks(layout: Layout) -> None:
+    for wire in layout.wires:
+        if wire.shape == "level":
+            ends = {*wire.sources, *wire.targets}
+            others = [shrunk(p.rect) for p in layout.placed if p.box.id not in ends]
+            for point in along(wire):
+                assert not any(r.x < point[0] < r.right and r.y < point[1] < r.bottom for r in others), wire
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize(
+    "options", [{"view": "both"}, {"fold": "rolled"}, {"fold": "steps", "expand": [2]}, {"depth": 1}], ids=str
+)
+def test_any_loop_can_be_drawn(seed: int, options: dict[str, Any]) -> None:
+    layout = viz.draw(graphs.random_loop(seed), **options).layout
+    test_no_two_boxes_overlap(layout)
+    test_texts_fit_into_their_boxes(layout)
+    test_everything_is_on_the_paper(layout)
+    test_wires_run_around_boxes(layout)
+    test_wires_end_at_their_boxes(layout)
+
+
+def along(wire: Wire) -> list[Point]:
+    """Places on a level curve: cubic, with both control points halfway between the ends."""
+    found = []
+    for (x0, y0), (x1, y1) in pairwise(wire.points):
+        for t in (i / 16 for i in range(17)):
+            bend = 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2
+            x = (1 - t) ** 3 * x0 + sum(bend) * (x0 + x1) / 2 + t**3 * x1
+            found.append((x, ((1 - t) ** 3 + bend[0]) * y0 + (bend[1] + t**3) * y1))
+    return found
+
+
 def contains(outer: Rect, inner: Rect) -> bool:
     return outer.x <= inner.x and outer.y <= inner.y and inner.right <= outer.right and inner.bottom <= outer.bottom
 

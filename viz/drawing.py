@@ -190,5 +190,4 @@ def laid_out(diagram: Diagram, options: Options) -> Layout:
             layout = lay_out_as_flow(diagram)
             layout.notes.append(f"{error}: laid out without it")
             return layout
-    in_lanes = has_steps(diagram) if options.engine == "auto" else options.engine == "lanes"
-    return lay_out_in_lanes(diagram) if in_lanes else lay_out_as_flow(diagram)
+    return lay_out_in_lanes(diagram) if options.engine != "layered" and has_steps(diagram) else lay_out_as_flow(diagram)

@@ -26,12 +26,11 @@ def lay_out_as_flow(diagram: Diagram) -> Layout:
     sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
     if reflects:
         sizes |= {box.pair: max(sizes[box.pair], sizes[box.id]) for box in diagram.boxes if box.backward}
-    blocks = [pass_block(diagram, False, sizes)]
+    passes = sorted({box.backward for box in diagram.boxes})
+    blocks = [pass_block(diagram, backward, sizes) for backward in passes if not (backward and reflects)]
     if reflects:
         blocks.append(reflection(blocks[0], diagram))
-    elif any(box.backward for box in diagram.boxes):
-        blocks.append(pass_block(diagram, True, sizes))
-    layout = Layout(engine="layered", width=max(block.width for block in blocks))
+    layout = Layout(engine="layered", width=max((block.width for block in blocks), default=0))
     y = TOP + 4
     rects: dict[str, Rect] = {}
     for block, style in zip(blocks, ("module", "module under" if reflects else "module"), strict=False):

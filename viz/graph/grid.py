@@ -74,11 +74,14 @@ def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Has
             grid.edges.append(edge)
         else:
             uses[edge.source, place_of_use(edge, diagram, times)].append(edge)
-    alone = [place for (_, place), edges in uses.items() if len({times.column[e.target] for e in edges}) == 1]
-    feeding = Counter(alone)
+    columns = {use: {times.column[e.target] for e in edges} for use, edges in uses.items()}
+    feeding = Counter(place for (_, place), found in columns.items() if len(found) == 1)
+    crowd: Counter[Hashable] = Counter()
     for number, ((source, place), edges) in enumerate(uses.items()):
-        recurring = feeding[place] > 1
-        add_leaf(grid, roles, diagram.by_id[source], f"{source}.{number}", place if recurring else None, edges)
+        spot = place, *columns[source, place]
+        role = (place, crowd[spot]) if feeding[place] > 1 else None
+        crowd[spot] += 1
+        add_leaf(grid, roles, diagram.by_id[source], f"{source}.{number}", role, edges)
     return grid, roles
 
 
