@@ -37,7 +37,7 @@ class Validation:
         return self.scenes.judge(dict(enumerate(written(captioner, self._features[order], self.data.vocabulary))))
 
 
-def loss_per_word(captioner: Captioner, split: Split, limit: int = 5_000) -> float:
+def loss_per_word(captioner: Captioner, split: Split, limit: int = 2_000) -> float:
     """Mean negative log-probability, in nats, of a word, over about `limit` captions, always the same ones."""
     with no_grad():
         sums = [totals(captioner, batch) for batch in some(split, limit)]
