@@ -66,7 +66,12 @@ def test_modules_fold_to_a_depth_and_lose_no_node(depth: int) -> None:
     whole = nodes_behind(graphs.squeeze(), fold=None)
     assert nodes_behind(graphs.squeeze(), depth=depth, fold=None) == whole
     names = [box.title for box in boxes(graphs.squeeze(), depth=depth) if box.kind == "group"]
-    expected = {0: ["squeeze"], 1: ["fires"], 2: ["0", "1", "2", "3"], 3: ["squeeze", "left", "right"] * 4}
+    expected = {
+        0: ["squeeze"],
+        1: ["fires"],
+        2: ["fires.0", "fires.1", "fires.2", "fires.3"],
+        3: ["squeeze", "left", "right"] * 4,
+    }
     assert sorted(names) == sorted(expected[depth])
 
 
@@ -111,6 +116,14 @@ def test_loops_that_nobody_declared_are_found() -> None:
     assert shown.rolled == 6
     assert {box.count for box in shown.boxes if box.step is not None} == {6}
     assert any(edge.kind == "delay" for edge in shown.edges)
+
+
+def test_modules_of_equal_structure_are_drawn_once() -> None:
+    shown = viz.draw(graphs.squeeze(), fold="repeats", depth=2).shown
+    (fire,) = (box for box in shown.boxes if box.kind == "group")
+    assert (fire.symbol, fire.count) == ("fires.*", 4)
+    assert [(e.source, e.target) for e in shown.edges if e.kind == "delay"] == [(fire.id, fire.id)]
+    assert len(viz.draw(graphs.squeeze(), fold="repeats").shown.boxes) == 18
 
 
 def test_rows_hold_what_corresponds() -> None:

@@ -170,7 +170,9 @@ function facts(box) {
 }
 
 function label(box) {
-  return [...box.querySelectorAll("text")].map((text) => text.textContent).join("  ");
+  const step = facts(box).find((line) => line.startsWith("time step: "));
+  const texts = [...box.querySelectorAll("text")].map((text) => text.textContent);
+  return [...texts, ...(step ? [step.replace("time step: ", "t = ")] : [])].join("  ");
 }
 
 function element(name, text = "") {

@@ -70,16 +70,17 @@ def folded_box(members: Sequence[Box], name: str, path: str = "") -> Box:
 
 
 def op_or_kind(box: Box) -> str:
-    """The name of a box's Op, or what it is."""
-    return box.op.partition("(")[0] or box.kind
+    """The name of a box's Op, or what it is; of a folded one what it holds."""
+    return box.op.partition("(")[0] or (dict(box.facts).get("holds", "") if box.kind == "group" else box.kind)
 
 
 def with_own_leaves(groups: Mapping[Hashable, list[Box]], diagram: Diagram) -> list[list[Box]]:
-    """The groups with the leaves that no other box reads, in topological order."""
+    """The groups with the parameters that no other box reads, in topological order."""
     home = {box.id: key for key, members in groups.items() for box in members}
     whole: dict[Hashable, list[Box]] = {key: [] for key in groups}
     for box in diagram.boxes:
-        readers = {home.get(e.target) for e in diagram.outgoing[box.id]} if box.is_source else {home.get(box.id)}
+        own = box.is_source and box.kind == "parameter"
+        readers = {home.get(e.target) for e in diagram.outgoing[box.id]} if own else {home.get(box.id)}
         key = next(iter(readers)) if len(readers) == 1 else None
         if key is not None:
             whole[key].append(box)

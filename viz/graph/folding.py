@@ -32,7 +32,8 @@ def fold_modules(diagram: Diagram, depth: int) -> Diagram:
     wholes = []
     for members in with_own_leaves(groups, diagram):
         parent, _, name = names[members[-1].id].rpartition(".")
-        wholes.append((members, folded_box(members, name, parent)))
+        shown = f"{parent.rpartition('.')[2]}.{name}" if name.isdigit() else name
+        wholes.append((members, folded_box(members, shown, parent)))
     return contracted(diagram, [(members, whole) for members, whole in wholes if len(members) > 1])
 
 

@@ -68,14 +68,14 @@ def texts(key: str, box: Box, grid: Grid, large: bool) -> tuple[str, ...]:
         most = int((WIDEST_LARGE - 2 * PADDING) / width_of("x"))
         return shortened(title_of(box), most), shortened(shape_text(box.shape), int(most / SMALL))
     outside = grid.column(key) in (-1, 0, grid.columns - 1)
-    text = f"{box.symbol} {shape_text(box.shape)}" if outside else box.symbol
+    text = f"{box.tree_name or box.symbol} {shape_text(box.shape)}" if outside else box.symbol
     return (shortened(text, 22 if outside else int((WIDEST - 2 * PADDING) / width_of("x"))),)
 
 
 def title_of(box: Box) -> str:
-    """The last part of a name, or the Op by its symbol and name."""
+    """A name, or the Op by its symbol and name."""
     op = box.op.partition("(")[0]
-    return f"{box.symbol}  {op}" if op and op.lower() != box.symbol and not box.name else box.symbol
+    return box.tree_name or (f"{box.symbol}  {op}" if op and op.lower() != box.symbol else box.symbol)
 
 
 def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
@@ -84,7 +84,7 @@ def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
         if 0 < column < grid.columns - 1:
             box = grid.boxes[key]
             pair = diagram.by_id.get(box.pair)
-            name = f"∂ {op_text(pair)}" if pair is not None else op_text(box)
+            name = box.tree_name or (f"∂ {op_text(pair)}" if pair is not None else op_text(box))
             yield row, f"{shortened(name, 20)}  {shape_text(box.shape)}"
 
 

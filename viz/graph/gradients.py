@@ -142,6 +142,7 @@ def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], di
         last,
         kind=pair.kind,
         op="",
+        name=f"∂{pair.name}" if pair.name else "",
         symbol=f"∂{pair.symbol}",
         title=f"∂{pair.symbol}",
         path=pair.path,

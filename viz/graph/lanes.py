@@ -30,7 +30,7 @@ def lay_out_in_lanes(diagram: Diagram) -> Layout:
     layout.wires = wires_of(routes, {key: p.rect for key, p in placed.items()}, frame)
     layout.width, layout.height = frame.width + MARGIN, frame.bottom + MARGIN
     layout.regions = list(regions(grid, frame, layout))
-    layout.texts = [*headers(grid, frame, diagram.rolled), *row_labels(grid, frame)]
+    layout.texts = [*headers(grid, frame, diagram), *row_labels(grid, frame)]
     return layout
 
 
@@ -59,10 +59,12 @@ def regions(grid: Grid, frame: Frame, layout: Layout) -> Iterable[Region]:
             yield Region(rect, "step", key=f"t={step}")
 
 
-def headers(grid: Grid, frame: Frame, rolled: int) -> Iterable[Text]:
-    """The time of each column."""
+def headers(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Text]:
+    """The time of each column, or how often it repeats."""
     for column, step in enumerate(grid.steps, 1):
-        text = f"t = 0 … {rolled - 1}  ×{rolled}" if rolled else f"t = {step}"
+        text = f"t = {step}" if not diagram.rolled else f"×{diagram.rolled}"
+        if diagram.rolled and diagram.is_timed:
+            text = f"t = 0 … {diagram.rolled - 1}  {text}"
         yield Text(frame.left[column] + frame.widths[column] / 2, frame.header, text, "header", "middle")
 
 

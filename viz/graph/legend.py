@@ -13,7 +13,7 @@ KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant", "product": "product", "nonlinear": "nonlinear",
     "arithmetic": "arithmetic", "reduce": "reduction", "move": "rearrangement", "loss": "loss", "group": "folded",
 }  # fmt: skip
-LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "to the next time step"}
+LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "into the next step"}
 STEPS_OF_SCALE = 7
 
 

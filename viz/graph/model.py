@@ -41,6 +41,13 @@ class Box:
         """Whether nothing computes it."""
         return self.kind in SOURCES and not self.pair
 
+    @property
+    def tree_name(self) -> str:
+        """The name below the root of the module tree: `cell.Wx`, of its gradient `∂cell.Wx`."""
+        path = self.name.removeprefix("∂")
+        _, _, below = path.partition(".")
+        return self.name.replace(path, below) if below else self.name
+
 
 @dataclass(frozen=True, order=True)
 class Edge:
@@ -66,7 +73,9 @@ class Diagram:
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     rolled: int = 0
-    """How many time steps are drawn as one, if any."""
+    """How many time steps, or other repetitions, are drawn as one, if any."""
+    is_timed: bool = True
+    """Whether steps are those of time, or repetitions that were found."""
 
     @cached_property
     def by_id(self) -> dict[str, Box]:

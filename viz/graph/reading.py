@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import Graph
+from minigrad.measure import flops, nbytes
 from minigrad.tensor import Tensor
 from viz.graph.look import printable
 from viz.graph.model import Box, Diagram, Edge
@@ -104,7 +105,8 @@ def facts(node: Tensor, kind: str, dtype: str) -> list[tuple[str, str]]:
         ("op", f"{type(op).__name__} {attributes_of(op)}".strip() if op is not None else kind),
         ("formula", formula_of(op) if op is not None else ""),
         ("shape", f"{shape_text(node.shape)} {dtype}"),
-        ("bytes", f"{node.size * node.dtype.itemsize:,}"),
+        ("bytes", f"{nbytes(node):,}"),
+        ("flops", f"{flops(node):,}" if op is not None else ""),
         ("module", scope.path),
         ("time step", "" if scope.step is None else str(scope.step)),
         ("pass", "backward" if scope.backward else ""),

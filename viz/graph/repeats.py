@@ -1,13 +1,16 @@
-"""Loops that nobody declared: a run of boxes whose pattern of Ops and connections repeats becomes time steps."""
+"""Loops that nobody declared: a run of boxes whose pattern of Ops and connections repeats becomes steps."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from viz.graph.contraction import op_or_kind
 from viz.graph.model import Box, Diagram
 
+NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 LONGEST = 2_000
 """Longest pattern looked for, in boxes."""
 LEAST = 3
@@ -15,25 +18,34 @@ LEAST = 3
 
 
 def with_found_steps(diagram: Diagram) -> Diagram:
-    """The diagram with time steps where its forward boxes repeat; as it is when less than half of them do."""
+    """The diagram with steps where its forward boxes repeat; as it is when less than half of them do."""
     boxes = [box for box in diagram.boxes if not box.is_source and not box.backward]
-    start, period, count = extended([op_or_kind(box) for box in boxes], *repetition(signatures(boxes, diagram)))
+    start, period, length = extended([op_or_kind(box) for box in boxes], *repetition(signatures(boxes, diagram)))
+    count = length // period
     if count < LEAST or 2 * count * period < len(boxes):
         return diagram
     step = {box.id: i // period for i, box in enumerate(boxes[start : start + period * count])}
-    return replace(
-        diagram, boxes=tuple(replace(b, step=step.get(b.id, step.get(b.pair, b.step))) for b in diagram.boxes)
-    )
+    step |= steps_of_others(diagram, step)
+    renamed = tuple(without_number(box, step[box.id]) if box.id in step else box for box in diagram.boxes)
+    return replace(diagram, boxes=renamed, is_timed=False)
 
 
-def extended(names: Sequence[str], start: int, period: int, count: int) -> tuple[int, int, int]:
-    """The repetition with those beside it that do the same on operands from outside, such as the first step."""
-    pattern = names[start : start + period]
-    while count >= LEAST and start >= period and names[start - period : start] == pattern:
-        start, count = start - period, count + 1
-    while count >= LEAST and names[start + period * count : start + period * (count + 1)] == pattern:
-        count += 1
-    return start, period, count
+def steps_of_others(diagram: Diagram, step: Mapping[str, int]) -> dict[str, int]:
+    """Gradients belong to the steps of their nodes, and parameters to the step that alone reads them."""
+    found = {box.id: step[box.pair] for box in diagram.boxes if box.pair in step}
+    for box in diagram.boxes:
+        readers = {step.get(e.target, -1) for e in diagram.outgoing[box.id] if not diagram.by_id[e.target].backward}
+        if box.kind == "parameter" and box.is_source and len(readers) == 1 and readers != {-1}:
+            found[box.id] = readers.pop()
+    pairs = {box.id: found[box.pair] for box in diagram.boxes if box.pair in found}
+    return found | pairs
+
+
+def without_number(box: Box, step: int) -> Box:
+    """A box of a repetition, in whose names the numbers of list items are stars."""
+    names = ("path", "name", "title", "symbol") if box.kind in ("group", "parameter") else ("path", "name")
+    starred: dict[str, Any] = {name: NUMBER.sub("*", getattr(box, name)) for name in names}
+    return replace(box, step=step, **starred)
 
 
 def signatures(boxes: Sequence[Box], diagram: Diagram) -> list[tuple[object, ...]]:
@@ -46,16 +58,25 @@ def signatures(boxes: Sequence[Box], diagram: Diagram) -> list[tuple[object, ...
 
 
 def repetition(items: Sequence[object]) -> tuple[int, int, int]:
-    """Start, period and count of the repetition that covers most; of those that cover the same the shortest period."""
+    """Start, period and length of the repetition that covers most; of those that cover the same the shortest period."""
     numbers = {item: i for i, item in enumerate(dict.fromkeys(items))}
     series = np.array([numbers[item] for item in items])
-    best, covered = (0, 1, 0), 0
-    for period in range(2, min(LONGEST, len(series) // LEAST) + 1):
+    best = (0, 1, 0)
+    for period in range(1, min(LONGEST, len(series) // 2) + 1):
         start, length = longest_run(series[period:] == series[:-period])
-        count = length // period + 1
-        if count >= LEAST and count * period > covered:
-            best, covered = (start, period, count), count * period
+        if length >= period and length + period > best[2]:
+            best = (start, period, length + period)
     return best
+
+
+def extended(names: Sequence[str], start: int, period: int, length: int) -> tuple[int, int, int]:
+    """The repetition with what does the same beside it, on operands from outside, as a first step does."""
+    end = start + length
+    while length and start and names[start - 1] == names[start - 1 + period]:
+        start -= 1
+    while length and end < len(names) and names[end] == names[end - period]:
+        end += 1
+    return start, period, end - start
 
 
 def longest_run(equal: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:

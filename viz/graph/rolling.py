@@ -32,7 +32,12 @@ def rolled(diagram: Diagram) -> Diagram:
     moved = (rolled_edge(edge, diagram, stands_for) for edge in diagram.edges)
     edges = {(e.source, e.target, e.kind): e for e in moved}.values()
     outputs = tuple(dict.fromkeys(stands_for[key] for key in diagram.outputs))
-    note = f"one of {len(times.steps)} equal time steps, {times.steps[0]} to {times.steps[-1]}"
+    what = (
+        f"equal time steps, {times.steps[0]} to {times.steps[-1]}"
+        if diagram.is_timed
+        else "repetitions that were found"
+    )
+    note = f"one of {len(times.steps)} {what}"
     return replace(diagram, boxes=tuple(boxes), edges=tuple(edges), outputs=outputs, rolled=len(times.steps)).with_note(
         note
     )

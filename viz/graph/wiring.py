@@ -181,6 +181,9 @@ class _Router:
     def _within_column(self, edge: Edge) -> None:
         """Straight down when nothing is between; else around, to the right going forward, to the left backward."""
         (start, column), (stop, _) = self.grid.cells[edge.source], self.grid.cells[edge.target]
+        if start == stop:
+            self._loop(edge)
+            return
         between = range(min(start, stop) + 1, max(start, stop))
         if start < stop and not any((row, column) in self.taken for row in between):
             ends = Port(edge.source, "bottom", edge.source, column), Port(edge.target, "top", STRAIGHT, column)
@@ -192,6 +195,15 @@ class _Router:
         track = self.plan.claim(Track(gutter, False, edge.source, RIGHT if backward else LEFT), start, stop)
         ends = Port(edge.source, side, edge.source, stop), Port(edge.target, side, edge.source, start)
         self._add(ends[0], (track,), ends[1], edge.kind, (edge.source,), (edge.target,))
+
+    def _loop(self, edge: Edge) -> None:
+        """Out at the right, over the box, and back into it from above."""
+        row, column = self.grid.cells[edge.source]
+        net = f"loop {edge.source}"
+        turn = self.plan.claim(Track(column + 1, False, net, LEFT), row - 0.5, row)
+        line = self.plan.claim(Track(row, True, net), column, column + 0.5)
+        ends = Port(edge.source, "right", net, row - 1), Port(edge.target, "top", net, column)
+        self._add(ends[0], (turn, line), ends[1], edge.kind, (edge.source,), (edge.target,))
 
     def _across(self, edge: Edge) -> None:
         """To another column: out at the side, along the gutter and in; farther ones also along the row's gap.
