@@ -30,9 +30,7 @@ def main() -> None:
     if arguments.json:
         print(json.dumps({"beyond_numpy_ms": beyond[0], "of_medians_ms": beyond[1]}))
     else:
-        print(
-            f"import minigrad: {beyond[0]:.0f} ms beyond NumPy's {1e3 * minima[0]:.0f} ms (minima)"
-        )
+        print(f"import minigrad: {beyond[0]:.0f} ms beyond NumPy's {1e3 * minima[0]:.0f} ms (minima)")
         print(f"                 {beyond[1]:.0f} ms beyond NumPy's {1e3 * medians[0]:.0f} ms (medians)")
 
 

@@ -1,4 +1,7 @@
-"""A scalar expression, its gradient, its second derivative, and a look at the graph. Run: python examples/first_steps.py"""
+"""A scalar expression, its gradient, its second derivative, and a look at the graph.
+
+Run: python examples/first_steps.py
+"""
 
 import minigrad as mg
 

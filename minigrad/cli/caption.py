@@ -12,7 +12,7 @@ from minigrad.cli.sources import elsewhere
 from minigrad.errors import DataError, MissingFileError, UsageError
 from minigrad.op import Array
 from models.data.scenes import Extractor
-from models.data.scenes.drawing import SIDE
+from models.data.scenes.picture import SIDE
 from models.decode import beam_search
 from models.training import EXTRACTOR, Run
 

@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
-from models.data.scenes.drawing import SIDE, Image, draw
+from models.data.scenes.drawing import draw
 from models.data.scenes.extractor import Extractor, fit, measure
 from models.data.scenes.features import Array, random_filters
 from models.data.scenes.grammar import CAPTIONS_PER_SCENE, captions, words
+from models.data.scenes.picture import SIDE, Image
 from models.data.scenes.world import Scene, Triple, held_out_scenes, random_held_out_triples, training_scenes
 
 NAME = "scenes_pca"

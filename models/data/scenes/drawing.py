@@ -1,4 +1,7 @@
-"""Draws scenes as 64×64 pictures: shapes from signed distances on noisy, nearly grey grounds. Imports `world`."""
+"""Draws scenes as 64×64 pictures: shapes from signed distances on noisy, nearly grey grounds.
+
+Imports `world` and `picture`.
+"""
 
 import cmath
 import colorsys
@@ -8,14 +11,13 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from models.data.scenes.picture import SIDE, Image
 from models.data.scenes.world import PLACES, Scene, Thing
 
-SIDE = 64
 NOISE = 0.05
 """Deviation of the noise on each channel of each pixel, where full brightness is 1."""
 
 Array = npt.NDArray[np.floating]
-Image = npt.NDArray[np.uint8]
 Disc = tuple[float, float, float]
 """Where a thing is: x (to the right) and y (downwards) of its centre and its radius, in pixels."""
 

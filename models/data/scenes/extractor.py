@@ -1,4 +1,7 @@
-"""Features of a picture: the blocks of `features`, reduced to 512 numbers by principal components."""
+"""Features of a picture: the blocks of `features`, reduced to 512 numbers by principal components.
+
+Imports `features` and `picture`, and so nothing that knows what a picture shows.
+"""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
-from models.data.scenes.drawing import SIDE
 from models.data.scenes.features import WIDTHS, Array, Filters, blocks
+from models.data.scenes.picture import SIDE, Image
 
-Images = npt.NDArray[np.uint8]
 Progress = Callable[[int], None]
 """Called with the number of pictures done."""
 
@@ -38,7 +40,7 @@ class Extractor:
     mean: Array  # (D,)
     projection: Array  # (D, 512)
 
-    def embed(self, images: Images) -> Array:
+    def embed(self, images: Image) -> Array:
         """Features (N, 512) of pictures (N, 64, 64, 3) of uint8."""
         return self.project(measure(images, self.filters))
 
@@ -59,11 +61,11 @@ class Extractor:
                 return cls(Filters(file["chroma"], file["brightness"]), file["mean"], file["projection"])
         except FileNotFoundError:
             raise MissingFileError(f"no feature extractor at {path}: build the scenes again") from None
-        except (BadZipFile, KeyError, OSError, TypeError, ValueError) as error:
+        except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
             raise DataError(f"{path} is not a feature extractor of scenes ({error}): build them again") from None
 
 
-def measure(images: Images, filters: Filters, progress: Progress | None = None) -> Array:
+def measure(images: Image, filters: Filters, progress: Progress | None = None) -> Array:
     """The blocks of pictures (N, 64, 64, 3), side by side (N, D)."""
     _check(images)
     measured = np.empty((len(images), sum(WIDTHS)), np.float32)
@@ -107,7 +109,7 @@ def _block_scale(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     )
 
 
-def _check(images: Images) -> None:
+def _check(images: Image) -> None:
     if images.dtype != np.uint8:
         raise DTypeError(f"pictures are {images.dtype}, and should be uint8 from 0 to 255")
     if images.ndim != 4 or images.shape[1:] != (SIDE, SIDE, 3):

@@ -1,6 +1,6 @@
 """What pixels say of themselves: colours, edges of colour, brightness; no shape or colour is named here.
 
-Three blocks of numbers for each picture, by filters that a seed settles. Used by `extractor`; imports NumPy only.
+Three blocks of numbers for each picture, by filters that a seed settles. Used by `extractor`; imports `picture`.
 """
 
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
+
+from models.data.scenes.picture import Image
 
 Array = npt.NDArray[np.float32]
 
@@ -42,7 +44,7 @@ def random_filters(seed: int = 0) -> Filters:
     )
 
 
-def blocks(images: npt.NDArray[np.uint8], filters: Filters) -> tuple[Array, Array, Array]:
+def blocks(images: Image, filters: Filters) -> tuple[Array, Array, Array]:
     """Colours (N, 768), edges of chroma (N, 1152) and brightness (N, 384) of pictures (N, 64, 64, 3)."""
     pixels = images.astype(np.float32) / np.float32(255)
     opponent = _opponent(_blurred(pixels))

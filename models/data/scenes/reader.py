@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from minigrad.errors import DataError, MissingFileError, UsageError
-from models.data.scenes.drawing import Image
+from models.data.hdf5 import dataset, open_hdf5, reading
 from models.data.scenes.extractor import Extractor
 from models.data.scenes.grammar import is_true
-from models.data.scenes.world import Scene, Thing, Triple
+from models.data.scenes.picture import Image
+from models.data.scenes.world import ROLES, Scene, Thing, Triple
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,22 @@ class Scenes:
         path = self.folder / f"{split}2014_images.h5"
         if not path.is_file():
             raise MissingFileError(f"no pictures at {path}: build the scenes again")
-        with h5py.File(path) as file:
-            return np.stack([file["images"][row] for row in rows])
+        for row in rows:
+            self.shown(split, row)
+        with open_hdf5(path) as file, reading(path, "images"):
+            stored = dataset(file, "images", "u", "N Y X C")
+            return np.stack([stored[row] for row in rows])
+
+    def shown(self, split: str, row: int) -> Scene:
+        """What the picture of a row of "train" or "val" shows; UsageError where there is no such row."""
+        scenes = self.scenes[split]
+        if not 0 <= row < len(scenes):
+            raise UsageError(f"there is no row {row} in {split}: it has rows 0 to {len(scenes) - 1}")
+        return scenes[row]
 
     def never_seen(self, row: int) -> bool:
         """Whether the held-out scene of a row has a combination of role, colour and shape unknown to training."""
-        return bool(self.scenes["val"][row].triples & self.held_out)
+        return bool(self.shown("val", row).triples & self.held_out)
 
     def judge(self, captions: Mapping[int, str]) -> dict[str, float]:
         """The shares of strictly true captions of held-out rows: among "seen", "never_seen" and "all" combinations.
@@ -48,7 +58,7 @@ class Scenes:
         """
         if not captions:
             raise UsageError("no captions to judge: give at least one, by its held-out row")
-        true = {row: is_true(caption, self.scenes["val"][row]) for row, caption in captions.items()}
+        true = {row: is_true(caption, self.shown("val", row)) for row, caption in captions.items()}
         groups = {
             "seen": [right for row, right in true.items() if not self.never_seen(row)],
             "never_seen": [right for row, right in true.items() if self.never_seen(row)],
@@ -64,7 +74,7 @@ def open_scenes(folder: str | Path) -> Scenes:
         content = json.loads(path.read_text(encoding="utf-8"))
         scenes = {split: tuple(_scene(**entry) for entry in content[split]) for split in ("train", "val")}
         held_out = frozenset((role, colour, shape) for role, colour, shape in content["held_out"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"no scenes at {path}: models.data.scenes.build({str(folder)!r}) makes them") from None
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} does not describe scenes ({error!r}): build them again") from None
@@ -72,4 +82,6 @@ def open_scenes(folder: str | Path) -> Scenes:
 
 
 def _scene(kind: str, things: list[dict[str, str]], place: str) -> Scene:
+    if len(things) != len(ROLES[kind]):
+        raise ValueError(f"{kind} of {len(things)}")
     return Scene(kind, tuple(Thing(**thing) for thing in things), place)
