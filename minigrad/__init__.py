@@ -65,11 +65,11 @@ if TYPE_CHECKING:
 keep_freed_pages()
 
 
-def compile(f: Callable[..., Any], workers: int = 1) -> "Compiled":
+def compile(f: Callable[..., Any], workers: int | None = None) -> "Compiled":
     """A function of Tensors, gradients inside included, as a program that is traced once and then only run.
 
-    Called with arrays, Tensors, Modules or plain values; works as a decorator. With `workers` the batch is split over
-    that many threads. More: `minigrad.compiler.function`.
+    Called with arrays, Tensors, Modules or plain values; works as a decorator. The batch is split over `workers`
+    threads, by default over all cores where that pays. More: `minigrad.compiler.function`.
     """
     from minigrad.compiler.function import Compiled  # loaded when first used: it would slow down every import
 

@@ -9,6 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad.compiler.batch import Mixed
 from minigrad.compiler.batch_rules import part_of
+from minigrad.compiler.parallel import parts_of
 from minigrad.errors import UsageError
 from models import Captioner
 from models.cells import CELLS
@@ -97,3 +98,21 @@ def test_a_part_is_a_valid_graph_of_its_own() -> None:
     part = part_of(graph, N, 2, [True])
     assert part.states == ("partial",)
     assert part.graph.verify().inputs[0].shape == (2, 4)
+
+
+def test_a_batch_is_split_by_itself_where_that_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minigrad.compiler.function.usable_cores", lambda: 2)
+    small, large = rng.normal(size=(64, 8)), rng.normal(size=(64, 1024))
+    square = mg.compile(lambda x: (x @ (x.T @ x)).sum(axis=1))
+    for x in (small, large):
+        assert np.allclose(square(x).numpy(), (x @ (x.T @ x)).sum(axis=1))
+    mean = mg.compile(lambda x, w: mg.tanh(x @ w - (x @ w).mean(axis=0)))  # examples see each other
+    w = rng.normal(size=(1024, 1024))
+    assert np.allclose(mean(large, w).numpy(), np.tanh(large @ w - (large @ w).mean(axis=0)))
+
+
+def test_rows_are_cut_where_products_are_quick() -> None:
+    assert [r.stop - r.start for r in parts_of(25, 2)] == [16, 9]
+    assert [r.stop - r.start for r in parts_of(128, 2)] == [64, 64]
+    assert [r.stop - r.start for r in parts_of(6, 4)] == [2, 1, 2, 1]
+    assert [r.stop - r.start for r in parts_of(20, 8)] == [16, 4]

@@ -6,8 +6,9 @@ from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any
 
+from minigrad.compiler.parallel import usable_cores
 from models.data.scenes import RECIPE
-from models.training import Settings, Source, usable_cores
+from models.training import Settings, Source
 
 MOST_THREADS = 2
 """Parts of a batch at once, where there are as many cores: more of them mostly wait for Python's lock."""

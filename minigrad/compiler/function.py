@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.parallel import ParallelProgram, Workers
+from minigrad.compiler.parallel import ParallelProgram, Workers, usable_cores, worth_splitting
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -25,11 +25,13 @@ class Compiled:
     Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples, dicts of them. A program belongs
     to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters
     and other Tensors that the function finds outside are read anew at each call. What it returns is the caller's.
-    With `workers` the batch, the first axis of the arrays, is split over that many threads.
+    The batch, the first axis of the arrays, is split over `workers` threads; by default over all cores where the work
+    is worth it and examples do not see each other. The last bits depend on the number of workers alone.
     """
 
-    def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int = 1) -> None:
-        self._f, self._passes, self._workers = f, passes, Workers(workers)
+    def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int | None = None) -> None:
+        self._f, self._passes, self._asked_for = f, passes, workers
+        self._workers = Workers(usable_cores() if workers is None else workers)
         self._entries: dict[Any, Entry] = {}
         self._lock = RLock()
 
@@ -69,9 +71,19 @@ class Compiled:
         outputs = list(tensors(result))
         traced = numbers_inside(Graph(symbols, outputs), born)
         graph = self._rewritten(traced)
-        if len(self._workers) > 1:
-            return Entry(traced, graph, ParallelProgram(traced, self._rewritten, self._workers), result)
-        return Entry(traced, graph, Program(planned(graph), self._workers.arenas[0]), result)
+        program = self._parallel(traced) or Program(planned(graph), self._workers.arenas[0])
+        return Entry(traced, graph, program, result)
+
+    def _parallel(self, traced: Graph) -> ParallelProgram | None:
+        """A program for several workers, if that was asked for, or can be done and is worth it."""
+        if len(self._workers) == 1 or (self._asked_for is None and not worth_splitting(traced)):
+            return None
+        try:
+            return ParallelProgram(traced, self._rewritten, self._workers)
+        except UsageError:
+            if self._asked_for is None:
+                return None
+            raise
 
     def _rewritten(self, graph: Graph) -> Graph:
         for rewriting in self._passes:

@@ -1,11 +1,13 @@
 """Parts of a batch in threads: the same program on each, with its own memory and one BLAS thread."""
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,12 @@ from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Arena, Program
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
+from minigrad.measure import flops
 from minigrad.op import Array
+
+WORTH_SPLITTING = 10**8
+"""Floating-point operations, about a millisecond of one core: handing work to threads takes a tenth of that."""
+GRAIN = 16
 
 
 class ParallelProgram:
@@ -27,8 +34,7 @@ class ParallelProgram:
 
     def __init__(self, graph: Graph, rewrite: Callable[[Graph], Graph], workers: "Workers") -> None:
         self._whole, self._workers = batch_size(graph), workers
-        bounds = [self._whole * i // len(workers) for i in range(len(workers) + 1)]
-        self._rows = [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
+        self._rows = parts_of(self._whole, len(workers))
         batched = [bool(x.shape) for x in graph.inputs]
         parts = {n: part_of(graph, self._whole, n, batched) for n in {r.stop - r.start for r in self._rows}}
         plans = {n: planned(rewrite(part.graph)) for n, part in parts.items()}
@@ -64,6 +70,23 @@ class Workers:
                 for program, given in zip(programs, arguments, strict=True)
             ]
             return [future.result() for future in futures]
+
+
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def worth_splitting(graph: Graph) -> bool:
+    """Whether threads gain more than they cost, by the work in the products."""
+    return sum(flops(node) for node in graph.nodes) >= WORTH_SPLITTING
+
+
+def parts_of(whole: int, count: int) -> list[slice]:
+    """Rows of each worker. A few rows are cut at multiples of 16: BLAS takes as long for 13 as for 16."""
+    grain = GRAIN if GRAIN < whole < 4 * GRAIN * count else 1
+    bounds = [min(whole, ceil(whole * i / count / grain) * grain) for i in range(count + 1)]
+    return [slice(a, b) for a, b in itertools.pairwise(bounds) if b > a]
 
 
 def batch_size(graph: Graph) -> int:

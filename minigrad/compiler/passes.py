@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minigrad.compiler.identities import IDENTITIES
+from minigrad.compiler.layout import LAYOUT
 from minigrad.compiler.products import batch_products
 from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
 from minigrad.compiler.slices import SLICES
@@ -40,6 +41,7 @@ PASSES = (
     Pass("summed products", sum_products, TIDY),
     Pass("batched products", batch_products, TIDY),
     Pass("views after batching", rebuilt, all_rules(IDENTITIES, SLICES, VIEWS)),
+    Pass("layout", rebuilt, all_rules(IDENTITIES, LAYOUT)),
 )
 
 

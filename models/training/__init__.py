@@ -9,7 +9,7 @@ from models.training.evaluation import Validation
 from models.training.log import Log, Record, Warn, read_log
 from models.training.loop import Training
 from models.training.run import EXTRACTOR, Run, Source
-from models.training.settings import Settings, usable_cores
+from models.training.settings import Settings
 
 __all__ = [
     "EXTRACTOR",
@@ -22,5 +22,4 @@ __all__ = [
     "Validation",
     "Warn",
     "read_log",
-    "usable_cores",
 ]

@@ -1,6 +1,5 @@
 """What decides a run's numbers beside its data. Imports optim's schedule; all of `models.training` may import it."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
@@ -74,10 +73,3 @@ class Settings:
         if set(values) != names:
             raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
         return cls(**values)
-
-
-def usable_cores() -> int:
-    """The cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
