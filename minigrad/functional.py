@@ -16,6 +16,14 @@ from minigrad.ops import activation, elementwise, index, linalg, logic, loss, re
 from minigrad.ops import shape as shape_ops
 from minigrad.ops.shape import axes_of
 
+__all__ = [
+    "abs", "bce_with_logits", "broadcast_to", "clip", "concat", "cos", "einsum", "embedding", "exp", "expand_dims",
+    "flip", "gather", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
+    "minimum", "mse", "norm", "one_hot", "pad", "relu", "roll", "sigmoid", "sign", "sin", "softmax",
+    "softmax_cross_entropy", "softplus", "split", "sqrt", "square", "stack", "sum", "take_along_axis", "tanh",
+    "where",
+]  # fmt: skip
+
 
 def exp(x: Value) -> Value:
     """eˣ."""

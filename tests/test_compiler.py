@@ -184,3 +184,15 @@ def test_ids_out_of_range_are_refused_in_a_program_too() -> None:
     f(np.array([0, 2]))
     with pytest.raises(IndexError, match="outside"):
         f(np.array([0, 3]))
+
+
+def test_few_rows_times_a_transposed_matrix_are_turned() -> None:
+    rng = np.random.default_rng(0)
+    w = mg.Parameter(rng.normal(size=(300, 512)))
+    for rows, turned in ((8, True), (200, False)):
+        x = rng.normal(size=(rows, 512))
+        f = mg.compile(lambda x: mg.tanh(x @ w.T) * 2, workers=1)
+        assert np.allclose(f(x).numpy(), np.tanh(x @ w.numpy().T) * 2, atol=1e-12)
+        (product,) = [node for node in f.graph.nodes if isinstance(node.op, MatMul)]
+        assert (product.shape == (300, rows)) == turned
+        assert np.allclose((mg.tensor(x) @ w.T).numpy(), x @ w.numpy().T, atol=1e-12)

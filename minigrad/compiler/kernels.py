@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.op import Array, Op
+from minigrad.ops import loss
 from minigrad.ops.activation import Relu, Sigmoid
 from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.index import Gather, check_ids
@@ -18,8 +19,6 @@ from minigrad.ops.shape import SumTo
 
 Call: TypeAlias = Callable[[], object]
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
-
-BLOCK = 1 << 16  # elements of a block of rows: three such arrays of float32 stay in a second-level cache
 
 
 def calls(op: Op, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -94,36 +93,14 @@ def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
 def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:
     """In blocks of rows that stay in the cache."""
     x, target = xs
-    return [partial(copy_block, op, (x[rows], target[rows]), y[rows]) for rows in blocks(x)]
+    if x.ndim != 2:
+        return plain(op, xs, y)
+    return [partial(check_ids, target, x.shape[1]), partial(loss.in_blocks, loss.cross_entropy, x, target, y)]
 
 
 def cross_entropy_grad(op: CrossEntropyGrad, xs: Sequence[Array], y: Array) -> list[Call]:
     """In blocks of rows, without any array beside the result."""
-    x, target, g = xs
-    if x.ndim != 2:
-        return plain(op, xs, y)
-    return [partial(softmax_less_hot, x[rows], target[rows], g[rows], y[rows]) for rows in blocks(x)]
-
-
-def blocks(x: Array) -> list[slice]:
-    """Windows of the first axis."""
-    size = max(1, BLOCK // max(1, x[:1].size))
-    return (
-        [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)] if x.ndim > 1 else [slice(None)]
-    )
-
-
-def copy_block(op: Op, xs: Sequence[Array], y: Array) -> None:
-    """One block by the Op's own forward."""
-    y[...] = op.forward(*xs)
-
-
-def softmax_less_hot(x: Array, target: Array, g: Array, y: Array) -> None:
-    """y = g (softmax(x) − one-hot(target)) of one block (n, V)."""
-    np.subtract(x, x.max(axis=1, keepdims=True), out=y)
-    np.exp(y, out=y)
-    y *= (g / y.sum(axis=1))[:, None]
-    y[np.arange(len(y)), target] -= g
+    return [partial(loss.in_blocks, loss.softmax_less_hot, *xs, y)] if y.ndim == 2 else plain(op, xs, y)
 
 
 KERNELS: dict[type[Op], Kernel] = {

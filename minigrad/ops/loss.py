@@ -1,5 +1,6 @@
 """Softmax and losses whose composed form would be slow or unstable. Imports op.py and siblings."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,36 @@ class LogSoftmax(AlongAxis):
         return (g - apply(Exp(), y) * g.sum(axis=self.axis, keepdims=True),)
 
 
+BLOCK = 1 << 16  # elements of a block of rows: a few such arrays of float32 stay in a second-level cache
+
+
+def as_rows(x: Array, *others: Array) -> list[Array]:
+    """Scores (..., V) as (n, V), and what has a number for each row, or a row, likewise."""
+    return [a.reshape((-1, *a.shape[x.ndim - 1 :])) if x.size else a.reshape(0) for a in (x, *others)]
+
+
+def in_blocks(work: Callable[..., None], *arrays: Array) -> None:
+    """The work on a few rows at a time: none of its temporaries leaves the cache."""
+    size = max(1, BLOCK // max(1, arrays[0][:1].size))
+    for start in range(0, len(arrays[0]), size):
+        work(*(a[start : start + size] for a in arrays))
+
+
+def cross_entropy(x: Array, target: Array, y: Array) -> None:
+    """y = −log softmax(x)[target] of scores (n, V)."""
+    low = shifted(x, 1)
+    picked = low[np.arange(len(low)), target]
+    np.subtract(np.log(np.exp(low, out=low).sum(axis=1)), picked, out=y)
+
+
+def softmax_less_hot(x: Array, target: Array, g: Array, y: Array) -> None:
+    """y = g (softmax(x) − one-hot(target)) of scores (n, V)."""
+    np.subtract(x, x.real.max(axis=1, keepdims=True), out=y)
+    np.exp(y, out=y)
+    y *= (g / y.sum(axis=1))[:, None]
+    y[np.arange(len(y)), target] -= g
+
+
 class CrossEntropy(Op):
     """y = −log softmax(x)[target], one number for each row of scores x (..., V); targets (...) are integers."""
 
@@ -72,10 +103,9 @@ class CrossEntropy(Op):
     def forward(self, x: Array, target: Array) -> Array:
         """(..., V) and (...) give (...)."""
         check_ids(target, x.shape[-1])
-        low = shifted(x, -1)
-        picked = np.take_along_axis(low, target[..., None], -1)[..., 0]
-        np.exp(low, out=low)
-        return np.log(low.sum(axis=-1)) - picked  # type: ignore[no-any-return]
+        y = np.empty_like(x, shape=target.shape)
+        in_blocks(cross_entropy, *as_rows(x, target, y))
+        return y
 
     def shape(self, x: Shape, target: Shape) -> Shape:
         """The targets' shape."""
@@ -99,10 +129,8 @@ class CrossEntropyGrad(Op):
 
     def forward(self, x: Array, target: Array, g: Array) -> Array:
         """(..., V), (...), (...) give (..., V)."""
-        y = Softmax(x.ndim - 1).forward(x)
-        place = target[..., None]
-        np.put_along_axis(y, place, np.take_along_axis(y, place, -1) - 1, -1)
-        y *= g[..., None]
+        y = np.empty(x.shape, x.dtype)
+        in_blocks(softmax_less_hot, *as_rows(x, target, g, y))
         return y
 
     def shape(self, x: Shape, target: Shape, g: Shape) -> Shape:
