@@ -165,6 +165,22 @@ def test_a_folder_that_is_not_empty_is_left_alone(captions: str, run: Path, caps
     assert "is not empty: --resume" in refused(capsys, "train", "--data", captions, "--out", str(run))
 
 
+def test_draw_needs_core_packages_alone_and_no_program(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("import minigrad as mg\ndef y(): return mg.trace(lambda x: mg.tanh(x) * x, 0.5)\n")
+    script = """
+import sys
+for name in ("safetensors", "PIL", "matplotlib", "tqdm", "threadpoolctl", "pygraphviz"):
+    sys.modules[name] = None
+from minigrad.cli import main
+for suffix in ("svg", "html", "dot", "json", "txt"):
+    assert main(["draw", "net:y", "-o", f"y.{suffix}"]) == 0
+"""
+    subprocess.run(
+        [sys.executable, "-c", script], env={"PATH": ""}, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL
+    )
+    assert len(list(tmp_path.glob("y.*"))) == 5
+
+
 def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "net.py").write_text("import minigrad as mg\ndef loss():\n    return (mg.Parameter([1.0]) * 2).sum()\n")
     for what in (str(run), "net:loss"):

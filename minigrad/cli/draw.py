@@ -9,12 +9,9 @@ from typing import Any
 
 import viz
 from minigrad.cli import console
-from minigrad.cli.results import loss_graph
-from minigrad.cli.sources import elsewhere, open_source
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.tensor import Tensor
-from models.training import Run
 
 
 def add_parser(subparsers: Any) -> None:
@@ -53,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def of_run(folder: str, data: str | None) -> Graph:
     """The loss of a run's captioner, trained as far as it is."""
+    from minigrad.cli.results import loss_graph  # these need packages that a drawing does not
+    from minigrad.cli.sources import elsewhere, open_source
+    from models.training import Run
+
     run = Run.open(folder)
     return loss_graph(run.trained(console.warn), open_source(elsewhere(run.source, data)))
 
