@@ -166,7 +166,8 @@ def test_a_folder_that_is_not_empty_is_left_alone(captions: str, run: Path, caps
 
 
 def test_draw_needs_core_packages_alone_and_no_program(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text("import minigrad as mg\ndef y(): return mg.trace(lambda x: mg.tanh(x) * x, 0.5)\n")
+    code = "import minigrad as mg\ndef y(): return mg.trace(lambda x: mg.tanh(x) * x, 0.5)\n"
+    (tmp_path / "net.py").write_text(code)
     script = """
 import sys
 for name in ("safetensors", "PIL", "matplotlib", "tqdm", "threadpoolctl", "pygraphviz"):
