@@ -1,9 +1,10 @@
 """Optimisers: update parameters in place from their `.grad`. Imports Tensor.
 
-State has the dtype of its parameter. Each step works through one scratch array per parameter, without temporaries.
+State has the dtype of its parameter. A step works block by block, with all of an update's operations on one block
+before the next, so that it sweeps over memory once; threads may share the blocks.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from math import cos, pi, sqrt
 from typing import Any
 
@@ -12,6 +13,9 @@ import numpy as np
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
+
+BLOCK = 1 << 18
+"""Elements of a block: enough to make up for handing it to a thread."""
 
 
 class Optimizer:
@@ -31,20 +35,33 @@ class Optimizer:
         self.lr = lr
         self.steps = 0
         self.state = {slot: [np.zeros_like(p.numpy()) for p in self.parameters] for slot in self.slots}
-        self._scratch = [np.empty_like(p.numpy()) for p in self.parameters]
 
     def zero_grad(self) -> None:
         """Forgets every gradient."""
         for parameter in self.parameters:
             parameter.grad = None
 
-    def step(self) -> None:
-        """Updates every parameter that has a gradient."""
+    def step(self, spread: Callable[..., Iterable[None]] = map) -> None:
+        """Updates every parameter that has a gradient. `spread` is `map`, or the `map` of a pool of threads."""
         self.steps += 1
+        for _ in spread(self._update_block, list(self._blocks())):
+            pass
+
+    def _blocks(self) -> Iterator[list[Array]]:
+        """A few elements of a parameter, with those of its gradient and state."""
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
-                state = [self.state[slot][i] for slot in self.slots]
-                self.update(parameter.changing(), parameter.grad.numpy(), self._scratch[i], *state)
+                state = (self.state[slot][i] for slot in self.slots)
+                arrays = [parameter.changing(), parameter.grad.numpy(), *state]
+                if all(a.flags.c_contiguous for a in arrays):
+                    arrays = [a.reshape(-1) for a in arrays]
+                    yield from ([a[k : k + BLOCK] for a in arrays] for k in range(0, arrays[0].size, BLOCK))
+                else:
+                    yield arrays
+
+    def _update_block(self, arrays: list[Array]) -> None:
+        w, g, *state = arrays
+        self.update(w, g, np.empty_like(w), *state)
 
     def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
         """Changes w and its state in place."""

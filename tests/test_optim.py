@@ -1,6 +1,7 @@
 """Optimisers against their formulas written out, and against values known from elsewhere."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from math import sqrt
 from typing import Any
 
@@ -179,3 +180,20 @@ def test_arguments_that_make_no_sense() -> None:
     ):
         with pytest.raises(UsageError, match=words):
             make()
+
+
+def test_threads_share_the_blocks_of_a_step_and_give_the_same_bits() -> None:
+    def trained(spread: Any) -> list[Array]:
+        rng = np.random.default_rng(0)
+        parameters = [mg.Parameter(rng.normal(size=s).astype(np.float32)) for s in ((700, 900), (3,), ())]
+        parameters[1].data = rng.normal(size=6).astype(np.float32)[::2]  # not contiguous: one block
+        optimizer = optim.Adam(parameters, 1e-2)
+        for _ in range(2):
+            for p in parameters:
+                p.grad = mg.tensor(rng.normal(size=p.shape).astype(np.float32))
+            optimizer.step(spread)
+        return [p.numpy() for p in parameters]
+
+    with ThreadPoolExecutor(2) as pool:
+        for alone, together in zip(trained(map), trained(pool.map), strict=True):
+            assert np.array_equal(alone, together)

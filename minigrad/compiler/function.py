@@ -1,6 +1,6 @@
 """`compile`: a Python function becomes one program for each kind of arguments it is called with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from threading import RLock
 from typing import Any, NamedTuple
 
@@ -45,6 +45,11 @@ class Compiled:
             entry = self._entries[key]
             found = iter(entry.program(*map(as_array, arrays)))
         return filled(entry.result, found)
+
+    @property
+    def map(self) -> Callable[..., Iterable[None]]:
+        """`map` in the program's threads: `optimizer.step(compiled.map)` updates parameters in them too."""
+        return self._workers.map
 
     @property
     def graph(self) -> Graph:

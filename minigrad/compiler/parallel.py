@@ -2,7 +2,7 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -61,6 +61,10 @@ class Workers:
 
     def __len__(self) -> int:
         return len(self.arenas)
+
+    def map(self, f: Callable[[Any], None], things: Iterable[Any]) -> Iterable[None]:
+        """Calls f on each thing, at once in all threads."""
+        return self._pool.map(f, things) if len(self) > 1 else map(f, things)
 
     def run(self, programs: Sequence[Program], arguments: Sequence[Sequence[Array]]) -> list[list[Array]]:
         """What the programs give for their arguments, all at once, in the caller's context (such as np.errstate)."""

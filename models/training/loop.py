@@ -154,7 +154,7 @@ class Training:
             raise
         place = self.place
         self.optimizer.lr = self.settings.rate(place.step, place.epoch)
-        self.optimizer.step()
+        self.optimizer.step(self._loss_and_gradients.map)
         place.step, place.batch = place.step + 1, place.batch + 1
         words = max(words_in(batch.captions, self.captioner.null), 1)
         return self.log.append(

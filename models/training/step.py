@@ -4,6 +4,7 @@ NumPy lets go of Python's lock in large products, so that two threads on two hal
 is held to one thread.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,16 @@ class Step:
     """Computes a batch's loss; its gradients are then in `.grad` of the captioner's parameters.
 
     The parts and the order of their sums depend on the number of threads alone, so the bits do too. A program is made
-    for each length of captions and each size of batch.
+    for each length of captions and each size of batch. `map` is Python's, or that of the program's threads, for the
+    optimiser.
     """
 
     def __init__(self, captioner: Captioner, threads: int = 1, eager: bool = False) -> None:
         self._captioner = captioner
         self._parameters: list[Parameter] = captioner.parameters()
-        self._run = self._differentiated if eager else compile(self._differentiated, workers=threads)
+        compiled = None if eager else compile(self._differentiated, workers=threads)
+        self._run: Callable[..., Any] = compiled or self._differentiated
+        self.map: Callable[..., Iterable[None]] = compiled.map if compiled else map
 
     def __call__(self, features: Array, captions: Array) -> float:
         """The loss of captions (N, T) given features (N, D): summed over time, its mean over the batch."""
