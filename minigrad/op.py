@@ -54,6 +54,28 @@ class Op:
     """`accumulate(total, g, *xs)`: optional; adds the first input's gradient into the array `total` in place."""
 
 
+class SameShape(Op):
+    """An Op whose output has the shape of its first input."""
+
+    def shape(self, x: Shape, *others: Shape) -> Shape:
+        """Unchanged."""
+        return x
+
+
+class SameDtype(Op):
+    """An Op whose output has the dtype of its first input, whatever the others have."""
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """The first."""
+        return dtypes[0]
+
+
+def floating(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a result that is never whole: NumPy's promotion, float64 for integers and booleans."""
+    common = np.result_type(*dtypes)
+    return common if common.kind in "fc" else np.dtype(np.float64)
+
+
 class Constant(Op):
     """An Op without a gradient: comparisons, logic, casts to integers, argmax."""
 

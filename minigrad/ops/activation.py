@@ -9,15 +9,14 @@ import numpy as np
 
 from minigrad.errors import DTypeError
 from minigrad.op import Array, Gradient, Value, apply
-from minigrad.ops.elementwise import Elementwise, Floating
+from minigrad.ops.elementwise import Floating, Unary
 
 
-class Tanh(Elementwise):
+class Tanh(Unary):
     """y = tanh x."""
 
     ufunc = np.tanh
     reads = "y"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g (1 − y²), multiplied out: two array operations fewer than with the constant."""
@@ -45,11 +44,10 @@ class Sigmoid(Floating):
         return (gy - gy * y,)
 
 
-class Relu(Elementwise):
+class Relu(Unary):
     """y = max(x, 0); NaN stays NaN."""
 
     reads = "y"
-    broadcasts = False
 
     def forward(self, x: Array) -> Array:
         """numpy.maximum with a weak zero."""
@@ -92,13 +90,12 @@ class Softplus(Floating):
 
 
 @dataclass(frozen=True)
-class Clip(Elementwise):
+class Clip(Unary):
     """y = x held between low and high (either may be infinite)."""
 
     low: float
     high: float
     reads = "x"
-    broadcasts = False
 
     def forward(self, x: Array) -> Array:
         """numpy.clip, leaving out a bound that is infinite so that integers stay integers."""

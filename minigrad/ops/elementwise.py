@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply, floating
 from minigrad.ops.logic import Sign, broadcast
 
 
@@ -34,15 +34,18 @@ class Elementwise(Op):
         return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
 
 
-class Floating(Elementwise):
-    """An elementwise Op written by hand whose result is floating: integers become float64."""
+class Unary(Elementwise):
+    """An elementwise Op of one input."""
 
     broadcasts = False
 
+
+class Floating(Unary):
+    """An elementwise Op written by hand whose result is floating."""
+
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The inputs' dtype, float64 for integers and booleans."""
-        common = np.result_type(*dtypes)
-        return common if common.kind in "fc" else np.dtype(np.float64)
+        """Integers become float64."""
+        return floating(*dtypes)
 
 
 class Add(Elementwise):
@@ -87,11 +90,10 @@ class Divide(Elementwise):
         return lambda: g / b, lambda: -g * a / (b * b)
 
 
-class Negative(Elementwise):
+class Negative(Unary):
     """y = −x."""
 
     ufunc = np.negative
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = −g."""
@@ -119,12 +121,11 @@ class Power(Elementwise):
 
 
 @dataclass(frozen=True)
-class PowerOf(Elementwise):
+class PowerOf(Unary):
     """y = xⁿ for a fixed number n."""
 
     exponent: float
     reads = "x"
-    broadcasts = False
 
     def forward(self, x: Array) -> Array:
         """x ** n, n as a weak scalar."""
@@ -146,24 +147,22 @@ def power_of(exponent: float) -> Op:
     return {2: Square(), 0.5: Sqrt()}.get(exponent) or PowerOf(exponent)
 
 
-class Square(Elementwise):
+class Square(Unary):
     """y = x²."""
 
     ufunc = np.square
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = 2 g x."""
         return (g * (x * 2),)
 
 
-class Sqrt(Elementwise):
+class Sqrt(Unary):
     """y = √x."""
 
     ufunc = np.sqrt
     reads = "y"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / 2y, and 0 where y = 0."""
@@ -171,72 +170,66 @@ class Sqrt(Elementwise):
         return (apply(Where(), zero, g * 0, g * 0.5 / apply(Where(), zero, y * 0 + 1, y)),)
 
 
-class Exp(Elementwise):
+class Exp(Unary):
     """y = eˣ."""
 
     ufunc = np.exp
     reads = "y"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g y."""
         return (g * y,)
 
 
-class Log(Elementwise):
+class Log(Unary):
     """y = log x."""
 
     ufunc = np.log
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / x."""
         return (g / x,)
 
 
-class Log1p(Elementwise):
+class Log1p(Unary):
     """y = log(1 + x)."""
 
     ufunc = np.log1p
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / (1 + x)."""
         return (g / (x + 1),)
 
 
-class Sin(Elementwise):
+class Sin(Unary):
     """y = sin x."""
 
     ufunc = np.sin
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g cos x."""
         return (g * apply(Cos(), x),)
 
 
-class Cos(Elementwise):
+class Cos(Unary):
     """y = cos x."""
 
     ufunc = np.cos
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = −g sin x."""
         return (-g * apply(Sin(), x),)
 
 
-class Abs(Elementwise):
+class Abs(Unary):
     """y = |x|."""
 
     ufunc = np.absolute
     reads = "x"
-    broadcasts = False
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g sign x, 0 at 0."""

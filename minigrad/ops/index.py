@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from minigrad.op import Array, Constant, Gradient, Op, Shape, Value, apply
+from minigrad.op import Array, Constant, Gradient, Op, SameDtype, Shape, Value, apply
 
 Part: TypeAlias = int | tuple[int, int, int] | None
 """One axis of an index: an integer, a slice as (start, stop, step), or None where an index array stands."""
@@ -93,7 +93,7 @@ def check_ids(ids: Array, size: int) -> None:
 
 
 @dataclass(frozen=True)
-class Gather(Op):
+class Gather(SameDtype):
     """y = x[ids]: rows of a table, such as word vectors. ids of any shape; adjoint of ScatterAdd."""
 
     reads = "x"
@@ -109,17 +109,13 @@ class Gather(Op):
             raise ValueError("cannot gather rows of a 0-d array")
         return ids + x[1:]
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The table's."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
         """gx = g's rows added up where they were read."""
         return lambda: apply(ScatterAdd(x.shape[0]), g, ids), None
 
 
 @dataclass(frozen=True)
-class ScatterAdd(Op):
+class ScatterAdd(SameDtype):
     """y[v] = Σ of x's rows whose id is v, v < rows. Adjoint of Gather."""
 
     rows: int
@@ -142,17 +138,13 @@ class ScatterAdd(Op):
             raise ValueError(f"rows {x} do not fit ids {ids}")
         return (self.rows, *x[len(ids) :])
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The rows'."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
         """gx = g's rows read back."""
         return apply(Gather(), g, ids), None
 
 
 @dataclass(frozen=True)
-class Index(Op):
+class Index(SameDtype):
     """y = x[parts] where None in `parts` stands for an index array, given as further inputs. Adjoint of IndexAdd."""
 
     parts: Parts
@@ -166,17 +158,13 @@ class Index(Op):
         """NumPy's rule."""
         return indexed_shape(x, self.parts, arrays)
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """x's."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, *arrays: Value) -> tuple[Gradient, ...]:
         """gx = g added up where it was read."""
         return (apply(IndexAdd(self.parts, x.shape), g, *arrays), *(None for _ in arrays))
 
 
 @dataclass(frozen=True)
-class IndexAdd(Op):
+class IndexAdd(SameDtype):
     """y = zeros of shape `to`, with x added at `parts`; repeated places add up. Adjoint of Index."""
 
     parts: Parts
@@ -195,17 +183,13 @@ class IndexAdd(Op):
             raise ValueError(f"cannot add {x} into {self.parts} of {self.to}")
         return self.to
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """x's."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, *arrays: Value) -> tuple[Gradient, ...]:
         """gx = g read back."""
         return (apply(Index(self.parts), g, *arrays), *(None for _ in arrays))
 
 
 @dataclass(frozen=True)
-class TakeAlongAxis(Op):
+class TakeAlongAxis(SameDtype):
     """y = x's elements at `ids` along `axis` (non-negative), as numpy.take_along_axis. Adjoint of PutAlongAxis."""
 
     axis: int
@@ -220,17 +204,13 @@ class TakeAlongAxis(Op):
         """The broadcast sizes, and the ids' along the axis."""
         return along_shape(x, ids, self.axis)
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """x's."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
         """gx = g put back at the ids."""
         return apply(PutAlongAxis(self.axis, x.shape), g, ids), None
 
 
 @dataclass(frozen=True)
-class PutAlongAxis(Op):
+class PutAlongAxis(SameDtype):
     """y = zeros of shape `to` with x added at `ids` along `axis`. Adjoint of TakeAlongAxis."""
 
     axis: int
@@ -251,10 +231,6 @@ class PutAlongAxis(Op):
         if along_shape(self.to, ids, self.axis) != x:
             raise ValueError(f"cannot put {x} at ids {ids} of {self.to}")
         return self.to
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """x's."""
-        return dtypes[0]
 
     def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
         """gx = g read at the ids."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Constant, Gradient, Op, Shape, Value
+from minigrad.op import Array, Constant, Gradient, SameShape, Shape, Value
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class IsNan(Logical):
 
 
 @dataclass(frozen=True)
-class Cast(Op):
+class Cast(SameShape):
     """y = x in another dtype, given by NumPy's name for it (`float32`)."""
 
     to: str
@@ -128,10 +128,6 @@ class Cast(Op):
     def forward(self, x: Array) -> Array:
         """ndarray.astype, always a new array."""
         return x.astype(self.to)
-
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """The dtype asked for."""
@@ -142,13 +138,9 @@ class Cast(Op):
         return (g.astype(x.dtype) if np.dtype(self.to).kind in "fc" else None,)
 
 
-class Detach(Constant):
+class Detach(SameShape, Constant):
     """y = x, through which no gradient passes."""
 
     def forward(self, x: Array) -> Array:
         """x itself."""
-        return x
-
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
         return x

@@ -6,25 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+from minigrad.op import Array, Gradient, SameDtype, SameShape, Shape, Value, apply, floating
 from minigrad.ops.activation import Sigmoid
 from minigrad.ops.elementwise import Exp, Floating
 from minigrad.ops.index import OneHot, check_ids
 
 
 @dataclass(frozen=True)
-class AlongAxis(Op):
+class AlongAxis(SameShape):
     """A Floating Op along one axis (non-negative), of unchanged shape."""
 
     axis: int
 
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
-
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Integers become float64."""
-        return dtypes[0] if dtypes[0].kind in "fc" else np.dtype(np.float64)
+        return floating(*dtypes)
 
 
 def shifted(x: Array, axis: int) -> Array:
@@ -95,7 +91,7 @@ def softmax_less_hot(x: Array, target: Array, g: Array, y: Array) -> None:
     y[np.arange(len(y)), target] -= g
 
 
-class CrossEntropy(Op):
+class CrossEntropy(SameDtype):
     """y = −log softmax(x)[target], one number for each row of scores x (..., V); targets (...) are integers."""
 
     reads = "x"
@@ -113,16 +109,12 @@ class CrossEntropy(Op):
             raise ValueError(f"scores {x} need targets of shape {x[:-1]}, one id for each row, not {target}")
         return target
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The scores'."""
-        return dtypes[0]
-
     def vjp(self, g: Value, y: Value, x: Value, target: Value) -> tuple[Gradient, ...]:
         """gx = g (softmax(x) − one-hot(target))."""
         return apply(CrossEntropyGrad(), x, target, g), None
 
 
-class CrossEntropyGrad(Op):
+class CrossEntropyGrad(SameShape, SameDtype):
     """y = g (softmax(x) − one-hot(target)), the gradient of CrossEntropy, made in one new array."""
 
     reads = "x"
@@ -132,14 +124,6 @@ class CrossEntropyGrad(Op):
         y = np.empty(x.shape, x.dtype)
         in_blocks(softmax_less_hot, *as_rows(x, target, g, y))
         return y
-
-    def shape(self, x: Shape, target: Shape, g: Shape) -> Shape:
-        """The scores' shape."""
-        return x
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The scores'."""
-        return dtypes[0]
 
     def vjp(self, u: Value, y: Value, x: Value, target: Value, g: Value) -> tuple[Gradient, ...]:
         """With p = softmax(x) and w = u g: gx = p (w − Σ w p), gg = Σ u (p − one-hot)."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Constant, Gradient, Op, Shape, Value, apply
+from minigrad.op import Array, Constant, Gradient, Op, SameShape, Shape, Value, apply, floating
 from minigrad.ops.elementwise import Exp
 from minigrad.ops.shape import BroadcastTo, sum_dtype
 
@@ -80,7 +80,7 @@ class Mean(OfSome):
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Integers become float64."""
-        return dtypes[0] if dtypes[0].kind in "fc" else np.dtype(np.float64)
+        return floating(*dtypes)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / n, repeated."""
@@ -136,7 +136,7 @@ class LogSumExp(Reduction):
 
 
 @dataclass(frozen=True)
-class CumSum(Op):
+class CumSum(SameShape):
     """y = running sum along `axis`, from the end when `reverse`. Its adjoint runs the other way."""
 
     axis: int
@@ -147,10 +147,6 @@ class CumSum(Op):
         if not self.reverse:
             return np.cumsum(x, axis=self.axis)
         return np.flip(np.cumsum(np.flip(x, self.axis), axis=self.axis), self.axis)
-
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """Small integers grow as in NumPy."""

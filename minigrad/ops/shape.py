@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ShapeError
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply
+from minigrad.op import Array, Gradient, Op, SameShape, Shape, Value, apply
 
 
 def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
@@ -29,16 +29,12 @@ def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return total
 
 
-class Copy(Op):
+class Copy(SameShape):
     """y = x, as a node of its own."""
 
     def forward(self, x: Array) -> Array:
         """A copy."""
         return x.copy()
-
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g."""
@@ -214,7 +210,7 @@ class Pad(Op):
 
 
 @dataclass(frozen=True)
-class Flip(Op):
+class Flip(SameShape):
     """y = x reversed along `axes`. Its own adjoint."""
 
     axes: tuple[int, ...]
@@ -223,17 +219,13 @@ class Flip(Op):
         """A view."""
         return np.flip(x, self.axes)
 
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
-
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g reversed."""
         return (apply(self, g),)
 
 
 @dataclass(frozen=True)
-class Roll(Op):
+class Roll(SameShape):
     """y = x moved by `shift` along `axis`, around the end. Its adjoint moves back."""
 
     shift: int
@@ -242,10 +234,6 @@ class Roll(Op):
     def forward(self, x: Array) -> Array:
         """numpy.roll."""
         return np.roll(x, self.shift, self.axis)
-
-    def shape(self, x: Shape) -> Shape:
-        """Unchanged."""
-        return x
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g moved back."""
