@@ -3,7 +3,6 @@
 A class that mixes this in defines `apply_op(op, operands)` and has `shape`, `ndim` and `dtype`.
 """
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any, Self, TypeAlias
 
@@ -11,7 +10,7 @@ import numpy as np
 
 from minigrad.errors import ShapeError
 from minigrad.indexing import index_op
-from minigrad.op import Op, Shape
+from minigrad.op import Op, Shape, as_value
 from minigrad.ops import activation, elementwise, linalg, logic, reduce, shape
 from minigrad.ops.shape import axes_of
 
@@ -81,7 +80,7 @@ class ArrayMethods:
         return self.apply_op(elementwise.Abs(), (self,))
 
     def __pow__(self, other: Any) -> Self:
-        if isinstance(other, int | float):
+        if isinstance(other, int | float | np.number):
             return self.apply_op(elementwise.power_of(other), (self,))
         return self.apply_op(elementwise.Power(), (self, other))
 
@@ -166,8 +165,9 @@ class ArrayMethods:
         """Π over `axis`, by halves: its gradient is right even where elements are 0."""
         axes = axes_of(axis, self.ndim)
         rest = [a for a in range(self.ndim) if a not in axes]
-        y = self.transpose((*rest, *axes)).reshape((*(self.shape[a] for a in rest), -1))
-        if not y.shape[-1]:
+        number = prod(self.shape[a] for a in axes)
+        y = self.transpose((*rest, *axes)).reshape((*(self.shape[a] for a in rest), number))
+        if not y.size:
             return self.sum(axes, keepdims) * 0 + 1
         while y.shape[-1] > 1:
             half, odd = divmod(y.shape[-1], 2)
@@ -179,28 +179,33 @@ class ArrayMethods:
         """Mean squared deviation; `ddof` is taken off the count, as in NumPy."""
         axes = axes_of(axis, self.ndim)
         deviation = self - self.mean(axes, keepdims=True)
-        return (deviation * deviation).sum(axes, keepdims) / (reduce.count(self.shape, axes) - ddof)
+        number = reduce.count(self.shape, axes)
+        if number <= ddof:
+            raise ShapeError(f"the variance of {number} elements with ddof={ddof}: shape {self.shape}, axes {axes}")
+        return (deviation * deviation).sum(axes, keepdims) / (number - ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Self:
         """Square root of the variance; gradient 0 where it is 0."""
         return self.apply_op(elementwise.Sqrt(), (self.var(axis, keepdims, ddof),))
 
-    def cumsum(self, axis: int) -> Self:
-        """Running sum along one axis."""
+    def cumsum(self, axis: int | None = None) -> Self:
+        """Running sum along one axis, over the flattened array when it is None."""
+        if axis is None:
+            return self.reshape(-1).cumsum(0)
         return self.apply_op(reduce.CumSum(axes_of(axis, self.ndim)[0]), (self,))
 
     # shape
 
     def reshape(self, *shape_: Any) -> Self:
         """The same elements in another shape; one size may be −1."""
-        sizes = tuple(shape_[0]) if len(shape_) == 1 and isinstance(shape_[0], Sequence) else shape_
+        sizes = tuple(shape_[0]) if len(shape_) == 1 and hasattr(shape_[0], "__len__") else shape_
         return self.apply_op(shape.Reshape(filled_in(sizes, self.size)), (self,))
 
     def transpose(self, *axes: Any) -> Self:
         """Axes permuted; reversed when none are given."""
-        order = tuple(axes[0]) if len(axes) == 1 and isinstance(axes[0], Sequence) else axes
+        order = tuple(axes[0]) if len(axes) == 1 and hasattr(axes[0], "__len__") else axes
         order = tuple(range(self.ndim))[::-1] if not order or order == (None,) else order
-        return self.apply_op(shape.Transpose(tuple(a % max(self.ndim, 1) for a in order)), (self,))
+        return self.apply_op(shape.Transpose(tuple(axes_of(a, self.ndim)[0] for a in order)), (self,))
 
     @property
     def T(self) -> Self:
@@ -250,16 +255,17 @@ class ArrayMethods:
 
 def filled_in(sizes: tuple[int, ...], size: int) -> Shape:
     """Sizes with a −1 replaced by what is left."""
-    if -1 not in sizes:
+    if min(sizes, default=0) >= 0:
         return sizes
     rest = -prod(sizes)
-    if sizes.count(-1) > 1 or rest == 0 or size % rest:
+    if sizes.count(-1) > 1 or min(sizes) < -1 or rest == 0 or size % rest:
         raise ShapeError(f"cannot reshape {size} elements into {sizes}")
     return tuple(size // rest if n == -1 else n for n in sizes)
 
 
 def matmul(a: Any, b: Any) -> Any:
     """a @ b with NumPy's rule for vectors: a 1-d operand is a row on the left, a column on the right."""
+    a, b = as_value(a), as_value(b)
     if len(a.shape) == 1 and len(b.shape) == 1:
         return (a * b).sum()
     if len(a.shape) == 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minigrad.array_methods import Axis
 from minigrad.errors import ShapeError, UsageError
-from minigrad.op import Value, apply
+from minigrad.op import Value, apply, as_number, as_value
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce
 from minigrad.ops import shape as shape_ops
 from minigrad.ops.shape import axes_of
@@ -87,7 +87,7 @@ def relu(x: Value) -> Value:
 
 def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
     """x where positive, else negative_slope · x."""
-    return apply(activation.LeakyRelu(negative_slope), x)
+    return apply(activation.LeakyRelu(as_number(negative_slope)), x)
 
 
 def softplus(x: Value) -> Value:
@@ -117,7 +117,7 @@ def where(condition: Value, a: Value, b: Value) -> Value:
 
 def matmul(a: Value, b: Value) -> Value:
     """a @ b, as numpy.matmul."""
-    return a @ b
+    return as_value(a) @ as_value(b)
 
 
 def einsum(subscripts: str, *operands: Value) -> Value:
@@ -189,7 +189,10 @@ def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]
 
 def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
     """Constant elements around x; `widths` as in numpy.pad: a number, (before, after), or one pair an axis."""
-    pairs = np.broadcast_to(np.asarray(widths, dtype=int), (x.ndim, 2))
+    try:
+        pairs = np.broadcast_to(np.asarray(widths, dtype=int), (x.ndim, 2))
+    except ValueError:
+        raise ShapeError(f"pad widths {widths} are no number, pair, or pair for each axis of shape {x.shape}") from None
     return apply(shape_ops.Pad(tuple((int(a), int(b)) for a, b in pairs), value), x)
 
 
@@ -198,8 +201,10 @@ def flip(x: Value, axis: Axis = None) -> Value:
     return apply(shape_ops.Flip(axes_of(axis, x.ndim)), x)
 
 
-def roll(x: Value, shift: int, axis: int) -> Value:
-    """Moved along the axis, around the end."""
+def roll(x: Value, shift: int, axis: int | None = None) -> Value:
+    """Moved along the axis, around the end; along the flattened array when it is None."""
+    if axis is None:
+        return roll(x.reshape(-1), shift, 0).reshape(x.shape)
     return apply(shape_ops.Roll(shift, axes_of(axis, x.ndim)[0]), x)
 
 
@@ -216,7 +221,7 @@ def expand_dims(x: Value, axis: int) -> Value:
 
 def gather(table: Value, ids: Value) -> Value:
     """table[ids], rows of a table; ids of any shape, an id outside [0, rows) is an error, negatives included."""
-    return apply(index.Gather(), table, ids)
+    return apply(index.Gather(), table, as_value(ids))
 
 
 def embedding(ids: Value, weight: Value) -> Value:
@@ -226,12 +231,12 @@ def embedding(ids: Value, weight: Value) -> Value:
 
 def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
     """numpy.take_along_axis; negative indices are an error."""
-    return apply(index.TakeAlongAxis(axes_of(axis, x.ndim)[0]), x, indices)
+    return apply(index.TakeAlongAxis(axes_of(axis, x.ndim)[0]), x, as_value(indices))
 
 
 def one_hot(ids: Value, depth: int, dtype: Any = float) -> Value:
     """1 where the last axis equals the id."""
-    return apply(index.OneHot(depth, np.dtype(dtype).name), ids)
+    return apply(index.OneHot(depth, np.dtype(dtype).name), as_value(ids))
 
 
 def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = None, reduction: str = "batch") -> Value:
@@ -240,12 +245,13 @@ def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = No
     `reduction`: "batch" divides by N (sum over time, mean over the batch, as in CS231n), "words" by the mask's sum,
     "sum" by nothing, "none" gives (N, ...).
     """
-    nll: Value = apply(loss.CrossEntropy(), scores, targets)
+    nll: Value = apply(loss.CrossEntropy(), scores, as_value(targets))
     if mask is not None:
-        nll = nll * mask.astype(scores.dtype)
+        mask = as_value(mask).astype(scores.dtype)
+        nll = nll * mask
     if reduction == "none":
         return nll
-    words = nll.size if mask is None else mask.astype(scores.dtype).sum()
+    words = nll.size if mask is None else mask.sum()
     divisors = {"batch": nll.shape[0] if nll.ndim else 1, "words": words, "sum": 1}
     if reduction not in divisors:
         raise UsageError(f"reduction {reduction!r} is none of 'batch', 'words', 'sum', 'none'")

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.autodiff import ancestors, disconnected, leading_to, pull_back_arrays, pull_back_nodes
 from minigrad.context import current, using
-from minigrad.errors import GradientError, UsageError
+from minigrad.errors import DTypeError, GradientError, UsageError
 from minigrad.tensor import Tensor, cotangent, own
 
 Tensors = Sequence[Tensor]
@@ -26,10 +26,8 @@ def grad(
     With `create_graph` the gradients are nodes that can be differentiated again. An input the outputs do not depend on
     is a GradientError, or None with `allow_unused`. Inputs may be inner nodes.
     """
-    ys, xs = listed(outputs), listed(inputs)
-    weights = [None] * len(ys) if grad_outputs is None else listed(grad_outputs)
-    if len(weights) != len(ys):
-        raise UsageError(f"{len(ys)} outputs need as many grad_outputs, not {len(weights)}")
+    ys, xs = tensors(outputs), tensors(inputs)
+    weights = [None] * len(ys) if grad_outputs is None else one_for_each("grad_outputs", grad_outputs, ys)
     path = leading_to(xs, ancestors([y for y in ys if y.requires_grad], differentiable_only=True))
     found = pulled(path, ys, weights, xs, create_graph or current.get().tracing)
     if not allow_unused:
@@ -76,6 +74,26 @@ def listed(x: Any) -> list[Any]:
     return list(x) if isinstance(x, list | tuple) else [x]
 
 
+def tensors(x: Any) -> list[Any]:
+    """One Tensor or a sequence of them as a list; DTypeError for anything else."""
+    for t in listed(x):
+        if not isinstance(t, Tensor):
+            raise DTypeError(f"gradients are taken of Tensors and with respect to Tensors, not of a {type(t).__name__}")
+    return listed(x)
+
+
+def one_for_each(name: str, given: Any, xs: list[Any]) -> list[Any]:
+    """What is given for the tensors xs, as a list; UsageError when it is not one for each."""
+    if len(listed(given)) != len(xs):
+        raise UsageError(f"{name} should have one entry for each of {len(xs)} tensors, and has {len(listed(given))}")
+    return listed(given)
+
+
+def zeros_like(x: Tensor) -> Tensor:
+    """The gradient of what does not depend on x."""
+    return Tensor(np.zeros(x.shape, x.dtype))
+
+
 def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Tensor, Any]]:
     """A function that returns f(*args) and its gradient with respect to the argument(s) `argnums`.
 
@@ -85,8 +103,12 @@ def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0)
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
 
     def value_and_gradient(*args: Any, **kwargs: Any) -> tuple[Tensor, Any]:
+        if not all(-len(args) <= i < len(args) for i in numbers):
+            raise UsageError(f"argnums is {argnums}, and the call has {len(args)} positional arguments")
         nested = current.get().tracing or any(isinstance(args[i], Tensor) and args[i].requires_grad for i in numbers)
-        operands = [differentiable(a) if i in numbers else a for i, a in enumerate(args)]
+        operands = list(args)
+        for i in numbers:
+            operands[i] = differentiable(args[i])
         value = f(*operands, **kwargs)
         gradients = grad(value, [operands[i] for i in numbers], create_graph=nested)
         return value, gradients if isinstance(argnums, tuple) else gradients[0]
@@ -107,18 +129,20 @@ def jvp(outputs: Tensor | Tensors, inputs: Tensor | Tensors, tangents: Any, crea
 
     By two reverse passes: gx is linear in g, so the derivative of ⟨gx, tangent⟩ by g is the tangent of y.
     """
-    ys, xs, vs = listed(outputs), listed(inputs), listed(tangents)
-    dummies = [Tensor(np.zeros(y.shape, y.dtype), requires_grad=True) for y in ys]
+    ys, xs = tensors(outputs), tensors(inputs)
+    vs = one_for_each("tangents", tangents, xs)
+    dummies = [zeros_like(y).requires_grad_() for y in ys]
     gradients = grad(ys, xs, dummies, create_graph=True, allow_unused=True)
     used = [(gx, v) for gx, v in zip(gradients, vs, strict=True) if gx is not None and gx.requires_grad]
     if not used:
-        return tuple(Tensor(np.zeros(y.shape, y.dtype)) for y in ys)
+        return tuple(map(zeros_like, ys))
     moved = grad([gx for gx, _ in used], dummies, [v for _, v in used], create_graph, allow_unused=True)
-    zeros = (Tensor(np.zeros(y.shape, y.dtype)) for y in ys)
-    return tuple(zero if dy is None else dy for dy, zero in zip(moved, zeros, strict=True))
+    return tuple(zeros_like(y) if dy is None else dy for y, dy in zip(ys, moved, strict=True))
 
 
-def hvp(loss: Tensor, inputs: Tensor | Tensors, vectors: Any, create_graph: bool = False) -> tuple[Tensor | None, ...]:
+def hvp(loss: Tensor, inputs: Tensor | Tensors, vectors: Any, create_graph: bool = False) -> tuple[Tensor, ...]:
     """Hessian-vector products of a scalar loss: the gradient of ⟨gradient, vectors⟩."""
-    gradients = grad(loss, inputs, create_graph=True)
-    return grad(gradients, inputs, vectors, create_graph, allow_unused=True)  # type: ignore[arg-type]
+    xs = tensors(inputs)
+    gradients: Any = grad(loss, xs, create_graph=True)
+    products = grad(gradients, xs, one_for_each("vectors", vectors, xs), create_graph, allow_unused=True)
+    return tuple(zeros_like(x) if hx is None else hx for x, hx in zip(xs, products, strict=True))

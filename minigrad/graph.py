@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import display
 from minigrad.context import tracing
 from minigrad.errors import ShapeError, UsageError
-from minigrad.gradient import grad
+from minigrad.gradient import grad, zeros_like
 from minigrad.op import Array
 from minigrad.symbol import Symbol
 from minigrad.tensor import Tensor
@@ -153,5 +153,5 @@ def differentiate(graph: Graph, inputs: Sequence[Tensor] | None = None) -> Graph
     with tracing():
         ones = [Tensor(np.ones(y.shape, y.dtype)) for y in graph.outputs]
         gradients = grad(list(graph.outputs), wanted, ones, create_graph=True, allow_unused=True)
-        filled = [x * 0 if g is None else g for x, g in zip(wanted, gradients, strict=True)]
+        filled = [zeros_like(x) if g is None else g for x, g in zip(wanted, gradients, strict=True)]
     return Graph(graph.inputs, filled)

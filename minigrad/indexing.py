@@ -23,6 +23,10 @@ def index_op(key: Any, shape: Shape) -> tuple[Shape, Op, tuple[Any, ...]]:
     remaining = iter(shape)
     for item in items:
         size = 1 if item is None else next(remaining)
+        if isinstance(item, tuple):
+            item, expected = item
+            if expected != size:
+                raise IndexRangeError(f"a boolean index of size {expected} does not fit an axis of size {size}")
         sizes.append(size)
         parts.append(static_part(item, size))
         if parts[-1] is None:
@@ -45,7 +49,7 @@ def spelled_out(key: tuple[Any, ...], ndim: int) -> list[Any]:
 
 
 def without_booleans(item: Any) -> tuple[Any, ...]:
-    """An index array as integers: a boolean one becomes the positions of its True elements, one array per axis."""
+    """An index array as integers: a boolean one becomes the positions of its True elements, a pair per axis."""
     if item is None or item is Ellipsis or (isinstance(item, int | np.integer | slice) and not isinstance(item, bool)):
         return (item,)
     array = item if hasattr(item, "apply_op") else np.asarray(item)
@@ -57,7 +61,7 @@ def without_booleans(item: Any) -> tuple[Any, ...]:
 
 
 def positions(mask: Any) -> tuple[Any, ...]:
-    """numpy.nonzero of a mask whose value is known."""
+    """For each axis of a mask whose value is known, the positions of its True elements, and its size."""
     value = getattr(mask, "value", mask)
     if value is None:
         raise TraceError(
@@ -66,7 +70,7 @@ def positions(mask: Any) -> tuple[Any, ...]:
         )
     if value.ndim == 0:
         raise IndexRangeError("True or False is no index")
-    return np.nonzero(value)
+    return tuple(zip(np.nonzero(value), value.shape, strict=True))
 
 
 def static_part(item: Any, size: int) -> Part:
@@ -74,7 +78,8 @@ def static_part(item: Any, size: int) -> Part:
     if item is None:
         return (0, 1, 1)
     if isinstance(item, slice):
-        return item.indices(size)
+        bounds = item.indices(size)
+        return bounds if len(range(*bounds)) else (0, 0, 1)
     if not isinstance(item, int | np.integer):
         return None
     if not -size <= item < size:

@@ -86,6 +86,16 @@ class Constant(Op):
         return (None,) * len(xs)
 
 
+def as_value(x: Any) -> Value:
+    """x, or the array of what is no Tensor: a list, a number."""
+    return x if hasattr(x, "apply_op") else np.asarray(x)
+
+
+def as_number(x: Any) -> Any:
+    """A NumPy scalar as Python's number, which takes the dtype of what it meets; all else as it is."""
+    return x.item() if isinstance(x, np.generic) else x
+
+
 def apply(op: Op, *operands: Value) -> Value:
     """Computes `op` on arrays, or hands over to the first operand that is more than an array.
 

@@ -14,7 +14,7 @@ from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, U
 from minigrad.explain import explained
 from minigrad.mutation import changes, serials
 from minigrad.numpy_protocol import NumpyProtocol
-from minigrad.op import Array, Op, Shape
+from minigrad.op import Array, Op, Shape, as_number
 from minigrad.ops import logic
 from minigrad.ops import shape as shape_ops
 from minigrad.symbol import Symbol
@@ -41,7 +41,7 @@ class Tensor(NumpyProtocol):
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
         """A leaf that shares memory with the array given (`minigrad.tensor` copies)."""
         self.op, self.inputs, self.name, self.grad = None, (), name, None
-        self.data = data if isinstance(data, Symbol) else np.asarray(data)
+        self.data = data if isinstance(data, Symbol) else native(data)
         self.requires_grad = False
         self.scope = current.get().scope
         self.serial = next(serials)
@@ -224,7 +224,10 @@ _new = Tensor.__new__
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A leaf with a copy of `data`. The dtype is NumPy's unless given; whole numbers become float for a gradient."""
-    array = np.array(raw(data), dtype=dtype)
+    try:
+        array = np.array(raw(data), dtype=dtype)
+    except ValueError as error:  # ragged lists
+        raise ShapeError(f"no tensor can be made of this {type(data).__name__}: {error}") from None
     if requires_grad and dtype is None and array.dtype.kind in "iub" and not isinstance(data, np.ndarray | Tensor):
         array = array.astype(float)
     return Tensor(array, requires_grad, name)
@@ -233,6 +236,14 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str 
 def from_numpy(array: Array, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A leaf that shares its memory with the array."""
     return Tensor(array, requires_grad, name)
+
+
+def native(data: Any) -> Array:
+    """The array of data, in the machine's byte order; DTypeError unless it holds numbers or booleans."""
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers or booleans, not {type(data).__name__} ({array.dtype})")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def symbol(op: Op, operands: tuple[Tensor, ...]) -> Symbol:
@@ -246,15 +257,12 @@ def lifted(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
     return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes)) for x in operands)
 
 
-def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Array:
-    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else an array."""
-    number = x.item() if isinstance(x, np.generic) else x
+def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Any:
+    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else x itself."""
+    number = as_number(x)
     if isinstance(number, bool | int | float | complex):
         return np.asarray(number, dtype=np.result_type(*dtypes, number))
-    array = np.asarray(x)
-    if array.dtype == object:
-        raise DTypeError(f"cannot make a tensor of {type(x).__name__}")
-    return array
+    return x
 
 
 def raw(x: Any) -> Any:

@@ -4,11 +4,12 @@ All are stable at ±1000. Gradient at the kink: relu 0, leaky_relu its slope, cl
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minigrad.errors import DTypeError
-from minigrad.op import Array, Gradient, Value, apply
+from minigrad.op import Array, Gradient, Value, apply, as_number
 from minigrad.ops.elementwise import Floating, Unary
 
 
@@ -101,6 +102,10 @@ class Clip(Unary):
         """numpy.clip, leaving out a bound that is infinite so that integers stay integers."""
         return np.clip(x, None if self.low == -np.inf else self.low, None if self.high == np.inf else self.high)
 
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """A fractional bound makes integers float64."""
+        return np.result_type(*dtypes, *(bound for bound in (self.low, self.high) if not np.isinf(bound)))
+
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g where low ≤ x ≤ high."""
         return (g * ((x >= self.low) & (x <= self.high)),)
@@ -108,6 +113,7 @@ class Clip(Unary):
 
 def clip_between(low: float | None, high: float | None) -> Clip:
     """The Clip whose bounds, None for none, are numbers; DTypeError for arrays."""
-    if any(not isinstance(bound, int | float | np.number | None) for bound in (low, high)):
+    low, high = as_number(low), as_number(high)
+    if any(not isinstance(bound, int | float | None) for bound in (low, high)):
         raise DTypeError("clip holds values between two numbers; between arrays write mg.maximum(mg.minimum(x, b), a)")
     return Clip(-np.inf if low is None else low, np.inf if high is None else high)

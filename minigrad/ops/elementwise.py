@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply, floating
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply, as_number, floating
 from minigrad.ops.logic import Sign, broadcast
 
 
@@ -111,11 +111,11 @@ class Power(Elementwise):
 
         def base() -> Value:
             still = b == 0
-            return g * b * apply(Where(), still, a * 0 + 1, a) ** (b - 1)
+            return g * b * apply(Where(), still, 1, a) ** (b - 1)
 
         def exponent() -> Value:
             positive = a > 0
-            return g * y * apply(Log(), apply(Where(), positive, a, a * 0 + 1))
+            return g * y * apply(Log(), apply(Where(), positive, a, 1))
 
         return base, exponent
 
@@ -132,7 +132,7 @@ class PowerOf(Unary):
         return x**self.exponent
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """A fractional or negative exponent makes integers float64."""
+        """A fractional exponent makes integers float64."""
         return np.result_type(*dtypes, self.exponent)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
@@ -142,8 +142,9 @@ class PowerOf(Unary):
         return (g * self.exponent * x ** (self.exponent - 1),)
 
 
-def power_of(exponent: float) -> Op:
+def power_of(exponent: Any) -> Op:
     """x ** exponent as the Op that does it best."""
+    exponent = as_number(exponent)
     return {2: Square(), 0.5: Sqrt()}.get(exponent) or PowerOf(exponent)
 
 
@@ -167,7 +168,7 @@ class Sqrt(Unary):
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / 2y, and 0 where y = 0."""
         zero = y == 0
-        return (apply(Where(), zero, g * 0, g * 0.5 / apply(Where(), zero, y * 0 + 1, y)),)
+        return (apply(Where(), zero, 0, g * 0.5 / apply(Where(), zero, 1, y)),)
 
 
 class Exp(Unary):
@@ -280,5 +281,4 @@ class Where(Elementwise):
 
     def vjp(self, g: Value, y: Value, condition: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
         """Each side gets g where it was taken."""
-        zero = g * 0
-        return None, lambda: apply(Where(), condition, g, zero), lambda: apply(Where(), condition, zero, g)
+        return None, lambda: apply(Where(), condition, g, 0), lambda: apply(Where(), condition, 0, g)

@@ -84,7 +84,9 @@ class SlicePut(Op):
 
 
 def check_ids(ids: Array, size: int) -> None:
-    """IndexError that counts the ids outside [0, size) and shows the first."""
+    """IndexError that counts the ids outside [0, size) and shows the first; TypeError unless they are integers."""
+    if ids.dtype.kind not in "iu" and ids.size:
+        raise TypeError(f"ids must be integers, not {ids.dtype}")
     if ids.size == 0 or (int(ids.min()) >= 0 and int(ids.max()) < size):
         return
     wrong = np.argwhere((ids < 0) | (ids >= size))

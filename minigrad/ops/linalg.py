@@ -105,7 +105,8 @@ class Einsum(Op):
     reads = "x"
 
     def forward(self, *xs: Array) -> Array:
-        """numpy.einsum along its optimal path."""
+        """numpy.einsum along its optimal path; unlike there, sizes of 1 are not stretched."""
+        letter_sizes(self.terms, tuple(x.shape for x in xs))
         return np.einsum(f"{','.join(self.terms)}->{self.out}", *xs, optimize=len(xs) > 1)  # type: ignore[no-any-return]
 
     def shape(self, *shapes: Shape) -> Shape:

@@ -8,7 +8,7 @@ import numpy as np
 
 from minigrad.op import Array, Gradient, SameDtype, SameShape, Shape, Value, apply, floating
 from minigrad.ops.activation import Sigmoid
-from minigrad.ops.elementwise import Exp, Floating
+from minigrad.ops.elementwise import Elementwise, Exp
 from minigrad.ops.index import OneHot, check_ids
 
 
@@ -133,11 +133,10 @@ class CrossEntropyGrad(SameShape, SameDtype):
         return wp - p * wp.sum(axis=-1, keepdims=True), None, (u * (p - hot)).sum(axis=-1)
 
 
-class BinaryCrossEntropy(Floating):
+class BinaryCrossEntropy(Elementwise):
     """y = max(x, 0) − x t + log1p(e^−|x|): binary cross entropy of logits x against t in [0, 1]."""
 
     reads = "x"
-    broadcasts = True
 
     def forward(self, x: Array, t: Array) -> Array:
         """Stable at ±1000."""
@@ -146,3 +145,7 @@ class BinaryCrossEntropy(Floating):
     def vjp(self, g: Value, y: Value, x: Value, t: Value) -> tuple[Gradient, ...]:
         """gx = g (σ(x) − t), gt = −g x."""
         return g * (apply(Sigmoid(), x) - t), lambda: -g * x
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Integers become float64."""
+        return floating(*dtypes)

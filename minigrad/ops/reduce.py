@@ -25,7 +25,7 @@ def count(x: Shape, axes: tuple[int, ...]) -> int:
     """How many elements go into one result; ValueError when there is none."""
     number = prod(x[a] for a in axes)
     if number == 0:
-        raise ValueError(f"mean, max or min over no elements: shape {x}, axes {axes}")
+        raise ValueError(f"mean, max, min or logsumexp over no elements: shape {x}, axes {axes}")
     return number
 
 
@@ -104,7 +104,6 @@ class Max(Extreme):
 
     def forward(self, x: Array) -> Array:
         """numpy.max."""
-        count(x.shape, self.axes)
         return x.max(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
 
 
@@ -113,11 +112,10 @@ class Min(Extreme):
 
     def forward(self, x: Array) -> Array:
         """numpy.min."""
-        count(x.shape, self.axes)
         return x.min(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
 
 
-class LogSumExp(Reduction):
+class LogSumExp(OfSome):
     """y = log Σ eˣ, the largest element taken out first; −∞ where all are −∞."""
 
     reads = "xy"
@@ -129,6 +127,10 @@ class LogSumExp(Reduction):
         with np.errstate(divide="ignore"):
             y = np.log(np.exp(x - top).sum(axis=self.axes, keepdims=True)) + top
         return y if self.keepdims else y.reshape(self.shape(x.shape))  # type: ignore[no-any-return]
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Integers become float64."""
+        return floating(*dtypes)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g eˣ⁻ʸ."""

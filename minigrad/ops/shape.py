@@ -1,5 +1,6 @@
 """Ops that move elements without changing them. Imports op.py alone. Adjoint pairs stand side by side."""
 
+import operator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -14,7 +15,7 @@ def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """Axes as sorted non-negative numbers; None means all. ShapeError for an axis that is not there or named twice."""
     if axis is None:
         return tuple(range(ndim))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    axes = tuple(axis) if isinstance(axis, tuple | list) else (operator.index(axis),)
     if any(not -ndim <= a < ndim for a in axes):
         raise ShapeError(f"axis {axis} does not exist in {ndim} dimensions")
     positive = sorted(a % ndim for a in axes)
