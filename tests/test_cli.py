@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from test_training import write_captions
 
 from minigrad.cli import COMMANDS, main
@@ -122,6 +123,16 @@ def test_a_run_on_prepared_features_captions_rows_and_refuses_photographs(
     assert "prepared features (plain), not on pictures" in refused(capsys, "caption", str(run), "photo.jpg")
     assert "rows are 0 to 3" in refused(capsys, "caption", str(run), "--row", "4")
     assert "--row N" in refused(capsys, "caption", str(run))
+
+
+def test_pictures_of_any_size_are_scaled_and_that_is_said(
+    scenes_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(scenes_run / "pictures" / "0.png") as picture:
+        picture.resize((100, 80)).save(tmp_path / "large.png")
+    paths = [str(scenes_run / "pictures" / "0.png"), str(tmp_path / "large.png")]
+    assert main(["caption", str(scenes_run), *paths, "--json"]) == 0
+    assert capsys.readouterr().err == f"{paths[1]}: 100 × 80 pixels scaled to 64 × 64\n"
 
 
 def test_pictures_that_are_none(scenes_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -231,6 +231,8 @@ def test_pictures_from_paths_and_addresses(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(path)
     for address in (str(path), path.as_uri()):
         assert np.array_equal(image_from_url(address), pixels)
+    Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(path)  # 16-bit grey
+    assert np.array_equal(image_from_url(str(path)), pixels[..., [0, 0, 0]])
     text = tmp_path / "text.png"
     text.write_text("no picture")
     with pytest.raises(DataError, match=r"text\.png is not a picture"):

@@ -77,12 +77,16 @@ def features_of(run: Run, images: list[Path]) -> Array:
 
 
 def picture(path: Path) -> npt.NDArray[np.uint8]:
-    """A picture's pixels (64, 64, 3), scaled to that size."""
+    """A picture's pixels (64, 64, 3), scaled to that size, which is said."""
     from PIL import Image, UnidentifiedImageError
+
+    from models.data.images import in_colour
 
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BILINEAR))
+            if image.size != (SIDE, SIDE):
+                console.complain(f"{path}: {image.width} × {image.height} pixels scaled to {SIDE} × {SIDE}")
+            return np.asarray(in_colour(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
     except FileNotFoundError:
         raise MissingFileError(f"there is no picture at {path}") from None
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:

@@ -79,12 +79,14 @@ def image_from_url(url: str) -> Array:
     """The pixels (H, W, 3), uint8, of a picture at an address or path; needs Pillow."""
     from PIL import Image, UnidentifiedImageError
 
+    from models.data.images import pixels
+
     try:
         if "://" not in url:
             with Image.open(Path(url)) as image:
-                return np.asarray(image.convert("RGB"))
+                return pixels(image)
         with urlopen(url, timeout=20) as response, Image.open(response) as image:
-            return np.asarray(image.convert("RGB"))
+            return pixels(image)
     except UnidentifiedImageError:
         raise DataError(f"{url} is not a picture that can be read") from None
     except (OSError, ValueError, HTTPException) as error:  # unreachable, no address at all, broken off
