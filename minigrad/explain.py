@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad.context import Scope
-from minigrad.errors import DTypeError, IndexRangeError, MinigradError, ShapeError
+from minigrad.context import Scope, current
+from minigrad.errors import DTypeError, IndexRangeError, MinigradError, ShapeError, TraceError
 from minigrad.mutation import user_line
 from minigrad.op import Op
+from minigrad.symbol import Symbol
 
 
 def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
     """The error of ours for what NumPy or an Op raised while `op` was applied to `operands` (Tensors)."""
     if isinstance(error, MinigradError):
         return error
+    if not current.get().tracing and any(isinstance(x.data, Symbol) for x in operands):
+        return TraceError(f"{op!r} met a symbol of a trace that is over: return it from the traced function instead")
     error = clearest(error, op, operands)
     kind = next((k for k in (IndexRangeError, DTypeError) if isinstance(error, k.__mro__[2])), ShapeError)
     place = f" in {scope}" if str(scope) else ""

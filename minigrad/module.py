@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.context import scope
-from minigrad.errors import CheckpointError
+from minigrad.errors import CheckpointError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
 
@@ -43,23 +43,29 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise UsageError(
+                f"{self.scope_name}.{name} is a parameter, and would be one no more: assign a Parameter or None, "
+                "or change its values inside mg.no_grad()"
+            )
         object.__setattr__(self, name, value)
         for path, child in children(name, value):
             if isinstance(child, Module):
                 child.__dict__["_scope_name"] = path
-        self._name_parameters()
-
-    def _name_parameters(self) -> None:
-        """Gives each parameter its path from this root: `captioner.cell.Wx`."""
-        for path, parameter in self.named_parameters():
-            parameter.name = f"{self.scope_name}.{path}"
+        self.parameters()  # names them
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Paths (`cell.Wx`) and parameters, in the order of definition; one that is shared comes once."""
+        """Paths (`cell.Wx`) and parameters, in the order of definition; one that is shared comes once.
+
+        The root of the tree names each by where it is found: `captioner.cell.Wx`.
+        """
         seen: set[int] = set()
+        is_root = "_scope_name" not in vars(self)
         for path, parameter in self._walk():
             if id(parameter) not in seen:
                 seen.add(id(parameter))
+                if is_root:
+                    parameter.name = f"{self.scope_name}.{path}"
                 yield path, parameter
 
     def _walk(self) -> Iterator[tuple[str, Parameter]]:
@@ -68,6 +74,7 @@ class Module:
                 if isinstance(child, Parameter):
                     yield path, child
                 else:
+                    vars(child).setdefault("_scope_name", path)  # appended to a list, it has none yet
                     yield from ((f"{path}.{inner}", p) for inner, p in child._walk())
 
     def modules(self) -> Iterator["Module"]:

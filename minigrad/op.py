@@ -10,6 +10,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from minigrad.errors import DTypeError
+
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Shape: TypeAlias = tuple[int, ...]
 Value: TypeAlias = Any  # an array or a Tensor: a vjp rule serves both
@@ -94,6 +96,22 @@ def as_value(x: Any) -> Value:
 def as_number(x: Any) -> Any:
     """A NumPy scalar as Python's number, which takes the dtype of what it meets; all else as it is."""
     return x.item() if isinstance(x, np.generic) else x
+
+
+def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Any:
+    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else x itself."""
+    number = as_number(x)
+    if isinstance(number, bool | int | float | complex):
+        return np.asarray(number, dtype=np.result_type(*dtypes, number))
+    return x
+
+
+def native(data: Any) -> Array:
+    """The array of data, in the machine's byte order; DTypeError unless it holds numbers or booleans."""
+    array = np.asarray(data)
+    if array.dtype.kind not in "fiubc":
+        raise DTypeError(f"a tensor holds numbers or booleans, not {type(data).__name__} ({array.dtype})")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def apply(op: Op, *operands: Value) -> Value:

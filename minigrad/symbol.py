@@ -1,11 +1,11 @@
-"""Symbol: a shape and a dtype where an array will be. Imports NumPy alone."""
+"""Symbol: a shape and a dtype where an array will be. Imports op.py alone."""
 
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from minigrad.op import Shape
+from minigrad.op import Op, Shape
 
 
 class Symbol:
@@ -25,3 +25,8 @@ class Symbol:
     def size(self) -> int:
         """Number of elements."""
         return prod(self.shape)
+
+
+def symbol(op: Op, operands: tuple[Any, ...]) -> Symbol:
+    """What tracing knows of the value of op on Tensors."""
+    return Symbol(op.shape(*(x.shape for x in operands)), op.dtype(*(x.dtype for x in operands)))

@@ -13,11 +13,11 @@ from minigrad.context import Scope, current
 from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, UsageError
 from minigrad.explain import explained
 from minigrad.mutation import changes, serials
-from minigrad.numpy_protocol import NumpyProtocol
-from minigrad.op import Array, Op, Shape, as_number
+from minigrad.numpy_protocol import UFUNCS, NumpyProtocol
+from minigrad.op import Array, Op, Shape, as_constant, native
 from minigrad.ops import logic
 from minigrad.ops import shape as shape_ops
-from minigrad.symbol import Symbol
+from minigrad.symbol import Symbol, symbol
 
 
 class Tensor(NumpyProtocol):
@@ -145,6 +145,9 @@ class Tensor(NumpyProtocol):
     def __bool__(self) -> bool:
         return bool(self.numpy())
 
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else repr(self)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a 0-d tensor has no length")
@@ -197,6 +200,25 @@ class Tensor(NumpyProtocol):
             )
         self.changing()[raw(key)] = raw(value)
 
+    def __iadd__(self, other: Any) -> "Tensor":
+        return self._update(np.add, other)
+
+    def __isub__(self, other: Any) -> "Tensor":
+        return self._update(np.subtract, other)
+
+    def __imul__(self, other: Any) -> "Tensor":
+        return self._update(np.multiply, other)
+
+    def __itruediv__(self, other: Any) -> "Tensor":
+        return self._update(np.divide, other)
+
+    def _update(self, ufunc: np.ufunc, other: Any) -> "Tensor":
+        """Under no_grad `w -= lr * g` changes the w that requires a gradient; elsewhere it is `w = w - lr * g`."""
+        if not self.requires_grad or current.get().recording:
+            return self.apply_op(UFUNCS[ufunc], (self, other))
+        ufunc(self.changing(), raw(other), out=self.data, casting="same_kind")
+        return self
+
     def backward(self, gradient: Any = None, retain_graph: bool = True) -> None:
         """Adds d self / d leaf into `.grad` of every leaf that requires a gradient.
 
@@ -204,10 +226,7 @@ class Tensor(NumpyProtocol):
         and checked, unless `retain_graph=False`.
         """
         if current.get().tracing:
-            raise TraceError(
-                "backward() inside a traced function would leave symbols in .grad: take the gradients with "
-                "mg.grad(loss, parameters) and return them"
-            )
+            raise TraceError("backward() while tracing would leave symbols in .grad: return mg.grad(loss, parameters)")
         path = ancestors([self], differentiable_only=True)
         leaves = {id(node): node for node in path if node.op is None and node.requires_grad}
         if not leaves:
@@ -238,31 +257,10 @@ def from_numpy(array: Array, requires_grad: bool = False, name: str | None = Non
     return Tensor(array, requires_grad, name)
 
 
-def native(data: Any) -> Array:
-    """The array of data, in the machine's byte order; DTypeError unless it holds numbers or booleans."""
-    array = np.asarray(data)
-    if array.dtype.kind not in "fiubc":
-        raise DTypeError(f"a tensor holds numbers or booleans, not {type(data).__name__} ({array.dtype})")
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
-
-
-def symbol(op: Op, operands: tuple[Tensor, ...]) -> Symbol:
-    """What tracing knows of op's value."""
-    return Symbol(op.shape(*(x.shape for x in operands)), op.dtype(*(x.dtype for x in operands)))
-
-
 def lifted(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Operands as Tensors: numbers take the dtype of the tensors beside them, so that float32 stays float32."""
     dtypes = [x.dtype for x in operands if hasattr(x, "dtype") and not isinstance(x, np.generic)]
     return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes)) for x in operands)
-
-
-def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Any:
-    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else x itself."""
-    number = as_number(x)
-    if isinstance(number, bool | int | float | complex):
-        return np.asarray(number, dtype=np.result_type(*dtypes, number))
-    return x
 
 
 def raw(x: Any) -> Any:

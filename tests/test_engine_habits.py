@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import DTypeError, IndexRangeError, MinigradError, ShapeError, UsageError
+from minigrad.errors import (
+    DTypeError,
+    GradientError,
+    IndexRangeError,
+    MinigradError,
+    ShapeError,
+    TraceError,
+    UsageError,
+)
 
 
 def parameter(*shape: int, dtype: Any = np.float64) -> mg.Tensor:
@@ -119,3 +127,38 @@ def test_argnums_count_from_the_end() -> None:
 def test_mistakes_are_named(error: type[MinigradError], says: str, faulty: Callable[[mg.Tensor], object]) -> None:
     with pytest.raises(error, match=says):
         faulty(parameter(2, 3))
+
+
+def test_updates_by_hand_change_the_parameter_itself() -> None:
+    w = parameter(2, dtype=np.float32)
+    same, graph = w, (w * w).sum()
+    graph.backward()
+    with mg.no_grad():
+        w -= 0.5 * w.grad
+        w += 1
+        w *= 2.0
+        w /= 4
+    assert w is same and w.requires_grad and w.dtype == np.float32
+    assert w.tolist() == [0.5, 0.5]
+    with pytest.raises(GradientError, match="changed in place"):
+        graph.backward()
+
+
+def test_elsewhere_they_make_a_new_tensor() -> None:
+    w = total = parameter(2)
+    total += 1
+    total *= w
+    assert w.tolist() == [0, 1]
+    assert mg.grad(total.sum(), w)[0].tolist() == [1, 3]  # type: ignore[union-attr]
+
+
+def test_a_number_is_formatted_as_one() -> None:
+    assert f"loss {mg.tensor(1.25):.1f}" == "loss 1.2"
+    assert f"{mg.tensor(1.5)}" == repr(mg.tensor(1.5))
+
+
+def test_a_symbol_that_escaped_its_trace_is_named() -> None:
+    kept: list[mg.Tensor] = []
+    mg.trace(lambda x: kept.append(x) or x, np.ones(2))  # type: ignore[func-returns-value]
+    with pytest.raises(TraceError, match="a trace that is over"):
+        kept[0] + 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import CheckpointError
+from minigrad.errors import CheckpointError, UsageError
 
 
 class Linear(mg.Module):
@@ -137,3 +137,21 @@ def test_training_flag_and_gradients_reach_the_whole_tree() -> None:
 def test_a_module_without_forward_says_so() -> None:
     with pytest.raises(NotImplementedError, match=r"Empty\.forward"):
         type("Empty", (mg.Module,), {})()()
+
+
+def test_what_a_list_gets_later_has_its_name_and_scope() -> None:
+    net = Net()
+    net.layers.append(Linear(1, 1))
+    names = [parameter.name for parameter in net.parameters()]
+    assert "net.layers.2.w" in names and None not in names
+    assert net.layers[2].scope_name == "layers.2"
+
+
+def test_a_parameter_is_not_lost_by_assignment() -> None:
+    layer = Linear(2, 1)
+    layer.w.grad = mg.tensor(np.ones((2, 1)))
+    with pytest.raises(UsageError, match=r"linear\.w is a parameter"):
+        layer.w = layer.w - layer.w.grad  # type: ignore[assignment]
+    with mg.no_grad():
+        layer.w -= layer.w.grad  # type: ignore[assignment]
+    assert isinstance(layer.w, mg.Parameter) and layer.w.tolist() == [[0], [0]]
