@@ -6,6 +6,7 @@ from minigrad.check.gradcheck import error_curve, gradcheck, gradgradcheck, jvpc
 from minigrad.check.kept import bytes_kept
 from minigrad.check.lineage import missing_gradients
 from minigrad.check.localize import localize
+from minigrad.check.proof import prove
 from minigrad.check.replay import replay
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "jvpcheck",
     "localize",
     "missing_gradients",
+    "prove",
     "replay",
     "stop_at_not_finite",
 ]

@@ -115,7 +115,7 @@ class SumTo(Op):
         """Sums leading axes, then those of size 1."""
         lead = x.ndim - len(self.to)
         axes = tuple(i for i, size in enumerate(x.shape) if i < lead or (self.to[i - lead] == 1 and size != 1))
-        return x.sum(axis=axes).reshape(self.to) if axes else x.reshape(self.to)
+        return (x.sum(axis=axes, keepdims=True) if axes else x).reshape(self.to)
 
     def shape(self, x: Shape) -> Shape:
         """The shape asked for, if it broadcasts to x."""

@@ -1,0 +1,298 @@
+"""Functions of polynomials with their identities, each with its side condition: all the mathematics a proof uses.
+
+They hold for all real arguments, 0 included: x · x⁻¹ is 1 only where x is provably not 0, and log ab is log a + log b
+only for factors that are provably positive. Imports the algebra.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+from minigrad.check.proof.algebra import Algebra, Rule, Rules, quotient
+from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial
+
+Function: TypeAlias = Callable[[Polynomial], Polynomial]
+
+MOST_CASES = 8
+"""A function of more 0/1 atoms is not split into cases."""
+
+
+def by_cases(f: Function) -> Function:
+    """f(p) = (1 − b) f(p where b = 0) + b f(p where b = 1) for each 0/1 atom b in p: none is left inside f."""
+
+    def split(p: Polynomial) -> Polynomial:
+        binary = [a for a in p.atoms() if p.algebra.atoms[a].binary]
+        if not 0 < len(binary) <= MOST_CASES:
+            return f(p)
+        b = max(binary)
+        zero = split(Polynomial(p.algebra, {m: c for m, c in p.terms.items() if all(a != b for a, _ in m)}))
+        return zero + p.algebra.power(b) * (split(where_one(p, b)) - zero)
+
+    return split
+
+
+def where_one(p: Polynomial, b: int) -> Polynomial:
+    """p where the 0/1 atom b is 1; what excludes b is 0 there."""
+    held = (p * p.algebra.power(b)).terms
+    parts = (Polynomial(p.algebra, {tuple(f for f in m if f[0] != b): c}) for m, c in held.items())
+    total: Polynomial = p.algebra.total(parts)
+    return total
+
+
+# signs
+
+
+def sign(p: Polynomial) -> int:
+    """2 if p is provably positive, 1 if provably not negative, else 0."""
+    signs = [monomial_sign(p.algebra, m) for m in p.terms]
+    unknown = 0 in signs or any(c < 0 for c in p.terms.values())
+    return 0 if unknown else 1 + (2 in signs)
+
+
+def monomial_sign(algebra: Algebra, m: Monomial) -> int:
+    """The same of a product: even powers are not negative."""
+    return min((max(algebra.atoms[a].sign, int(k % 2 == 0)) for a, k in m), default=2)
+
+
+def never_zero(p: Polynomial) -> bool:
+    """Whether p is provably not 0."""
+    return sign(p) == 2 or sign(-p) == 2
+
+
+def content(p: Polynomial) -> tuple[Any, Monomial, Polynomial]:
+    """p = number · monomial · rest: the rest has no common factor, and its leading coefficient is 1."""
+    exponents = [dict(m) for m in p.terms]
+    common = {a: min(e.get(a, 0) for e in exponents) for a in p.atoms()}
+    shared = quotient(common, ONE)
+    terms = {quotient(e, shared): c for e, c in zip(exponents, p.terms.values(), strict=True)}
+    rest = p.algebra.settled(Polynomial(p.algebra, terms))
+    factor = rest.terms[rest.lead]
+    return factor, shared, rest.scaled(ratio(1, factor))
+
+
+def ratio(a: Any, b: Any) -> Any:
+    """a / b, exactly; whole if it can be."""
+    quotient = Fraction(a) / Fraction(b)
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def factors(p: Polynomial) -> tuple[Any, list[tuple[Polynomial, Any, bool]]]:
+    """p as a number and factors: each a polynomial, its exponent, and whether it is provably positive."""
+    atoms = p.algebra.atoms
+    for a in p.atoms():  # a rule may have spread over the terms an inverse that all of p shares
+        if atoms[a].kind == "inverse" and atoms[a].sign == 2:
+            multiplied = p * atoms[a].arguments[0]
+            if len(multiplied) < len(p):
+                number, others = factors(multiplied)
+                return number, [*others, (p.algebra.power(a), 1, True)]
+    number, shared, rest = content(p)
+    parts = [(p.algebra.power(a), k, atoms[a].sign == 2) for a, k in shared]
+    return number, parts + ([(rest, 1, sign(rest) == 2)] if rest.constant is None else [])
+
+
+def single(p: Polynomial) -> Any:
+    """The number of the atom that p is, or None."""
+    ((m, c),) = p.terms.items() if len(p) == 1 else ((ONE, 0),)
+    return m[0][0] if c == 1 and len(m) == 1 and m[0][1] == 1 else None
+
+
+def kind(p: Polynomial) -> Any:
+    """The function that p is a single atom of, or None."""
+    atom = single(p)
+    return None if atom is None else p.algebra.atoms[atom].kind
+
+
+def argument(p: Polynomial) -> Polynomial:
+    """What stands in the function that p is."""
+    inner: Polynomial = p.algebra.atoms[single(p)].arguments[0]
+    return inner
+
+
+# functions
+
+
+@by_cases
+def exp(p: Polynomial) -> Polynomial:
+    """The exponential of a sum is the product of those of its terms, each atom with the coefficient as exponent."""
+    result: Polynomial = p.algebra.number(1)
+    for m, c in p.terms.items():
+        term = Polynomial(p.algebra, {m: 1})
+        if kind(term) == "log" and c == int(c):
+            result = result * power(argument(term), int(c))
+        else:
+            atom = single(p.algebra.atom("exp", term, sign=2))
+            result = result * p.algebra.power(atom, c)
+    return result
+
+
+@by_cases
+def log(p: Polynomial) -> Polynomial:
+    """The logarithm of a product is the sum of those of its factors, as far as they are provably positive."""
+    algebra = p.algebra
+    if not p.terms:
+        return algebra.atom("log", p)
+    number, parts = factors(p)
+    result, rest = algebra.number(0), algebra.number(1 if number > 0 else -1)
+    for q, k, positive in [(algebra.number(abs(number)), 1, True), *parts]:
+        if positive:
+            result = result + log_of_factor(q).scaled(k)
+        else:
+            rest = rest * power(q, k)
+    return result if rest.constant == 1 else result + algebra.atom("log", rest)
+
+
+def log_of_factor(q: Polynomial) -> Polynomial:
+    """The logarithm of a positive factor."""
+    if q.constant == 1:
+        return q.algebra.number(0)
+    if kind(q) == "exp":
+        return argument(q)
+    return -log(argument(q)) if kind(q) == "inverse" else q.algebra.atom("log", q)
+
+
+@by_cases
+def inverse(p: Polynomial) -> Polynomial:
+    """The inverse of a product is the product of those of its factors."""
+    if not p.terms:
+        return p.algebra.atom("inverse", p)
+    number, parts = factors(p)
+    result: Polynomial = p.algebra.number(ratio(1, number))
+    for q, k, positive in parts:
+        if is_logistic(q):
+            result = result * power(1 - sigmoid(log(q - 1)), k)
+        elif kind(q) == "inverse":
+            result = result * power(argument(q), k)
+        elif positive and single(q) is not None:
+            result = result * p.algebra.power(single(q), -k)
+        else:
+            result = result * power(p.algebra.atom("inverse", q, sign=sign(q) // 2 * 2, rules=inverse_rules(q)), k)
+    return result
+
+
+def is_logistic(q: Polynomial) -> bool:
+    """Whether q is 1 + eˣ."""
+    exponential = all(q.algebra.atoms[a].kind == "exp" for a in q.atoms())
+    return exponential and len(q) == 2 and q.terms.get(ONE) == 1 and q.terms[q.lead] == 1
+
+
+def inverse_rules(q: Polynomial) -> Rules:
+    """q · q⁻¹ = 1 where q is never 0, read as a rule for its greatest term."""
+
+    def rules(i: int) -> list[Rule]:
+        rest = q - Polynomial(q.algebra, {q.lead: 1})
+        return [((*q.lead, (i, 1)), 1 - rest * q.algebra.power(i))] if never_zero(q) else []
+
+    return rules
+
+
+def power(p: Polynomial, exponent: int) -> Polynomial:
+    """A whole power, negative ones included."""
+    return p**exponent if exponent >= 0 else inverse(p) ** -exponent
+
+
+@by_cases
+def sqrt(p: Polynomial) -> Polynomial:
+    """√p, whose square is p."""
+    if p.constant in (0, 1):
+        return p
+    result: Polynomial = p.algebra.atom("sqrt", p, sign=max(sign(p), 1), rules=lambda s: [(((s, 2),), p)])
+    return result
+
+
+@by_cases
+def tanh(p: Polynomial) -> Polynomial:
+    """An atom, odd in p; e²ᵖ tanh p = e²ᵖ − 1 − tanh p, where e²ᵖ is a product."""
+    if p.constant == 0:
+        return p
+    if p.terms[p.lead] < 0:
+        return -tanh(-p)
+    grown = exp(2 * p)
+
+    def rules(i: int) -> list[Rule]:
+        t = p.algebra.power(i)
+        return [((grown * t).lead, grown - 1 - t)] if grown.terms == {grown.lead: 1} else []
+
+    return p.algebra.atom("tanh", p, rules=rules)
+
+
+def sigmoid(p: Polynomial) -> Polynomial:
+    """½ + ½ tanh ½p."""
+    return (1 + tanh(p / 2)) / 2
+
+
+# comparisons
+
+
+@by_cases
+def is_zero(p: Polynomial) -> Polynomial:
+    """1 where p = 0, else 0. A product is 0 where one of its factors is."""
+    if p.constant is not None:
+        return p.algebra.number(int(p.constant == 0))
+    nowhere: Polynomial = p.algebra.number(1)
+    for q, _, _ in factors(p)[1]:
+        nowhere = nowhere * (1 - factor_is_zero(q))
+    return 1 - nowhere
+
+
+def factor_is_zero(q: Polynomial) -> Polynomial:
+    """[q = 0], with q · [q = 0] = 0 read as a rule, and [q = 0] [q = v] = 0 for each other number v met before."""
+    algebra = q.algebra
+    if never_zero(q):
+        return algebra.number(0)
+
+    def rules(z: int) -> list[tuple[Monomial, Polynomial]]:
+        rest = q - Polynomial(algebra, {q.lead: 1})
+        found = [((*q.lead, (z, 1)), -rest * algebra.power(z))]
+        family = algebra.families.setdefault(q - q.terms.get(ONE, 0), [])
+        found += [(((other, 1), (z, 1)), algebra.number(0)) for other in family]
+        family.append(z)
+        return found
+
+    result: Polynomial = algebra.atom("zero", q, binary=True, sign=1, rules=rules)
+    return result
+
+
+@by_cases
+def is_positive(p: Polynomial) -> Polynomial:
+    """1 where p > 0, else 0. Of p and −p only one has an atom: [−p > 0] = 1 − [p > 0] − [p = 0]."""
+    if sign(-p):
+        return p.algebra.number(0)
+    if sign(p) == 2:
+        return p.algebra.number(1)
+    number, parts = factors(p)
+    core, elsewhere = p.algebra.number(1), p.algebra.number(1)
+    for q, k, positive in parts:
+        if not positive and k % 2:
+            core = core * q
+        elif not positive:
+            elsewhere = elsewhere * (1 - is_zero(q))
+    held = p.algebra.number(1) if core.constant else p.algebra.atom("positive", core, binary=True, sign=1)
+    return elsewhere * (held if number > 0 else 1 - held - is_zero(core))
+
+
+def maximum(a: Polynomial, b: Polynomial) -> Polynomial:
+    """b + (a − b) [a > b]."""
+    return b + (a - b) * is_positive(a - b)
+
+
+def minimum(a: Polynomial, b: Polynomial) -> Polynomial:
+    """The other one."""
+    return a + b - maximum(a, b)
+
+
+def largest(values: Sequence[Polynomial]) -> Polynomial:
+    """The largest of several."""
+    different = sorted(set(values), key=lambda p: sorted(p.terms.items()))
+    if len(different) < 3:
+        return maximum(different[0], different[-1])
+    result: Polynomial = values[0].algebra.atom("largest", *different)
+    return result
+
+
+def one_hot(p: Polynomial, depth: int) -> list[Polynomial]:
+    """[p = v] for each v below `depth`, of an integer p in that range: the last is 1 less the others."""
+    hot = [is_zero(p - v) for v in range(depth)]
+    if p.constant is None and single(hot[-1]) is not None:
+        p.algebra.add_rule(((single(hot[-1]), 1),), 1 - p.algebra.total(hot[:-1]))
+        hot[-1] = p.algebra.settled(hot[-1])
+    return hot

@@ -1,0 +1,138 @@
+"""Polynomial: one number of a program as a sum of products of atoms. Knows of its algebra only how to multiply.
+
+Coefficients are exact. An atom is a place in its algebra's list; exponents are whole, but for those of exponentials.
+"""
+
+from collections.abc import Mapping
+from fractions import Fraction
+from math import isfinite
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from minigrad.errors import UsageError
+
+if TYPE_CHECKING:
+    from minigrad.check.proof.algebra import Algebra
+
+Monomial: TypeAlias = tuple[tuple[int, Any], ...]
+"""(atom, exponent) pairs in the order of the atoms; () is 1."""
+Terms: TypeAlias = Mapping[Monomial, Any]
+
+ONE: Monomial = ()
+
+
+class Polynomial:
+    """An immutable sum of coefficient · monomial; equal ones have equal terms.
+
+    Its algebra gives `product(a, b)`, the terms of the product of two monomials, and counts `work`, the terms handled.
+    """
+
+    __slots__ = ("_hash", "algebra", "terms")
+
+    def __init__(self, algebra: "Algebra", terms: Terms) -> None:
+        self.algebra, self.terms, self._hash = algebra, terms, 0
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Polynomial) and self.terms == other.terms)
+
+    def __hash__(self) -> int:
+        self._hash = self._hash or hash(frozenset(self.terms.items()))
+        return self._hash
+
+    def __add__(self, other: Any) -> "Polynomial":
+        small, large = sorted((self, self._lifted(other)), key=len)
+        return Polynomial(self.algebra, large._plus(dict(large.terms), small.terms, 1)) if small.terms else large
+
+    def __mul__(self, other: Any) -> "Polynomial":
+        other = self._lifted(other)
+        if other.constant is not None:
+            return self.scaled(other.constant)
+        total: dict[Monomial, Any] = {}
+        for a, x in self.terms.items():
+            for b, y in other.terms.items():
+                self._plus(total, self.algebra.product(a, b), x * y)
+        return Polynomial(self.algebra, total)
+
+    def __radd__(self, other: Any) -> "Polynomial":
+        return self.__add__(other)
+
+    def __rmul__(self, other: Any) -> "Polynomial":
+        return self.__mul__(other)
+
+    def __neg__(self) -> "Polynomial":
+        return self.scaled(-1)
+
+    def __sub__(self, other: Any) -> "Polynomial":
+        return self + -self._lifted(other)
+
+    def __rsub__(self, other: Any) -> "Polynomial":
+        return (-self).__add__(other)
+
+    def __truediv__(self, number: int) -> "Polynomial":
+        return self.scaled(Fraction(1, int(number)))
+
+    def __pow__(self, exponent: int) -> "Polynomial":
+        result = self._lifted(1)
+        for _ in range(exponent):
+            result = result * self
+        return result
+
+    def __len__(self) -> int:
+        return len(self.terms)
+
+    def scaled(self, number: Any) -> "Polynomial":
+        """The product with a rational number."""
+        if number == 1:
+            return self
+        return Polynomial(self.algebra, {m: c * number for m, c in self.terms.items()} if number else {})
+
+    @property
+    def constant(self) -> Any:
+        """Its value if it is a number, else None."""
+        return self.terms.get(ONE, 0) if not self.terms or self.terms.keys() == {ONE} else None
+
+    @property
+    def lead(self) -> Monomial:
+        """The greatest monomial: by degree, then by its oldest atoms, an order that products keep."""
+        return max(self.terms, key=rank)
+
+    def atoms(self) -> set[int]:
+        """The atoms that occur."""
+        return {atom for m in self.terms for atom, _ in m}
+
+    def _plus(self, total: dict[Monomial, Any], terms: Terms, factor: Any) -> dict[Monomial, Any]:
+        """Adds factor · terms into `total`, leaving out what cancels."""
+        self.algebra.count(len(terms))
+        for m, c in terms.items():
+            value = total.get(m, 0) + factor * c
+            if value:
+                total[m] = value
+            else:
+                del total[m]
+        return total
+
+    def _lifted(self, other: Any) -> "Polynomial":
+        """A number as a polynomial."""
+        return other if isinstance(other, Polynomial) else number(self.algebra, other)
+
+
+def rank(m: Monomial) -> tuple[Any, ...]:
+    """Degree, then exponents from the oldest atom on."""
+    return sum(k for _, k in m), tuple((-atom, k) for atom, k in m)
+
+
+def number(algebra: "Algebra", value: Any) -> Polynomial:
+    """A number of the program as a polynomial without atoms."""
+    exact = rational(value)
+    return Polynomial(algebra, {ONE: exact} if exact else {})
+
+
+def rational(value: Any) -> Any:
+    """The simplest fraction that rounds to the value, so that 0.1 and 1 / 3 mean what was written."""
+    if isinstance(value, int | Fraction):
+        return value
+    if not isfinite(value):
+        raise UsageError(f"a proof is about real numbers, and the program has the constant {value}")
+    exact = Fraction(float(value))
+    simple = exact.limit_denominator(10**6)
+    chosen = simple if float(simple) == float(value) else exact
+    return chosen.numerator if chosen.denominator == 1 else chosen

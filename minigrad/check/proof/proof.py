@@ -1,0 +1,98 @@
+"""`prove`: whether two programs compute the same function of real numbers, formula against formula."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from minigrad.check.counterexample import Counterexample, corresponding, counterexamples, drawn
+from minigrad.check.proof.algebra import TooMuchWork
+from minigrad.check.proof.lemmas import Lemmas, keys_of
+from minigrad.check.proof.polynomial import Polynomial
+from minigrad.check.proof.rules import Form
+from minigrad.graph import Graph
+from minigrad.tensor import Tensor
+
+PROVED, REFUTED, NOT_DECIDED = "proved", "refuted", "not decided"
+LIMIT = 2_000_000
+"""Terms to handle before giving up."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One output: "proved"; "refuted" by a counterexample; or "not decided", with the smallest pair that differs."""
+
+    output: str
+    status: str
+    counterexample: Counterexample | None = None
+    difference: tuple[Polynomial, Polynomial] | None = None
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The verdict on each output, and what it took: lemmas, terms handled, seconds; `assumptions` about the inputs."""
+
+    verdicts: tuple[Verdict, ...]
+    lemmas: int
+    work: int
+    assumptions: tuple[str, ...]
+    seconds: float = field(compare=False)
+
+    @property
+    def status(self) -> str:
+        """Proved if all outputs are; refuted if any is."""
+        found = {verdict.status for verdict in self.verdicts}
+        return next((s for s in (REFUTED, NOT_DECIDED) if s in found), PROVED)
+
+
+def prove(
+    automatic: Graph, textbook: Graph, names: Sequence[str] | None = None, below: int = 2, limit: int = LIMIT
+) -> Proof:
+    """Whether two programs over the same inputs have equal outputs, for all real numbers; `names` are the outputs'.
+
+    Boolean inputs are 0 or 1; integer ones are ids, from 0 to what they pick from, and tried with numbers `below`.
+    Sizes are those of the graphs: distinct primes leave no accidental fit. ShapeError when inputs or outputs do not
+    correspond. Nothing is called proved because numbers agree.
+    """
+    start = time.perf_counter()
+    corresponding(automatic, textbook)
+    draws = drawn(automatic.inputs, below)
+    values = [[Graph(g.inputs, g.nodes).run(*draw) for draw in draws] for g in (automatic, textbook)]
+    examples = list(counterexamples(automatic, textbook, draws, values))
+    keys = keys_of([[*a, *b] for a, b in zip(*values, strict=True)])
+    open_ = [i for i, example in enumerate(examples) if not example]
+    lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), open_, limit)
+    outputs = names or [y.name or f"output {i}" for i, y in enumerate(automatic.outputs)]
+    verdicts = (
+        Verdict(output, REFUTED, example) if example else Verdict(output, *decided(equal[i], lemmas))
+        for i, (output, example) in enumerate(zip(outputs, examples, strict=True))
+    )
+    given = tuple(assumption(x) for x in automatic.inputs if x.dtype.kind in "biu")
+    return Proof(tuple(verdicts), lemmas.proved, lemmas.algebra.work, given, time.perf_counter() - start)
+
+
+def decided(equal: bool, lemmas: Lemmas) -> tuple[Any, ...]:
+    """The fields of a verdict after its output."""
+    return (PROVED,) if equal else (NOT_DECIDED, None, lemmas.smallest_gap)
+
+
+def normal_forms(
+    automatic: Graph, textbook: Graph, keys: Sequence[list[Form]], wanted: Sequence[int], limit: int
+) -> tuple[Lemmas, dict[int, bool]]:
+    """Whether the normal forms of each output wanted agree: along a chain of lemmas, or without any if none does."""
+    shared = [{key for form in k for key in form.flat} for k in keys]
+    for chosen, most in ((shared[0] & shared[1], limit), (set[Any](), limit // 20)):
+        lemmas = Lemmas(automatic.inputs, chosen, most)
+        try:
+            a, b = (lemmas.outputs(g, k) for g, k in zip((automatic, textbook), keys, strict=True))
+            equal = {i: all(map(lemmas.same, a[i].flat, b[i].flat)) for i in wanted}
+        except (TooMuchWork, RecursionError):
+            equal = dict.fromkeys(wanted, False)
+        if len(wanted) < len(automatic.outputs) or all(equal.values()):
+            break
+    return lemmas, equal
+
+
+def assumption(x: Tensor) -> str:
+    """What is taken for granted of an input that is no real number."""
+    return f"{x.name}: each 0 or 1" if x.dtype.kind == "b" else f"{x.name}: ids of rows that are there"

@@ -1,0 +1,184 @@
+"""What each Op does to arrays of polynomials. Ops that only move, add and multiply run their own forward pass on them.
+
+An Op without a rule is an unknown function of all its inputs' elements: equal Ops of equal inputs are equal.
+"""
+
+import operator
+from collections.abc import Callable
+from math import prod
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from minigrad.check.proof import functions as f
+from minigrad.check.proof.algebra import Algebra
+from minigrad.check.proof.polynomial import Polynomial
+from minigrad.op import Op
+from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce, shape
+from minigrad.tensor import Tensor
+
+Form: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+"""An array of polynomials."""
+
+PLAIN: tuple[type[Op], ...] = (
+    elementwise.Add, elementwise.Subtract, elementwise.Multiply, elementwise.Negative, elementwise.Square,
+    linalg.MatMul, linalg.Einsum, reduce.Sum, reduce.Mean, reduce.CumSum, index.Slice, index.SlicePut, logic.Detach,
+)  # fmt: skip
+"""These, and all in `shape`, are made of sums, products and movements: their forward pass runs on polynomials."""
+
+
+def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
+    """The array of polynomials that the node is, made of its inputs'."""
+    kind, op = type(node.op), node.op
+    booleans = node.dtype.kind == "b" and kind in ON_BOOLEANS
+    if booleans or kind in ELEMENTWISE:
+        return each((ON_BOOLEANS if booleans else ELEMENTWISE)[kind], *xs)
+    if kind in SHAPED and all(x.size for x in xs):
+        return lifted(algebra, SHAPED[kind](node, *xs))
+    if kind in PLAIN or kind.__module__ == shape.__name__:
+        return lifted(algebra, op.forward(*xs))  # type: ignore[union-attr]
+    return unknown(algebra, node, *xs)
+
+
+def lifted(algebra: Algebra, form: Any) -> Form:
+    """An array in which sums of nothing, plain zeros, are polynomials too."""
+    return each(lambda p: p if isinstance(p, Polynomial) else algebra.number(p), np.asarray(form, object))
+
+
+def each(function: Callable[..., Any], *forms: Form) -> Form:
+    """The function on each element, broadcasting."""
+    result = np.empty(np.broadcast_shapes(*(x.shape for x in forms)), object)
+    result[...] = np.frompyfunc(function, len(forms), 1)(*forms)
+    return result
+
+
+def along(function: Callable[[list[Polynomial]], Polynomial], x: Form, axes: tuple[int, ...], keepdims: bool) -> Form:
+    """The function on all elements of each group that a reduction makes one of."""
+    rest = [a for a in range(x.ndim) if a not in axes]
+    groups = x.transpose((*rest, *axes)).reshape((prod(x.shape[a] for a in rest), -1))
+    return np.array([function(list(g)) for g in groups], object).reshape(reduce.reduced(x.shape, axes, keepdims))
+
+
+def hot(ids: Form, depth: int) -> Form:
+    """(…) ids to (…, depth)."""
+    flat: list[Polynomial] = [h for p in ids.flat for h in f.one_hot(p, depth)]
+    return np.array(flat, object).reshape((*ids.shape, depth))
+
+
+def unknown(algebra: Algebra, node: Tensor, *xs: Form) -> Form:
+    """A function that nothing is known of but its arguments."""
+    signature = (node.op, tuple((x.shape, x.dtype) for x in node.inputs))
+    arguments = [p for x in xs for p in x.flat]
+    binary = node.dtype.kind == "b"
+    atoms = [algebra.atom((*signature, p), *arguments, binary=binary) for p in np.ndindex(node.shape)]
+    return np.array(atoms, object).reshape(node.shape)
+
+
+def exp_sum(values: list[Polynomial]) -> Polynomial:
+    """Σ eˣ."""
+    total: Polynomial = values[0].algebra.total(map(f.exp, values))
+    return total
+
+
+def softmax(x: Form, axis: int) -> Form:
+    """eˣ / Σ eˣ."""
+    return each(operator.mul, each(f.exp, x), each(f.inverse, along(exp_sum, x, (axis,), True)))
+
+
+def log_sum(x: Form, axes: tuple[int, ...], keepdims: bool) -> Form:
+    """log Σ eˣ."""
+    return each(f.log, along(exp_sum, x, axes, keepdims))
+
+
+def cross_entropy(node: Tensor, x: Form, target: Form) -> Any:
+    """log Σ eˣ − x[target]."""
+    return log_sum(x, (x.ndim - 1,), False) - (hot(target, x.shape[-1]) * x).sum(axis=-1)
+
+
+def cross_entropy_grad(node: Tensor, x: Form, target: Form, g: Form) -> Any:
+    """g (softmax(x) − one-hot)."""
+    return (softmax(x, x.ndim - 1) - hot(target, x.shape[-1])) * g[..., None]
+
+
+def gather(node: Tensor, x: Form, ids: Form) -> Any:
+    """Σᵥ [id = v] x[v]."""
+    return (hot(ids, len(x)).reshape(ids.shape + (-1,) + (1,) * (x.ndim - 1)) * x).sum(axis=ids.ndim)
+
+
+def scatter_add(node: Any, x: Form, ids: Form) -> Any:
+    """Σ over places of [id = v] x."""
+    picked = np.moveaxis(hot(ids, node.op.rows), -1, 0)  # (rows, places)
+    picked = picked.reshape(picked.shape + (1,) * (x.ndim - ids.ndim))
+    return (picked * x).sum(axis=tuple(range(1, 1 + ids.ndim)))
+
+
+def rows_picked(node: Any, x: Form, ids: Form) -> Any:
+    """Gather, where the index array picks rows and nothing else."""
+    whole = (None, *((0, n, 1) for n in x.shape[1:]))
+    return gather(node, x, ids) if node.op.parts == whole else unknown(ids.flat[0].algebra, node, x, ids)
+
+
+def cast(node: Any, x: Form) -> Form:
+    """Nothing to a real number, but to a boolean whether it is 0; to an integer it rounds, and is unknown."""
+    source, to = node.inputs[0].dtype.kind, np.dtype(node.op.to).kind
+    if to == "b" and source != "b":
+        return each(lambda p: 1 - f.is_zero(p), x)
+    return unknown(x.flat[0].algebra, node, x) if to in "iu" and source == "f" else x
+
+
+def power_of(node: Any, x: Form) -> Form:
+    """Whole powers are products, and half ones those of the root."""
+    twice = 2 * node.op.exponent
+    if twice != int(twice):
+        return unknown(x.flat[0].algebra, node, x)
+    return each(lambda p: f.power(f.sqrt(p), int(twice)) if twice % 2 else f.power(p, int(twice) // 2), x)
+
+
+ELEMENTWISE: dict[Any, Callable[..., Polynomial]] = {
+    elementwise.Divide: lambda a, b: a * f.inverse(b),
+    elementwise.Sqrt: f.sqrt,
+    elementwise.Exp: f.exp,
+    elementwise.Log: f.log,
+    elementwise.Log1p: lambda p: f.log(1 + p),
+    elementwise.Abs: lambda p: p * (2 * f.is_positive(p) - 1),
+    elementwise.Maximum: f.maximum,
+    elementwise.Minimum: f.minimum,
+    elementwise.Where: lambda c, a, b: c * a + (1 - c) * b,
+    activation.Tanh: f.tanh,
+    activation.Sigmoid: f.sigmoid,
+    activation.Relu: lambda p: f.maximum(p, p * 0),
+    activation.Softplus: lambda p: f.log(1 + f.exp(p)),
+    loss.BinaryCrossEntropy: lambda p, t: f.log(1 + f.exp(p)) - p * t,
+    logic.Equal: lambda a, b: f.is_zero(a - b),
+    logic.NotEqual: lambda a, b: 1 - f.is_zero(a - b),
+    logic.Greater: lambda a, b: f.is_positive(a - b),
+    logic.GreaterEqual: lambda a, b: 1 - f.is_positive(b - a),
+    logic.Less: lambda a, b: f.is_positive(b - a),
+    logic.LessEqual: lambda a, b: 1 - f.is_positive(a - b),
+    logic.Sign: lambda p: 2 * f.is_positive(p) + f.is_zero(p) - 1,
+}
+
+ON_BOOLEANS: dict[Any, Callable[..., Polynomial]] = {
+    elementwise.Add: lambda a, b: a + b - a * b,
+    elementwise.Multiply: operator.mul,
+    logic.And: operator.mul,
+    logic.Or: lambda a, b: a + b - a * b,
+    logic.Xor: lambda a, b: a + b - 2 * a * b,
+    logic.Invert: lambda a: 1 - a,
+}
+
+SHAPED: dict[Any, Callable[..., Any]] = {
+    loss.Softmax: lambda node, x: softmax(x, node.op.axis),
+    loss.LogSoftmax: lambda node, x: x - log_sum(x, (node.op.axis,), True),
+    loss.CrossEntropy: cross_entropy,
+    loss.CrossEntropyGrad: cross_entropy_grad,
+    reduce.LogSumExp: lambda node, x: log_sum(x, node.op.axes, node.op.keepdims),
+    reduce.Max: lambda node, x: along(f.largest, x, node.op.axes, node.op.keepdims),
+    reduce.Min: lambda node, x: -along(f.largest, -x, node.op.axes, node.op.keepdims),
+    index.Gather: gather,
+    index.ScatterAdd: scatter_add,
+    index.OneHot: lambda node, ids: hot(ids, node.op.depth),
+    index.Index: rows_picked,
+    elementwise.PowerOf: power_of,
+    logic.Cast: cast,
+}
