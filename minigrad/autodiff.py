@@ -7,7 +7,7 @@ All walks are iterative: nodes are numbered as they are made, so sorting by numb
 from collections.abc import Iterable
 from dataclasses import replace
 from operator import attrgetter
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -31,14 +31,21 @@ class Node(Protocol):
     name: str | None
 
 
+AnyNode = TypeVar("AnyNode", bound=Node)
 Gradients: TypeAlias = dict[int, Value]
 by_serial = attrgetter("serial")
 
 
-def ancestors(outputs: Iterable[Node], differentiable_only: bool = False) -> list[Node]:
-    """Every node the outputs depend on, outputs included, in the order in which they were made."""
-    found = {id(node): node for node in outputs}
-    waiting = list(found.values())
+def ancestors(
+    outputs: Iterable[AnyNode], differentiable_only: bool = False, inputs: Iterable[AnyNode] = ()
+) -> list[AnyNode]:
+    """Every node the outputs depend on, outputs included, in the order in which they were made.
+
+    `inputs` are found whether the outputs depend on them or not, and hide what made them.
+    """
+    found = {id(node): node for node in inputs}
+    waiting = [node for node in outputs if id(node) not in found]
+    found |= {id(node): node for node in waiting}
     while waiting:
         for x in waiting.pop().inputs:
             if id(x) not in found and (x.requires_grad or not differentiable_only):
@@ -75,7 +82,7 @@ class Freed(Op):
         raise GradientError(FREED)
 
 
-def pull_back_arrays(path: list[Node], gradients: Gradients, keep: set[int], release: bool = False) -> Gradients:
+def pull_back_arrays(path: list[AnyNode], gradients: Gradients, keep: set[int], release: bool = False) -> Gradients:
     """First-order gradients of the nodes whose ids are in `keep`, as arrays.
 
     `path` is topological and all of it worth walking; `gradients` maps ids to the outputs' cotangents. Both are used

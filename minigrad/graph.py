@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import display
+from minigrad.autodiff import ancestors
 from minigrad.context import tracing
 from minigrad.errors import ShapeError, UsageError
 from minigrad.gradient import grad, zeros_like
@@ -22,7 +23,7 @@ class Graph:
 
     def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
-        self.nodes: tuple[Tensor, ...] = tuple(reachable(self.inputs, self.outputs))
+        self.nodes: tuple[Tensor, ...] = tuple(ancestors(self.outputs, inputs=self.inputs))
 
     @classmethod
     def of(cls, *outputs: Tensor) -> "Graph":
@@ -86,19 +87,6 @@ class Graph:
 
     def _repr_svg_(self) -> str | None:
         return display.svg(self)
-
-
-def reachable(inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> list[Any]:
-    """The outputs' ancestors in the order of making; the inputs too, used or not. Inputs hide what made them."""
-    hidden = {id(x) for x in inputs}
-    found: dict[int, Any] = {id(x): x for x in (*inputs, *outputs)}
-    waiting = [y for y in outputs if id(y) not in hidden]
-    while waiting:
-        for x in waiting.pop().inputs:
-            if id(x) not in found:
-                found[id(x)] = x
-                waiting.append(x)
-    return sorted(found.values(), key=lambda node: node.serial)
 
 
 def listing_line(node: Tensor, number: dict[int, str], given: bool) -> str:
