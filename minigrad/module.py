@@ -64,7 +64,7 @@ class Module:
         for path, parameter in self._walk():
             if id(parameter) not in seen:
                 seen.add(id(parameter))
-                if is_root:
+                if is_root or parameter.name is None:
                     parameter.name = f"{self.scope_name}.{path}"
                 yield path, parameter
 

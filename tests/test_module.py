@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import CheckpointError, UsageError
+from minigrad.errors import CheckpointError, ShapeError, UsageError
 
 
 class Linear(mg.Module):
@@ -155,3 +155,11 @@ def test_a_parameter_is_not_lost_by_assignment() -> None:
     with mg.no_grad():
         layer.w -= layer.w.grad  # type: ignore[assignment]
     assert isinstance(layer.w, mg.Parameter) and layer.w.tolist() == [[0], [0]]
+
+
+def test_a_parameter_put_in_later_is_named_in_errors() -> None:
+    net = Net()
+    net.layers[1].w = mg.Parameter(np.ones((2, 1)))
+    with pytest.raises(ShapeError, match=r"'layers\.1\.w' \(2, 1\)"):
+        net(np.ones((1, 2)))
+    assert net.parameters()[4].name == "net.layers.1.w"
