@@ -1,6 +1,7 @@
 """Gradient checks that say what is wrong. Imports the engine; imported by name, never by `import minigrad`."""
 
 from minigrad.check.compare import compare_backward
+from minigrad.check.derivation import derive
 from minigrad.check.finite import first_not_finite, stop_at_not_finite
 from minigrad.check.gradcheck import error_curve, gradcheck, gradgradcheck, jvpcheck
 from minigrad.check.kept import bytes_kept
@@ -12,6 +13,7 @@ from minigrad.check.replay import replay
 __all__ = [
     "bytes_kept",
     "compare_backward",
+    "derive",
     "error_curve",
     "first_not_finite",
     "gradcheck",

@@ -100,10 +100,9 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
 
 def table_markdown(results: Sequence[Result]) -> str:
     """The theorems as a table, the same at each run."""
-    head = ["| theorem | gradients | verdict | lemmas | given |", "|---|---|---|---|---|"]
+    head = ["| theorem | outputs | verdict | given |", "|---|---|---|---|"]
     rows = (
-        f"| {theorem.name} | {', '.join(theorem.outputs)} | {proof.status} | {proof.lemmas} "
-        f"| {'; '.join(proof.assumptions)} |"
+        f"| {theorem.name} | {', '.join(theorem.outputs)} | {proof.status} | {'; '.join(proof.assumptions)} |"
         for theorem, proof in results
     )
     return "\n".join([*head, *rows])

@@ -1,0 +1,226 @@
+"""`derive`: the gradient that the engine finds, as equations in the order in which a person would derive them.
+
+The traced function and its gradients become one graph; equal nodes are merged and pieces joined by the compiler's own
+passes; then every quantity with a name gets an equation, and what has none is written out where it is used.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import signature
+from typing import Any
+
+import numpy as np
+
+from minigrad.check.derivation.expression import Expression, negative, number, symbol, within
+from minigrad.check.derivation.page import page
+from minigrad.check.derivation.reading import read
+from minigrad.check.derivation.writers import LaTeX, MathML, Writer
+from minigrad.compiler.passes import PASSES, numbers_inside
+from minigrad.compiler.rewrite import Builder, rebuilt
+from minigrad.context import tracing
+from minigrad.gradient import grad
+from minigrad.graph import Graph, flat, trace
+from minigrad.mutation import serials
+from minigrad.ops.index import Slice
+from minigrad.symbol import Symbol
+from minigrad.tensor import Tensor
+
+TIDYING = ("common subexpressions", "identities", "slices", "joined slices")
+"""The passes that a derivation goes through; the others are about speed."""
+
+Function = Callable[..., Any]
+Equation = tuple[Expression, Expression]
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """Equations, forward and backward, of `graph`, whose outputs are the quantities with names, in that order."""
+
+    title: str
+    forward: tuple[Equation, ...]
+    backward: tuple[Equation, ...]
+    graph: Graph
+
+    @property
+    def text(self) -> str:
+        """Plain text, a line for each equation."""
+        parts = [self.title, "", *lines(self.forward, Writer()), "", *lines(self.backward, Writer())]
+        return "\n".join(parts).rstrip()
+
+    @property
+    def latex(self) -> str:
+        """Two aligned blocks."""
+        return "\n\n".join(aligned(equations) for equations in (self.forward, self.backward) if equations)
+
+    @property
+    def html(self) -> str:
+        """One offline page with MathML."""
+        writer = MathML()
+        forward, backward = (
+            [(writer.write(a), relation(a, b), writer.write(b)) for a, b in equations]
+            for equations in (self.forward, self.backward)
+        )
+        return page(self.title, forward, backward)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_latex_(self) -> str:
+        return f"$${self.latex}$$"
+
+
+def lines(equations: Sequence[Equation], writer: Writer) -> Iterator[str]:
+    """`name = expression`, the signs of equality under each other."""
+    pairs = [(writer.write(a), writer.write(b)) for a, b in equations]
+    width = max((len(a) for a, _ in pairs), default=0)
+    return (f"{a:>{width}} {relation(*e)} {b}" for (a, b), e in zip(pairs, equations, strict=True))
+
+
+def relation(name: Expression, value: Expression) -> str:
+    """What is known already and grows gets an arrow."""
+    return "←" if within(name, value) else "="
+
+
+def aligned(equations: Sequence[Equation]) -> str:
+    """An aligned environment."""
+    writer = LaTeX()
+    signs = {"=": "=", "←": r"\leftarrow"}
+    rows = (f"{writer.write(a)} &{signs[relation(a, b)]} {writer.write(b)}" for a, b in equations)
+    return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+
+def derive(
+    f: Function,
+    *examples: Any,
+    title: str | None = None,
+    inputs: Sequence[str] = (),
+    outputs: Sequence[str] = (),
+    parameters: Mapping[str, Tensor] | None = None,
+    names: Function | None = None,
+    sizes: Mapping[int, str] | None = None,
+) -> Derivation:
+    """The equations of f and of its gradients by all floating inputs, parameters and named quantities.
+
+    The examples (arrays or Tensors) say shapes and dtypes alone. `inputs` and `outputs` are names, by default those of
+    f's arguments and y; `parameters` those of Tensors that f finds elsewhere; `names(*arguments)` gives a dict of
+    quantities inside f, computed as f does: where f has the same, it is called that. `sizes` are names for numbers that
+    something is divided by. A scalar result is a loss L; for others dy is the gradient that comes from outside.
+    """
+    labels = [*(inputs or argument_names(f, len(examples)))]
+    born = next(serials)
+    graph, inside = traced(f, examples, names)
+    count = len(graph.outputs) - len(inside)
+    weights = dict(parameters or {})
+    sources = dict(zip(labels, graph.inputs, strict=True)) | weights
+    results = dict(zip(outputs or default_names(graph.outputs[:count]), graph.outputs[:count], strict=True))
+    quantities = {**dict(zip(inside, graph.outputs[count:], strict=True)), **results}
+    upstream, gradients = backward(results, {**sources, **quantities})
+    program = Graph((*graph.inputs, *weights.values(), *upstream.values()), [*quantities.values(), *gradients.values()])
+    program = tidied(program, born)
+    given = dict(zip((symbol(n) for n in sources), program.inputs, strict=False))
+    given |= dict(zip((symbol(n, True) for n in upstream), program.inputs[len(sources) :], strict=True))
+    found = dict(zip([*map(symbol, quantities), *(symbol(n, True) for n in gradients)], program.outputs, strict=True))
+    ahead, back = equations(program, given, found, sizes or {})
+    return Derivation(title or getattr(f, "__name__", "derivation").replace("_", " "), ahead, back, program)
+
+
+def argument_names(f: Function, count: int) -> list[str]:
+    """The names of f's arguments, or x0, x1, …"""
+    found = [name for name, p in signature(f).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return found[:count] if len(found) >= count else [f"x{i}" for i in range(count)]
+
+
+def default_names(outputs: Sequence[Tensor]) -> list[str]:
+    """L for a scalar, y for an array, numbered if there are several."""
+    if len(outputs) == 1:
+        return ["L" if outputs[0].shape == () else "y"]
+    return [f"y_{i + 1}" for i in range(len(outputs))]
+
+
+def traced(f: Function, examples: Sequence[Any], names: Function | None) -> tuple[Graph, list[str]]:
+    """f's results and the quantities named, equal nodes merged; and their names."""
+    inside: list[str] = []
+
+    def both(*arguments: Any) -> Any:
+        found = names(*arguments) if names else {}
+        inside.extend(found)
+        return [*flat(f(*arguments)), *found.values()]
+
+    return rebuilt(trace(both, *examples), Builder()), inside
+
+
+def backward(
+    results: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The gradients that come from outside, and those of what is wanted, where there is a path."""
+    floating = {name: y for name, y in results.items() if y.requires_grad}
+    with tracing():
+        upstream = {name: Tensor(Symbol(y.shape, y.dtype)) for name, y in floating.items() if y.shape}
+        given = [upstream[name] if name in upstream else Tensor(np.ones((), y.dtype)) for name, y in floating.items()]
+        asked = {name: x for name, x in wanted.items() if x.requires_grad}
+        found = grad(list(floating.values()), list(asked.values()), given, create_graph=True, allow_unused=True)
+    gradients = {n: g for n, g in zip(asked, found, strict=True) if g is not None and g.op is not None}
+    return upstream, gradients
+
+
+def tidied(program: Graph, born: int) -> Graph:
+    """The same program, simpler to read."""
+    program = numbers_inside(program, born)
+    for rewriting in PASSES:
+        if rewriting.name in TIDYING:
+            program = rewriting(program)
+    return program
+
+
+def equations(
+    program: Graph, given: Mapping[Expression, Tensor], found: Mapping[Expression, Tensor], sizes: Mapping[int, str]
+) -> tuple[tuple[Equation, ...], tuple[Equation, ...]]:
+    """An equation for each quantity found, in the order of computing: those of the forward pass, those of gradients."""
+    known: dict[int, Expression] = {id(node): name for name, node in given.items()}
+    sought: dict[int, list[Expression]] = {}
+    for name, node in found.items():
+        sought.setdefault(id(node), []).append(name)
+    written: list[tuple[Equation, Tensor]] = []
+    for node in program.nodes:
+        if id(node) not in known:
+            known[id(node)] = with_sizes(meaning(node, [known[id(x)] for x in node.inputs]), sizes)
+        for name in sought.get(id(node), ()):
+            if name != known[id(node)]:
+                written.append(((name, known[id(node)]), node))
+                known[id(node)] = name
+    forward = tuple(parts_together([e for e in written if len(e[0][0].parts) == 1]))
+    return forward, tuple(e for e, _ in written if len(e[0].parts) == 2)
+
+
+def with_sizes(x: Expression, sizes: Mapping[int, str]) -> Expression:
+    """A fraction whose denominator is a size, by the size's name."""
+    if x.kind == "negative":
+        return negative(with_sizes(x.inner[0], sizes))
+    if x.kind == "fraction" and x.inner[1].kind == "number":
+        size = sizes.get(int(float(str(x.inner[1].parts[0]))))
+        return Expression("fraction", (x.inner[0], symbol(size))) if size else x
+    return x
+
+
+def parts_together(written: Sequence[tuple[Equation, Tensor]]) -> Iterator[Equation]:
+    """Slices that make up one quantity as one equation, [a_i a_f …] = a."""
+    slices: dict[int, list[tuple[Equation, Tensor]]] = {}
+    for equation, node in written:
+        if isinstance(node.op, Slice):
+            slices.setdefault(id(node.inputs[0]), []).append((equation, node))
+    whole = {k: group for k, group in slices.items() if sum(n.size for _, n in group) == group[0][1].inputs[0].size}
+    for equation, node in written:
+        group = whole.get(id(node.inputs[0]), []) if isinstance(node.op, Slice) else []
+        if not group:
+            yield equation
+        elif equation == group[0][0]:
+            yield Expression("block", tuple(name for (name, _), _ in group)), equation[1].inner[0]
+
+
+def meaning(node: Tensor, xs: list[Expression]) -> Expression:
+    """What a node without a name is."""
+    if node.op is not None:
+        return read(node, xs)
+    if node.value is not None and node.size and (node.value == node.value.flat[0]).all():
+        return number(float(node.value.flat[0]))
+    return symbol(node.name or "constant")

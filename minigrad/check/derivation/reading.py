@@ -1,0 +1,120 @@
+"""What each Op means in the language of textbooks. Ops that only fit shapes together are not seen."""
+
+from collections.abc import Callable
+from typing import Any
+
+from minigrad.check.derivation import expression as e
+from minigrad.check.derivation.expression import Expression
+from minigrad.compiler.rewrite import Scalar
+from minigrad.op import Op
+from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce, shape
+from minigrad.tensor import Tensor
+
+AXES = "ntkj"
+"""Letters of the axes: examples, time, and so on."""
+
+Reading = Callable[..., Expression]
+
+
+def read(node: Tensor, xs: list[Expression]) -> Expression:
+    """The expression that op(xs) is."""
+    reading = READINGS.get(type(node.op))
+    return reading(node, *xs) if reading else e.call(label(node.op), *xs)
+
+
+def label(op: Op | None) -> str:
+    """An Op without a sign of its own, by its name."""
+    return type(op).__name__.lower()
+
+
+def same(node: Tensor, x: Expression) -> Expression:
+    """What only changes shape or dtype."""
+    return x
+
+
+def transposed(node: Any, x: Expression) -> Expression:
+    """A matrix transposed; other permutations by name."""
+    return e.transpose(x) if node.ndim == 2 else e.call("transpose", x)
+
+
+def summed(node: Tensor, x: Expression) -> Expression:
+    """Σ over the axes that are gone."""
+    source = node.inputs[0]
+    axes = getattr(node.op, "axes", None)
+    gone = range(source.ndim - node.ndim) if axes is None else axes
+    letters = "".join(AXES[a] for a in gone if source.shape[a] != 1)
+    return e.over_axes(letters, x) if letters else x
+
+
+def averaged(node: Any, x: Expression) -> Expression:
+    """Σ / n."""
+    count = node.inputs[0].size // node.size
+    return e.fraction(summed(node, x), e.number(count))
+
+
+def sliced(node: Any, x: Expression) -> Expression:
+    """x[first:last], whole axes as colons."""
+    places = []
+    for part, size in zip(node.op.parts, node.inputs[0].shape, strict=True):
+        whole = part == (0, size, 1)
+        places.append(":" if whole else str(part) if isinstance(part, int) else f"{part[0]}:{part[1]}")
+    return Expression("element", (x, ", ".join(places)))
+
+
+def blocks(node: Any, *xs: Expression) -> Expression:
+    """[x y …] side by side."""
+    return Expression("block", xs)
+
+
+def picked(node: Any, x: Expression, ids: Expression) -> Expression:
+    """x[ids]."""
+    return Expression("element", (x, ids))
+
+
+def indicator(node: Any, ids: Expression, *rest: Expression) -> Expression:
+    """1[ids]: a row with a one at each id."""
+    return e.call("1", ids)
+
+
+def scattered(node: Any, x: Expression, ids: Expression) -> Expression:
+    """1[ids]ᵀ x."""
+    return e.matrix_product(e.transpose(e.call("1", ids)), x)
+
+
+def likelihood_gradient(node: Any, x: Expression, target: Expression, g: Expression) -> Expression:
+    """g (softmax(x) − 1[target])."""
+    return e.product(g, e.difference(e.call("softmax", x), e.call("1", target)))
+
+
+READINGS: dict[Any, Reading] = {
+    Scalar: lambda node: e.number(float(node.op.number.real)),
+    elementwise.Add: lambda node, a, b: e.total(a, b),
+    elementwise.Subtract: lambda node, a, b: e.difference(a, b),
+    elementwise.Multiply: lambda node, a, b: e.product(a, b),
+    elementwise.Divide: lambda node, a, b: e.fraction(a, b),
+    elementwise.Negative: lambda node, x: e.negative(x),
+    elementwise.Square: lambda node, x: e.power(x, "2"),
+    elementwise.PowerOf: lambda node, x: e.power(x, f"{node.op.exponent:g}"),
+    activation.Sigmoid: lambda node, x: e.call("σ", x),
+    activation.Softplus: lambda node, x: e.call("log", e.total(e.number(1), e.call("exp", x))),
+    loss.BinaryCrossEntropy: lambda node, x, t: e.difference(
+        e.call("log", e.total(e.number(1), e.call("exp", x))), e.product(x, t)
+    ),
+    loss.CrossEntropy: lambda node, x, target: e.negative(
+        e.call("log", Expression("element", (e.call("softmax", x), target)))
+    ),
+    loss.CrossEntropyGrad: likelihood_gradient,
+    linalg.MatMul: lambda node, a, b: e.matrix_product(a, b),
+    reduce.Sum: summed,
+    reduce.Mean: averaged,
+    shape.SumTo: summed,
+    shape.Transpose: transposed,
+    shape.Concat: blocks,
+    shape.Stack: blocks,
+    **dict.fromkeys((shape.Reshape, shape.BroadcastTo, shape.Copy, logic.Cast, logic.Detach), same),
+    index.Slice: sliced,
+    index.Gather: picked,
+    index.OneHot: indicator,
+    index.ScatterAdd: scattered,
+    logic.NotEqual: lambda node, a, b: Expression("call", ("1", Expression("call", ("≠", a, b)))),
+}

@@ -1,0 +1,231 @@
+"""Expressions as plain text, LaTeX and MathML: one writer each, with one method for every kind of expression."""
+
+import re
+from html import escape
+
+from minigrad.check.derivation.expression import Expression
+
+BINDS = {"sum": 1, "negative": 1, "total": 2, "product": 3, "matrix product": 4, "fraction": 3}
+"""How strongly a kind holds together; what is not listed needs no brackets."""
+FUNCTIONS = {"tanh", "log", "exp", "sin", "cos", "max", "min"}
+NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")
+
+
+class Writer:
+    """Plain text, and the frame that the other writers fill in."""
+
+    times, minus, plus, transposed = " ⊙ ", "− ", " + ", "ᵀ"
+
+    def write(self, x: Expression, binds: int = 0) -> str:
+        """The expression, in brackets where its surroundings hold together more strongly."""
+        text: str = getattr(self, x.kind.replace(" ", "_"))(x)
+        return self.bracketed(text) if BINDS.get(x.kind, 9) < binds else text
+
+    def bracketed(self, text: str) -> str:
+        """(…)."""
+        return f"({text})"
+
+    def symbol(self, x: Expression) -> str:
+        """The name as it is."""
+        return "".join(map(str, reversed(x.parts)))
+
+    def number(self, x: Expression) -> str:
+        """Its digits."""
+        return str(x.parts[0])
+
+    def negative(self, x: Expression) -> str:
+        """−x."""
+        return self.minus.lstrip() + self.write(x.inner[0], 2)
+
+    def sum(self, x: Expression) -> str:
+        """x + y − z."""
+        first, *rest = x.inner
+        return self.write(first, 1) + "".join(map(self.added, rest))
+
+    def added(self, x: Expression) -> str:
+        """One term with its sign."""
+        if x.kind == "negative":
+            return f" {self.minus}" + self.write(x.inner[0], 2)
+        return self.plus + self.write(x, 2)
+
+    def product(self, x: Expression) -> str:
+        """Numbers stand close to the next factor."""
+        first, *rest = x.inner
+        text = self.write(first, 4)
+        for factor in rest:
+            text += (" " if first.kind == "number" else self.times) + self.write(factor, 4)
+            first = factor
+        return text
+
+    def matrix_product(self, x: Expression) -> str:
+        """Side by side."""
+        return " ".join(self.write(factor, 4) for factor in x.inner)
+
+    def transpose(self, x: Expression) -> str:
+        """xᵀ."""
+        return self.write(x.inner[0], 9) + self.transposed
+
+    def power(self, x: Expression) -> str:
+        """xⁿ, the exponent of a function behind its name."""
+        base, exponent = x.inner[0], str(x.parts[1])
+        if base.kind == "call" and base.parts[0] in FUNCTIONS:
+            return self.function(self.raised(self.name(str(base.parts[0])), exponent), base.inner)
+        return self.raised(self.write(base, 9), exponent)
+
+    def raised(self, base: str, exponent: str) -> str:
+        """Unicode's superscripts."""
+        return base + exponent.translate(str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·"))
+
+    def fraction(self, x: Expression) -> str:
+        """a / b."""
+        above, below = x.inner
+        return f"{self.write(above, 3)} / {self.write(below, 4)}"
+
+    def call(self, x: Expression) -> str:
+        """f(x); 1[…] and ≠ have forms of their own."""
+        name = str(x.parts[0])
+        if name == "≠":
+            return f"{self.write(x.inner[0])} ≠ {self.write(x.inner[1])}"
+        if name == "1":
+            return self.indicator(self.write(x.inner[0]))
+        return self.function(self.name(name), x.inner)
+
+    def indicator(self, inside: str) -> str:
+        """1 where it holds, or where the id is."""
+        return f"1[{inside}]"
+
+    def function(self, name: str, arguments: tuple[Expression, ...]) -> str:
+        """f(x, y)."""
+        return name + self.bracketed(", ".join(map(self.write, arguments)))
+
+    def name(self, function: str) -> str:
+        """A function's name."""
+        return function
+
+    def total(self, x: Expression) -> str:
+        """Σ over the axes."""
+        return f"Σ_{x.parts[0]} {self.write(x.inner[0], 2)}"
+
+    def block(self, x: Expression) -> str:
+        """[x y z]."""
+        return "[" + "  ".join(map(self.write, x.inner)) + "]"
+
+    def element(self, x: Expression) -> str:
+        """x[…]."""
+        place = x.parts[1]
+        return f"{self.write(x.inner[0], 9)}[{self.write(place) if isinstance(place, Expression) else place}]"
+
+
+class LaTeX(Writer):
+    """For a document or a notebook."""
+
+    times, minus, plus, transposed = r" \odot ", "- ", " + ", r"^{\top}"
+
+    def bracketed(self, text: str) -> str:
+        """Brackets that grow."""
+        return rf"\left({text}\right)"
+
+    def symbol(self, x: Expression) -> str:
+        """`dW_x` as dW_{x}, a word upright."""
+        base, sub, prime = named(str(x.parts[0]))
+        base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
+        return rf"{'d' * (len(x.parts) - 1)}{base}{f'_{{{sub}}}' if sub else ''}{prime}"
+
+    def raised(self, base: str, exponent: str) -> str:
+        """x^{n}."""
+        return f"{base}^{{{exponent}}}"
+
+    def fraction(self, x: Expression) -> str:
+        """Above and below a line."""
+        above, below = map(self.write, x.inner)
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def name(self, function: str) -> str:
+        """Upright."""
+        return r"\sigma" if function == "σ" else rf"\{function}" if function in FUNCTIONS else rf"\mathrm{{{function}}}"
+
+    def indicator(self, inside: str) -> str:
+        """A bold one."""
+        return rf"\mathbf{{1}}[{inside.replace('≠', chr(92) + 'neq')}]"
+
+    def total(self, x: Expression) -> str:
+        """Σ with its axes below."""
+        return rf"\sum_{{{','.join(str(x.parts[0]))}}} {self.write(x.inner[0], 2)}"
+
+    def block(self, x: Expression) -> str:
+        """[x y z]."""
+        return r"\left[" + r" \;\; ".join(map(self.write, x.inner)) + r"\right]"
+
+
+class MathML(Writer):
+    """For a page."""
+
+    times, minus, plus = "<mo>⊙</mo>", "<mo>−</mo>", "<mo>+</mo>"
+
+    def bracketed(self, text: str) -> str:
+        """Brackets that grow."""
+        return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
+
+    def symbol(self, x: Expression) -> str:
+        """d upright before the name, subscript and primes."""
+        base, sub, prime = named(str(x.parts[0]))
+        text = f"<mi>{escape(base)}</mi>"
+        text = f"<msub>{text}<mi>{escape(sub)}</mi></msub>" if sub else text
+        text = f"<msup>{text}<mo>{'′' * len(prime)}</mo></msup>" if prime else text
+        return f'<mrow><mi mathvariant="normal">d</mi>{text}</mrow>' if len(x.parts) > 1 else text
+
+    def number(self, x: Expression) -> str:
+        """<mn>."""
+        return f"<mn>{x.parts[0]}</mn>"
+
+    def matrix_product(self, x: Expression) -> str:
+        """A thin space between."""
+        return '<mspace width="0.2em"/>'.join(self.write(factor, 4) for factor in x.inner)
+
+    def transpose(self, x: Expression) -> str:
+        """xᵀ."""
+        return f"<msup><mrow>{self.write(x.inner[0], 9)}</mrow><mi>⊤</mi></msup>"
+
+    def raised(self, base: str, exponent: str) -> str:
+        """<msup>."""
+        return f"<msup><mrow>{base}</mrow><mn>{exponent}</mn></msup>"
+
+    def fraction(self, x: Expression) -> str:
+        """<mfrac>."""
+        above, below = map(self.write, x.inner)
+        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
+
+    def function(self, name: str, arguments: tuple[Expression, ...]) -> str:
+        """f(x, y)."""
+        return name + self.bracketed("<mo>,</mo>".join(map(self.write, arguments)))
+
+    def name(self, function: str) -> str:
+        """Upright by length."""
+        return f"<mi>{escape(function)}</mi>"
+
+    def indicator(self, inside: str) -> str:
+        """A bold one."""
+        inside = inside.replace(" ≠ ", "<mo>≠</mo>")
+        return f'<mi mathvariant="bold">1</mi><mo>[</mo>{inside}<mo>]</mo>'
+
+    def total(self, x: Expression) -> str:
+        """Σ with its axes below."""
+        letters = "<mo>,</mo>".join(f"<mi>{letter}</mi>" for letter in str(x.parts[0]))
+        return f"<munder><mo>∑</mo><mrow>{letters}</mrow></munder>{self.write(x.inner[0], 2)}"
+
+    def block(self, x: Expression) -> str:
+        """[x y z]."""
+        inside = '<mspace width="0.7em"/>'.join(map(self.write, x.inner))
+        return f"<mrow><mo>[</mo>{inside}<mo>]</mo></mrow>"
+
+    def element(self, x: Expression) -> str:
+        """x[…]."""
+        place = x.parts[1]
+        inside = self.write(place) if isinstance(place, Expression) else f"<mtext>{escape(place)}</mtext>"
+        return f"<mrow>{self.write(x.inner[0], 9)}<mo>[</mo>{inside}<mo>]</mo></mrow>"
+
+
+def named(name: str) -> tuple[str, str, str]:
+    """`W_x'` as W, x, '."""
+    found = NAME.match(name)
+    return (found["base"], found["sub"] or "", found["prime"]) if found else (name, "", "")
