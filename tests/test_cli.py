@@ -202,7 +202,10 @@ def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert "there is no module 'nets'" in refused(capsys, "draw", "nets:loss")
 
 
-def test_doctor_tells_versions_and_kernels(capsys: pytest.CaptureFixture[str]) -> None:
+def test_doctor_tells_versions_and_kernels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))  # the user's own may hold scenes
     found = said(capsys, "doctor")
     assert found["versions"]["numpy"] == np.__version__ and found["missing"] == []
     assert "thread" in found["blas"][0] and set(found["layout"]) and found["data"]["scenes"] is None
