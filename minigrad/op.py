@@ -23,8 +23,8 @@ Reads: TypeAlias = Literal["", "x", "y", "xy"]
 class Op:
     """One differentiable operation on arrays, with one output.
 
-    `reads` says what `vjp` looks at beyond shapes and dtypes ("x" the inputs, "y" the output): that alone is kept
-    for the backward pass and guarded against change in place. A `differentiable` Op has a gradient somewhere;
+    `reads` says what `vjp` looks at beyond shapes and dtypes ("x" the inputs, "y" the output): that alone is guarded
+    against change in place, and counted as kept for the backward pass. A `differentiable` Op has a gradient somewhere;
     one that `broadcasts` leaves it to the reverse walk to sum its gradients back to the shapes of its inputs.
     """
 
