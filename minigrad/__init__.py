@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from minigrad import functional, init, optim
+from minigrad import functional, init, losses, optim
 from minigrad.context import no_grad, scope
 from minigrad.errors import MinigradError
 from minigrad.functional import *  # noqa: F403  (all that its __all__ names)
 from minigrad.gradient import grad, hvp, jvp, value_and_grad
 from minigrad.graph import Graph, differentiate, trace
+from minigrad.losses import *  # noqa: F403
 from minigrad.memory import keep_freed_pages
 from minigrad.module import Module, Parameter
 from minigrad.tensor import Tensor, from_numpy, tensor
@@ -49,3 +50,4 @@ __all__ = [
     "grad", "hvp", "init", "jvp", "no_grad", "optim", "scope", "tensor", "trace", "value_and_grad",
 ]  # fmt: skip
 __all__ += functional.__all__
+__all__ += losses.__all__

@@ -17,11 +17,10 @@ from minigrad.ops import shape as shape_ops
 from minigrad.ops.shape import axes_of
 
 __all__ = [
-    "abs", "bce_with_logits", "broadcast_to", "clip", "concat", "cos", "einsum", "embedding", "exp", "expand_dims",
-    "flip", "gather", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "maximum", "mean",
-    "minimum", "mse", "norm", "one_hot", "pad", "relu", "roll", "sigmoid", "sign", "sin", "softmax",
-    "softmax_cross_entropy", "softplus", "split", "sqrt", "square", "stack", "sum", "take_along_axis", "tanh",
-    "where",
+    "abs", "broadcast_to", "clip", "concat", "cos", "cumsum", "einsum", "embedding", "exp", "expand_dims", "flip",
+    "gather", "leaky_relu", "log", "log1p", "log_softmax", "logsumexp", "matmul", "max", "maximum", "mean", "min",
+    "minimum", "norm", "one_hot", "pad", "prod", "relu", "roll", "sigmoid", "sign", "sin", "softmax", "softplus",
+    "split", "sqrt", "square", "stack", "std", "sum", "take_along_axis", "tanh", "var", "where",
 ]  # fmt: skip
 
 
@@ -136,6 +135,36 @@ def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     return apply(reduce.Mean(axes_of(axis, x.ndim), keepdims), x)
 
 
+def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Largest element over `axis`; ties share the gradient. `argmax` and the rest of NumPy's are methods."""
+    return x.max(axis, keepdims=keepdims)
+
+
+def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Smallest element over `axis`; ties share the gradient."""
+    return x.min(axis, keepdims=keepdims)
+
+
+def prod(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
+    """Π over `axis`."""
+    return x.prod(axis, keepdims=keepdims)
+
+
+def var(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Value:
+    """Mean squared deviation over `axis`; `ddof` is taken off the count, as in NumPy."""
+    return x.var(axis, keepdims=keepdims, ddof=ddof)
+
+
+def std(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Value:
+    """Square root of the variance; gradient 0 where it is 0."""
+    return x.std(axis, keepdims=keepdims, ddof=ddof)
+
+
+def cumsum(x: Value, axis: int | None = None) -> Value:
+    """Running sum along one axis, over the flattened array when it is None."""
+    return x.cumsum(axis)
+
+
 def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
     """log Σ eˣ over `axis`, stable at any size."""
     return apply(reduce.LogSumExp(axes_of(axis, x.ndim), keepdims), x)
@@ -237,36 +266,3 @@ def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
 def one_hot(ids: Value, depth: int, dtype: Any = float) -> Value:
     """1 where the last axis equals the id."""
     return apply(index.OneHot(depth, np.dtype(dtype).name), as_value(ids))
-
-
-def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = None, reduction: str = "batch") -> Value:
-    """−Σ log softmax(scores)[target], where the mask is not 0. scores (N, ..., V), targets and mask (N, ...).
-
-    `reduction`: "batch" divides by N (sum over time, mean over the batch, as in CS231n), "words" by the mask's sum,
-    "sum" by nothing, "none" gives (N, ...).
-    """
-    nll: Value = apply(loss.CrossEntropy(), scores, as_value(targets))
-    if mask is not None:
-        mask = as_value(mask).astype(scores.dtype)
-        nll = nll * mask
-    if reduction == "none":
-        return nll
-    words = nll.size if mask is None else mask.sum()
-    divisors = {"batch": nll.shape[0] if nll.ndim else 1, "words": words, "sum": 1}
-    if reduction not in divisors:
-        raise UsageError(f"reduction {reduction!r} is none of 'batch', 'words', 'sum', 'none'")
-    divisor = divisors[reduction]
-    known = getattr(divisor, "value", divisor)  # None inside a trace
-    if known is not None and known == 0:
-        raise ShapeError(f"the mean loss of no elements: scores {scores.shape}, none kept; leave such batches out")
-    return nll.sum() / divisor
-
-
-def bce_with_logits(logits: Value, targets: Value) -> Value:
-    """Mean binary cross entropy of logits against targets in [0, 1], stable at ±1000."""
-    return apply(loss.BinaryCrossEntropy(), logits, targets).mean()
-
-
-def mse(x: Value, target: Value) -> Value:
-    """Mean squared difference."""
-    return square(x - target).mean()

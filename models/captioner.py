@@ -8,6 +8,7 @@ from minigrad import functional as F
 from minigrad.context import scope
 from minigrad.errors import ShapeError, UsageError
 from minigrad.init import fan_in_normal, normal
+from minigrad.losses import softmax_cross_entropy
 from minigrad.module import Module, Parameter
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -99,7 +100,7 @@ class Captioner(Module):
         self._check(features, captions)
         following = captions[:, 1:]
         scores = self(features, captions[:, :-1])
-        loss: Tensor = F.softmax_cross_entropy(scores, following, following != self.null, reduction)
+        loss: Tensor = softmax_cross_entropy(scores, following, following != self.null, reduction)
         return loss
 
     def sample(self, features: Any, max_length: int = 30) -> Array:

@@ -145,3 +145,12 @@ def test_initialisers_draw_what_they_say() -> None:
         np.testing.assert_array_equal(narrow, wide.astype(np.float32))
     uniform = init.uniform(np.random.default_rng(2), shape, limit=0.1)
     assert np.abs(uniform).max() <= 0.1 and init.normal(np.random.default_rng(3), shape, std=2.0).std() > 1.9
+
+
+def test_reductions_are_functions_too_on_tensors_and_arrays() -> None:
+    x = np.random.default_rng(0).standard_normal((3, 4))
+    for name in ("sum", "mean", "max", "min", "prod", "var", "std"):
+        wanted = getattr(np, name)(x, axis=1, keepdims=True)
+        for found in (getattr(mg, name)(mg.tensor(x), 1, True).numpy(), getattr(mg, name)(x, 1, True)):
+            np.testing.assert_allclose(found, wanted, atol=1e-14)
+    np.testing.assert_allclose(mg.cumsum(mg.tensor(x), 1).numpy(), np.cumsum(x, 1), atol=1e-14)

@@ -21,8 +21,8 @@ LAYERS = (
     "minigrad.errors minigrad.memory minigrad.context",
     "minigrad.op minigrad.mutation minigrad.symbol",
     "minigrad.ops",
-    "minigrad.autodiff minigrad.indexing minigrad.array_methods minigrad.functional minigrad.numpy_protocol "
-    "minigrad.display minigrad.explain",
+    "minigrad.autodiff minigrad.indexing minigrad.array_methods minigrad.functional minigrad.losses "
+    "minigrad.numpy_protocol minigrad.display minigrad.explain",
     "minigrad.tensor",
     "minigrad.gradient minigrad.graph minigrad.module minigrad.measure",
     "minigrad.init minigrad.optim",

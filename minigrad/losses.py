@@ -1,0 +1,41 @@
+"""The loss functions a user calls; like all functions they work on Tensors and on plain arrays. Imports the Ops."""
+
+from minigrad.errors import ShapeError, UsageError
+from minigrad.op import Value, apply, as_value
+from minigrad.ops import loss
+
+__all__ = ["bce_with_logits", "mse", "softmax_cross_entropy"]
+
+
+def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = None, reduction: str = "batch") -> Value:
+    """−Σ log softmax(scores)[target], where the mask is not 0. scores (N, ..., V), targets and mask (N, ...).
+
+    `reduction`: "batch" divides by N (sum over time, mean over the batch, as in CS231n), "words" by the mask's sum,
+    "sum" by nothing, "none" gives (N, ...).
+    """
+    nll: Value = apply(loss.CrossEntropy(), scores, as_value(targets))
+    if mask is not None:
+        mask = as_value(mask).astype(scores.dtype)
+        nll = nll * mask
+    if reduction == "none":
+        return nll
+    words = nll.size if mask is None else mask.sum()
+    divisors = {"batch": nll.shape[0] if nll.ndim else 1, "words": words, "sum": 1}
+    if reduction not in divisors:
+        raise UsageError(f"reduction {reduction!r} is none of 'batch', 'words', 'sum', 'none'")
+    divisor = divisors[reduction]
+    known = getattr(divisor, "value", divisor)  # None inside a trace
+    if known is not None and known == 0:
+        raise ShapeError(f"the mean loss of no elements: scores {scores.shape}, none kept; leave such batches out")
+    return nll.sum() / divisor
+
+
+def bce_with_logits(logits: Value, targets: Value) -> Value:
+    """Mean binary cross entropy of logits against targets in [0, 1], stable at ±1000."""
+    return apply(loss.BinaryCrossEntropy(), logits, targets).mean()
+
+
+def mse(x: Value, target: Value) -> Value:
+    """Mean squared difference."""
+    difference = x - target
+    return (difference * difference).mean()
