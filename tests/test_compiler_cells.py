@@ -71,8 +71,8 @@ def test_a_cell_unknown_to_the_package_compiles_to_the_same_values(name: str, wo
 
 @pytest.mark.parametrize("name", CELLS)
 def test_only_its_recurrence_stays_in_the_loop(name: str) -> None:
-    # By hand. Left in the loop h @ Wh, T times, and its gradient, once less, since nobody asks for that of h0. Once each:
-    # all x @ Wx, the scores, and the gradients of the scores' h, of x, Wx and Wv. Twice that of Wh: of the states shown,
+    # By hand. Left in the loop h @ Wh, T times, and its gradient, once less, as nobody asks for that of h0. Once each:
+    # all x @ Wx, the scores, the gradients of the scores' h, of x, Wx and Wv. Twice that of Wh: of the states shown,
     # which lie in one piece of memory, and of h0.
     f, h0, words = loss_and_gradients(name)
     compiled = mg.compile(f, workers=1)

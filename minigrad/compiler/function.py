@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad.compiler.parallel import ParallelProgram, Workers, usable_cores, worth_splitting
+from minigrad.compiler.explain import Explanation, explained
+from minigrad.compiler.parallel import ParallelProgram, Workers, one_blas_thread, usable_cores, worth_splitting
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -60,6 +61,14 @@ class Compiled:
     def traced(self) -> Graph:
         """The graph that was compiled last, before any pass."""
         return self._last.traced
+
+    def explain(self) -> Explanation:
+        """What was done to the graph that was compiled last, where its memory is and where its time goes."""
+        entry = self._last
+        with self._lock, one_blas_thread():
+            if isinstance(entry.program, Program):
+                return explained(entry.traced, self._passes, entry.program, 1)
+            return explained(entry.traced, self._passes, entry.program.programs[0], len(entry.program.programs))
 
     @property
     def _last(self) -> "Entry":

@@ -38,7 +38,7 @@ class ParallelProgram:
         batched = [bool(x.shape) for x in graph.inputs]
         parts = {n: part_of(graph, self._whole, n, batched) for n in {r.stop - r.start for r in self._rows}}
         plans = {n: planned(rewrite(part.graph)) for n, part in parts.items()}
-        self._programs = [
+        self.programs = [
             Program(plans[r.stop - r.start], arena) for r, arena in zip(self._rows, workers.arenas, strict=False)
         ]
         self._states = next(iter(parts.values())).states
@@ -46,7 +46,7 @@ class ParallelProgram:
     def __call__(self, *arguments: Array) -> list[Array]:
         """The results of the whole batch."""
         parts = [[a[rows] if a.ndim else a for a in arguments] for rows in self._rows]
-        results = self._workers.run(self._programs, parts)
+        results = self._workers.run(self.programs, parts)
         return [combined(s, values) for s, values in zip(self._states, zip(*results, strict=True), strict=True)]
 
 

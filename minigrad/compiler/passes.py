@@ -14,11 +14,12 @@ from minigrad.graph import Graph
 
 
 class Pass(NamedTuple):
-    """A named rewriting: `run(graph, build)`, with a builder that follows the pass's rules."""
+    """A named rewriting: `run(graph, build)`, with a builder that follows the pass's rules; and why it pays."""
 
     name: str
     run: Callable[[Graph, Builder], Graph]
     rules: Rules
+    why: str
 
     def __call__(self, graph: Graph) -> Graph:
         """The graph rewritten, and verified."""
@@ -32,16 +33,30 @@ def all_rules(*tables: Rules) -> Rules:
 
 TIDY = all_rules(IDENTITIES, SLICES)
 
+VIEWED = all_rules(IDENTITIES, SLICES, VIEWS)
+
 PASSES = (
-    Pass("common subexpressions", rebuilt, {}),
-    Pass("identities", rebuilt, IDENTITIES),
-    Pass("slices", rebuilt, TIDY),
-    Pass("joined slices", join_puts, TIDY),
-    Pass("views", rebuilt, all_rules(IDENTITIES, SLICES, VIEWS)),
-    Pass("summed products", sum_products, TIDY),
-    Pass("batched products", batch_products, TIDY),
-    Pass("views after batching", rebuilt, all_rules(IDENTITIES, SLICES, VIEWS)),
-    Pass("layout", rebuilt, all_rules(IDENTITIES, LAYOUT)),
+    Pass("common subexpressions", rebuilt, {}, "Equal operations on equal inputs are computed once."),
+    Pass(
+        "identities",
+        rebuilt,
+        IDENTITIES,
+        "What changes nothing is left out: x + 0, 1 · x, a reshape to the same shape.",
+    ),
+    Pass("slices", rebuilt, TIDY, "A slice is taken before the work on it, not after."),
+    Pass("joined slices", join_puts, TIDY, "Gradients of disjoint slices are laid side by side, not added to zeros."),
+    Pass(
+        "views", rebuilt, VIEWED, "Transposes and reshapes move past the work on them, so that rows keep their order."
+    ),
+    Pass("summed products", sum_products, TIDY, "A sum of products aᵀ g, one a step, is one product of stacked rows."),
+    Pass(
+        "batched products",
+        batch_products,
+        TIDY,
+        "Products with one matrix are one product, unless one waits for another's result: a recurrence stays.",
+    ),
+    Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
+    Pass("layout", rebuilt, all_rules(IDENTITIES, LAYOUT), "Few rows times a transposed matrix are computed turned."),
 )
 
 

@@ -5,6 +5,7 @@ are bound again, and only those.
 """
 
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -59,6 +60,17 @@ class Program:
             for call in step:
                 call()
         return [self._result(y) for y in self.plan.graph.outputs]
+
+    def timed(self, repeats: int) -> list[float]:
+        """The least seconds of each call in a few runs, on the arguments of the last one."""
+        best = [float("inf")] * len(self._bound)
+        for _ in range(repeats):
+            for moment, step in enumerate(self._bound):
+                start = time.perf_counter()
+                for call in step:
+                    call()
+                best[moment] = min(best[moment], time.perf_counter() - start)
+        return best
 
     def _result(self, y: Tensor) -> Array:
         array = seen(self.plan, y, self._memory)

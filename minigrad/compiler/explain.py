@@ -1,0 +1,220 @@
+"""What the compiler did to a program, as a story: pass by pass, then memory, then where the time goes.
+
+Everything is read off the graphs and the plan; the passes are run again, on the graph that was traced.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from minigrad.compiler.passes import Pass
+from minigrad.compiler.plan import Plan
+from minigrad.compiler.program import Program
+from minigrad.compiler.rewrite import is_op
+from minigrad.graph import Graph
+from minigrad.measure import flops, nbytes
+from minigrad.ops.linalg import MatMul
+from minigrad.ops.shape import Concat
+from minigrad.tensor import Tensor
+
+REPEATS = 5
+MENTIONED = 3
+"""Kinds of Ops that a pass's line names, at most."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A pass: the graph before and after it, and in words what it found."""
+
+    name: str
+    why: str
+    before: Graph
+    after: Graph
+
+    @property
+    def products(self) -> tuple[int, int]:
+        """Matrix products before and after."""
+        return sum(product_shapes(self.before).values()), sum(product_shapes(self.after).values())
+
+    @property
+    def story(self) -> list[str]:
+        """Sentences; none where nothing changed."""
+        return [*products_merged(self.before, self.after), *others_gone(self.before, self.after)]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """All calls of one kind in a run: how many, seconds by the model and measured, and floating-point operations."""
+
+    kind: str
+    count: int
+    predicted: float
+    measured: float
+    flops: int
+
+    @property
+    def rate(self) -> float:
+        """Operations a second."""
+        return self.flops / max(self.measured, 1e-9)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`changes` pass by pass, the `memory` of the plan in bytes, the `costs` of a run, dearest first; str() tells all.
+
+    `rows` of the batch are what each of `workers` computes. `peak` is the rate of a large product on one core, and
+    `floor` the seconds that the products would take at it. `viz.diff(change.before, change.after)` draws a pass.
+    """
+
+    changes: tuple[Change, ...]
+    memory: Mapping[str, int]
+    costs: tuple[Cost, ...]
+    workers: int
+    peak: float
+    floor: float
+
+    @property
+    def measured(self) -> float:
+        """Seconds of one run of one worker, call by call."""
+        return sum(cost.measured for cost in self.costs)
+
+    def __str__(self) -> str:
+        return "\n".join([*self._passes(), "", *self._memory(), "", *self._time()])
+
+    def _passes(self) -> Iterator[str]:
+        first = self.changes[0].before
+        yield f"traced: {len(first)} nodes, {self.changes[0].products[0]} matrix products"
+        for change in self.changes:
+            fewer = f", {change.products[0]} → {change.products[1]} products" if len(set(change.products)) > 1 else ""
+            yield f"\n{change.name}: {len(change.before)} → {len(change.after)} nodes{fewer}"
+            yield f"    {change.why}"
+            yield from (f"    · {sentence}" for sentence in change.story or ["nothing to do"])
+
+    def _memory(self) -> Iterator[str]:
+        m = self.memory
+        yield f"memory: {megabytes(m['values'])} of values share {megabytes(m['arena'])}, since not all live at once"
+        yield f"    {m['inside']} values are computed in their place inside a larger one, {m['views']} are views"
+        yield f"    copied after all: {megabytes(m['copied'])}; results: {megabytes(m['results'])}"
+
+    def _time(self) -> Iterator[str]:
+        share = f" on each of {self.workers} workers" if self.workers > 1 else ""
+        at = f"{self.peak / 1e9:.0f} GFLOP/s"
+        yield f"time{share}: {1e3 * self.measured:.1f} ms; the products alone, at {at}, {1e3 * self.floor:.1f} ms"
+        yield f"    {'':<44}{'calls':>6}{'predicted':>11}{'measured':>10}{'share':>7}"
+        for cost in self.costs:
+            rate = f"  {cost.rate / 1e9:.0f} GFLOP/s" if cost.flops else ""
+            yield (
+                f"    {cost.kind:<44}{cost.count:>6}{1e3 * cost.predicted:>8.2f} ms{1e3 * cost.measured:>7.2f} ms"
+                f"{100 * cost.measured / self.measured:>5.0f} %{rate}"
+            )
+
+
+def explained(traced: Graph, passes: Sequence[Pass], program: Program, workers: int) -> Explanation:
+    """The explanation of a program that has run at least once."""
+    changes, graph = [], traced
+    for rewriting in passes:
+        changes.append(Change(rewriting.name, rewriting.why, graph, rewriting(graph)))
+        graph = changes[-1].after
+    peak, bandwidth = machine()
+    costs = sorted(costs_of(program, peak, bandwidth), key=lambda cost: -cost.measured)
+    floor = sum(flops(node) for node in program.plan.order if is_op(node, MatMul)) / peak
+    return Explanation(tuple(changes), memory_of(program.plan), tuple(costs), workers, peak, floor)
+
+
+def product_shapes(graph: Graph) -> Counter[str]:
+    """How many products there are of each kind: shapes, and the name of a parameter that takes part."""
+    return Counter(product_kind(node) for node in graph.nodes if is_op(node, MatMul))
+
+
+def product_kind(node: Tensor) -> str:
+    """`128×512 · 512×2048 with W_h`."""
+    a, b = node.inputs
+    names = [x.name for x in (root(a), root(b)) if x.op is None and x.name]
+    return f"{size(a)} · {size(b)}" + (f" with {names[0]}" if names else "")
+
+
+def root(node: Tensor) -> Tensor:
+    """What a view is of."""
+    while node.op is not None and len(node.inputs) == 1 and node.size == node.inputs[0].size:
+        (node,) = node.inputs
+    return node
+
+
+def size(node: Tensor) -> str:
+    """`128×512`."""
+    return "×".join(map(str, node.shape))
+
+
+def products_merged(before: Graph, after: Graph) -> list[str]:
+    """Which products are gone, and which have come."""
+    old, new = product_shapes(before), product_shapes(after)
+    gone, come = old - new, new - old
+    if not gone and not come:
+        return []
+    return [f"products gone: {listed(gone)}", f"in their place: {listed(come)}" if come else "in their place: none"]
+
+
+def others_gone(before: Graph, after: Graph) -> list[str]:
+    """The Ops of which there are fewer, or more."""
+    old, new = (Counter(type(n.op).__name__ for n in g.nodes if n.op) for g in (before, after))
+    old["MatMul"] = new["MatMul"] = 0
+    sentences = (("fewer", old - new), ("more", new - old))
+    return [f"{word}: {listed(ops, MENTIONED)}" for word, ops in sentences if ops]
+
+
+def listed(counts: Counter[str], most: int | None = None) -> str:
+    """`16 of a, 2 of b`."""
+    found = ", ".join(f"{count} × {kind}" for kind, count in counts.most_common(most))
+    return found + (", …" if most and len(counts) > most else "")
+
+
+def memory_of(plan: Plan) -> dict[str, int]:
+    """Bytes: of all values that are computed, of the arena that they share, of results, of copies; and counts."""
+    copies = (part for node in plan.order if is_op(node, Concat) for _, part in plan.copied_parts(node))
+    return {
+        "values": sum(nbytes(node) for node in plan.order),
+        "arena": plan.arena,
+        "results": sum(root.nbytes for root in plan.roots.values() if root.kind == "result"),
+        "copied": sum(nbytes(part) for part in copies),
+        "inside": len(plan.inside),
+        "views": len(plan.views),
+    }
+
+
+def costs_of(program: Program, peak: float, bandwidth: float) -> Iterator[Cost]:
+    """Calls by kind: products by shape at the peak rate, all else by the bytes it reads and writes."""
+    kinds: dict[str, list[tuple[Tensor, float]]] = {}
+    for node, seconds in zip(program.plan.order, program.timed(REPEATS), strict=True):
+        kind = f"product {product_kind(node)}" if is_op(node, MatMul) else type(node.op).__name__
+        kinds.setdefault(kind, []).append((node, seconds))
+    for kind, calls in kinds.items():
+        work = sum(flops(node) for node, _ in calls) if kind.startswith("product ") else 0
+        moved = sum(nbytes(node) + sum(map(nbytes, node.inputs)) for node, _ in calls)
+        yield Cost(kind, len(calls), work / peak if work else moved / bandwidth, sum(s for _, s in calls), work)
+
+
+def machine() -> tuple[float, float]:
+    """Operations a second of a 1024³ product of float32 on one core, and bytes a second of a copy in the cache."""
+    a = np.ones((1024, 1024), np.float32)
+    b, c = np.empty_like(a), a[:64]
+    product = quickest(lambda: np.matmul(a, a, b))
+    return 2 * 1024**3 / product, 2 * c.nbytes / quickest(lambda: np.copyto(b[:64], c))
+
+
+def quickest(work: Any) -> float:
+    """Seconds of the quickest of a few calls."""
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def megabytes(count: int) -> str:
+    """`12.3 MB`."""
+    return f"{count / 1e6:.1f} MB"
