@@ -31,18 +31,19 @@ class Benchmark:
     scale: float = 1e3
 
 
-def main(benchmark: Benchmark) -> None:
-    """The script: all peers, or in a child process one of them."""
+def main(benchmark: Benchmark) -> bool:
+    """The script: all peers, or in a child process one of them. Whether it was the script itself."""
     parser = argparse.ArgumentParser(description=benchmark.title)
     parser.add_argument("--rounds", type=int, default=5, help="processes started for each peer")
     parser.add_argument("--threads", type=int, default=1, help="BLAS threads in each")
     parser.add_argument("--json", action="store_true", help="print the result for machines")
     parser.add_argument("--peer", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments, _ = parser.parse_known_args()  # a script may have options of its own
     if arguments.peer:
         print(json.dumps(measured(benchmark.peers[arguments.peer](), benchmark.calls)))
     else:
         report(benchmark, compared(benchmark, arguments.rounds, arguments.threads), arguments.json)
+    return not arguments.peer
 
 
 def measured(work: Callable[[], object], calls: int) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def compared(benchmark: Benchmark, rounds: int, threads: int) -> dict[str, dict[
 
 def child(peer: str, environment: dict[str, str]) -> dict[str, Any] | None:
     """One process for one peer, or None with its last line of complaint."""
-    command = [sys.executable, sys.argv[0], "--peer", peer]
+    command = [sys.executable, *sys.argv, "--peer", peer]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         print(f"{peer} left out: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
