@@ -3,6 +3,7 @@
 from minigrad.errors import ShapeError, UsageError
 from minigrad.op import Value, apply, as_value
 from minigrad.ops import loss
+from minigrad.ops.elementwise import Square
 
 __all__ = ["bce_with_logits", "mse", "softmax_cross_entropy"]
 
@@ -37,5 +38,4 @@ def bce_with_logits(logits: Value, targets: Value) -> Value:
 
 def mse(x: Value, target: Value) -> Value:
     """Mean squared difference."""
-    difference = x - target
-    return (difference * difference).mean()
+    return apply(Square(), x - target).mean()

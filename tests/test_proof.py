@@ -13,7 +13,7 @@ import minigrad as mg
 from minigrad.check import prove
 from minigrad.check.formula import formula
 from minigrad.cli import main
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 from models import closed_form, theorems
 from models.theorems import H, N, W, zeros
 
@@ -163,6 +163,23 @@ def test_an_identity_of_probabilities_is_proved() -> None:
     assert compared(lambda x: mg.softmax(x).sum(axis=1), lambda x: x[:, 0] * 0 + 1, (N, 3)).status == "proved"
     assert compared(mg.log_softmax, lambda x: mg.log(mg.softmax(x)), (N, 3)).status == "proved"
     assert compared(lambda x: mg.sigmoid(-x), lambda x: 1 - mg.sigmoid(x), (3,)).status == "proved"
+
+
+def test_products_of_booleans_are_no_sums_and_complex_numbers_are_refused() -> None:
+    def joined(mask: Any) -> Any:
+        return (mask @ mask).astype(np.float64)
+
+    def summed(mask: Any) -> Any:
+        number = mask.astype(np.float64)
+        return mg.minimum(number @ number, 1.0)
+
+    mask = mg.tensor(np.zeros((1, 1), bool), name="mask")
+    one = prove(mg.trace(joined, mask), mg.trace(summed, mask))
+    assert one.status != "refuted"
+    two = mg.tensor(np.zeros((2, 2), bool), name="mask")
+    assert prove(mg.trace(joined, two), mg.trace(lambda m: m.astype(float) @ m.astype(float), two)).status != "proved"
+    with pytest.raises(DTypeError, match="complex"):
+        compared(mg.abs, mg.abs, np.zeros(2, complex))
 
 
 def test_programs_that_do_not_correspond_are_an_error() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minigrad.errors import ShapeError
+from minigrad.errors import DTypeError, ShapeError
 from minigrad.graph import Graph
 from minigrad.op import Array, Shape
 from minigrad.tensor import Tensor
@@ -29,7 +29,9 @@ class Counterexample:
 
 
 def corresponding(automatic: Graph, textbook: Graph) -> None:
-    """ShapeError unless inputs and outputs have the same shapes."""
+    """ShapeError unless inputs and outputs have the same shapes; DTypeError where they are not real."""
+    if any(node.dtype.kind == "c" for graph in (automatic, textbook) for node in graph.nodes):
+        raise DTypeError("a proof is about real numbers, and a program computes with complex ones")
     for what in ("inputs", "outputs"):
         a, b = ([x.shape for x in getattr(g, what)] for g in (automatic, textbook))
         if a != b:

@@ -95,8 +95,10 @@ def terms(x: Expression) -> tuple[Expression, ...]:
 
 
 def total(*xs: Expression) -> Expression:
-    """A sum, zeros left out."""
+    """A sum, zeros left out; x + x as 2 x."""
     flat = tuple(t for x in xs for t in terms(x) if t != number(0))
+    if len(flat) == 2 and flat[0] == flat[1]:
+        return product(number(2), flat[0])
     return flat[0] if len(flat) == 1 else Expression("sum", flat) if flat else number(0)
 
 

@@ -275,11 +275,6 @@ def maximum(a: Polynomial, b: Polynomial) -> Polynomial:
     return b + (a - b) * is_positive(a - b)
 
 
-def minimum(a: Polynomial, b: Polynomial) -> Polynomial:
-    """The other one."""
-    return a + b - maximum(a, b)
-
-
 def largest(values: Sequence[Polynomial]) -> Polynomial:
     """The largest of several."""
     different = sorted(set(values), key=lambda p: sorted(p.terms.items()))

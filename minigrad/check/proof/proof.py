@@ -52,7 +52,8 @@ def prove(
 
     Boolean inputs are 0 or 1; integer ones are ids, from 0 to what they pick from, and tried with numbers `below`.
     Sizes are those of the graphs: distinct primes leave no accidental fit. ShapeError when inputs or outputs do not
-    correspond. Nothing is called proved because numbers agree.
+    correspond, DTypeError for complex numbers. Rounding, and integers that overflow, are not modelled; where a program
+    divides by zero nothing is claimed. Nothing is called proved because numbers agree.
     """
     start = time.perf_counter()
     corresponding(automatic, textbook)
@@ -63,17 +64,12 @@ def prove(
     open_ = [i for i, example in enumerate(examples) if not example]
     lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), open_, limit)
     outputs = names or [y.name or f"output {i}" for i, y in enumerate(automatic.outputs)]
-    verdicts = (
-        Verdict(output, REFUTED, example) if example else Verdict(output, *decided(equal[i], lemmas))
-        for i, (output, example) in enumerate(zip(outputs, examples, strict=True))
-    )
+    verdicts = []
+    for i, (output, example) in enumerate(zip(outputs, examples, strict=True)):
+        status = REFUTED if example else PROVED if equal[i] else NOT_DECIDED
+        verdicts.append(Verdict(output, status, example, lemmas.smallest_gap if status == NOT_DECIDED else None))
     given = tuple(assumption(x) for x in automatic.inputs if x.dtype.kind in "biu")
     return Proof(tuple(verdicts), lemmas.proved, lemmas.algebra.work, given, time.perf_counter() - start)
-
-
-def decided(equal: bool, lemmas: Lemmas) -> tuple[Any, ...]:
-    """The fields of a verdict after its output."""
-    return (PROVED,) if equal else (NOT_DECIDED, None, lemmas.smallest_gap)
 
 
 def normal_forms(

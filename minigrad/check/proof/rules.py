@@ -27,9 +27,15 @@ PLAIN: tuple[type[Op], ...] = (
 """These, and all in `shape`, are made of sums, products and movements: their forward pass runs on polynomials."""
 
 
+JOINING = (linalg.MatMul, linalg.Einsum, index.ScatterAdd)
+"""Of booleans these are no sums: they join by or."""
+
+
 def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
     """The array of polynomials that the node is, made of its inputs'."""
     kind, op = type(node.op), node.op
+    if node.dtype.kind == "b" and kind in JOINING:
+        return unknown(algebra, node, *xs)
     booleans = node.dtype.kind == "b" and kind in ON_BOOLEANS
     if booleans or kind in ELEMENTWISE:
         return each((ON_BOOLEANS if booleans else ELEMENTWISE)[kind], *xs)
@@ -142,7 +148,7 @@ ELEMENTWISE: dict[Any, Callable[..., Polynomial]] = {
     elementwise.Log1p: lambda p: f.log(1 + p),
     elementwise.Abs: lambda p: p * (2 * f.is_positive(p) - 1),
     elementwise.Maximum: f.maximum,
-    elementwise.Minimum: f.minimum,
+    elementwise.Minimum: lambda a, b: a + b - f.maximum(a, b),
     elementwise.Where: lambda c, a, b: c * a + (1 - c) * b,
     activation.Tanh: f.tanh,
     activation.Sigmoid: f.sigmoid,
