@@ -84,26 +84,19 @@ def sigmoid() -> Derivation:
     return derive(lambda x: mg.sigmoid(x), np.zeros((N, W)), title="Sigmoid")
 
 
+def mean_loss(f: Callable[..., Any], title: str) -> Derivation:
+    """A loss that is a mean over all elements of x and t."""
+    return derive(f, np.zeros((N, W)), np.zeros((N, W)), title=title, inputs=("x", "t"), sizes={N * W: "n"})
+
+
 def bce() -> Derivation:
     """Binary cross entropy of logits."""
-    return derive(
-        lambda x, t: mg.bce_with_logits(x, t),
-        np.zeros((N, W)),
-        np.zeros((N, W)),
-        title="Binary cross entropy",
-        sizes={N * W: "n"},
-    )
+    return mean_loss(mg.bce_with_logits, "Binary cross entropy")
 
 
 def mse() -> Derivation:
     """Mean squared error."""
-    return derive(
-        lambda x, t: mg.mse(x, t),
-        np.zeros((N, W)),
-        np.zeros((N, W)),
-        title="Mean squared error",
-        sizes={N * W: "n"},
-    )
+    return mean_loss(mg.mse, "Mean squared error")
 
 
 DERIVATIONS: dict[str, Callable[[], Derivation]] = {

@@ -7,14 +7,12 @@ write_page("style.html", "Starry night", kind="Style transfer", sections=[
 Nothing runs in a page but the script that comes with it, and all of the page works without that script.
 """
 
-import base64
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
+from viz.head import asset, head
 from viz.image_grid import Image, data_uri, is_small
 from viz.inline_svg import inline_svg
 from viz.markup import Html, element, joined
@@ -65,7 +63,7 @@ def write_page(
         element("footer", "Written by minigrad. This file holds all that it shows."),
         _script(),
     ]
-    page = element("html", _head(title), element("body", joined(parts, "\n")), lang="en")
+    page = element("html", head(title, asset("page.js"), _style()), element("body", joined(parts, "\n")), lang="en")
     path.write_text(f"<!doctype html>\n{page}\n", encoding="utf-8", newline="\n")
     return path
 
@@ -162,32 +160,11 @@ def _section(section: Section) -> Html:
     return element("section", content, id=section.anchor, aria_labelledby=f"{section.anchor}-title")
 
 
-def _head(title: str) -> Html:
-    """What a browser is told: the only script it may run is ours, and it may load nothing."""
-    digest = base64.b64encode(hashlib.sha256(_asset("page.js").encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("link", rel="icon", href="data:,"),
-        element("style", _style()),
-    )
-
-
 def _style() -> Html:
     light, dark = as_variables(LIGHT), as_variables(DARK)
     themes = f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-    return Html(themes + _asset("page.css"))
+    return Html(themes + asset("page.css"))
 
 
 def _script() -> Html:
-    return element("script", Html(_asset("page.js")))
-
-
-def _asset(name: str) -> str:
-    """The text of a file that comes with this package."""
-    return files("viz").joinpath("assets", name).read_text(encoding="utf-8")
+    return element("script", Html(asset("page.js")))

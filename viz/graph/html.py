@@ -2,15 +2,13 @@
 between them; without the script the first of them is there to see.
 """
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 
 from viz.graph.look import DARK, LIGHT
 from viz.graph.style import style_sheet
+from viz.head import asset, head
 from viz.markup import Html, element, joined
 
 ACCENT = {"light": "#c2410c", "dark": "#ff8f61"}
@@ -41,9 +39,14 @@ def write_html(title: str, views: Sequence[View]) -> str:
         _keys(),
         *(element("template", Html(view.svg), id=f"view-{view.id}") for view in views[1:]),
         element("script", Html(_harmless(json.dumps(content))), type="application/json", id="views"),
-        element("script", Html(_asset("graph.js"))),
+        element("script", Html(asset("graph.js"))),
     ]
-    page = element("html", _head(title), element("body", joined(parts, "\n")), lang="en")
+    page = element(
+        "html",
+        head(title, asset("graph.js"), _variables() + style_sheet(for_page=True) + asset("graph.css")),
+        element("body", joined(parts, "\n")),
+        lang="en",
+    )
     return f"<!doctype html>\n{page}\n"
 
 
@@ -75,22 +78,6 @@ def _keys() -> Html:
     return element("dialog", element("dl", *map(Html, rows)), close, aria_label="keys")
 
 
-def _head(title: str) -> Html:
-    """What a browser is told: the only script it may run is ours, and it may load nothing."""
-    digest = base64.b64encode(hashlib.sha256(_asset("graph.js").encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", title),
-        element("link", rel="icon", href="data:,"),
-        element("style", Html(_variables() + style_sheet(for_page=True) + _asset("graph.css"))),
-    )
-
-
 def _variables() -> str:
     """The colours of the page as variables, in light, in dark, and as chosen."""
     light, dark = (
@@ -106,8 +93,3 @@ def _variables() -> str:
 def _harmless(text: str) -> str:
     """JSON that cannot end the element it stands in."""
     return text.replace("<", "\\u003c")
-
-
-def _asset(name: str) -> str:
-    """The text of a file that comes with this package."""
-    return files("viz").joinpath("assets", name).read_text(encoding="utf-8")
