@@ -115,6 +115,17 @@ def test_any_function_can_be_derived() -> None:
     assert "dx = dy ⊙ cos(x)" in unknown.text
 
 
+def test_shapes_that_matter_are_printed() -> None:
+    column = derive(lambda x, w: mg.tanh(x @ w), np.zeros((2, 3)), np.zeros((3, 1)), title="column").text
+    assert "dx = (dy ⊙ (1 − y²)) wᵀ" in column
+    row = derive(lambda x, b: x * b, np.zeros((4, 3)), np.zeros((1, 3)), title="row").text
+    assert "db = Σ_n dy ⊙ x" in row
+    most = derive(lambda x: x.cumsum(1) * 2, np.zeros((4, 3)), title="most").text
+    assert "cumsum[axis=1, reverse=False](x)" in most
+    turned = derive(lambda x, w: x.reshape(3, 2) @ w, np.zeros((2, 3)), np.zeros((2, 5)), title="turned").text
+    assert "reshape[to=(3, 2)](x) w" in turned
+
+
 def test_the_command_writes_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for suffix in ("txt", "tex", "html"):
         assert main(["derive", "rnn_step", "-o", str(tmp_path / f"rnn.{suffix}")]) == 0

@@ -10,7 +10,7 @@ from minigrad.op import Op
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce, shape
 from minigrad.tensor import Tensor
 
-AXES = "ntkj"
+AXES = "ntkjlmpqrsuv"
 """Letters of the axes: examples, time, and so on."""
 
 Reading = Callable[..., Expression]
@@ -23,26 +23,36 @@ def read(node: Tensor, xs: list[Expression]) -> Expression:
 
 
 def label(op: Op | None) -> str:
-    """An Op without a sign of its own, by its name."""
-    return type(op).__name__.lower()
+    """An Op without a sign of its own, by its name and attributes: `max[axes=(1,), keepdims=False]`."""
+    name, _, attributes = repr(op).removesuffix(")").partition("(")
+    return f"{name.lower()}[{attributes}]" if attributes else name.lower()
 
 
 def same(node: Tensor, x: Expression) -> Expression:
-    """What only changes shape or dtype."""
+    """What only repeats, copies or converts."""
     return x
+
+
+def reshaped(node: Tensor, x: Expression) -> Expression:
+    """Not seen where axes of size 1 come or go, or leading axes are merged; a column as a row is a transpose."""
+    before, after = node.inputs[0].shape, node.shape
+    if before != after and before == after[::-1] and len(before) == 2 and 1 in before:
+        return e.transpose(x)
+    longer = [[size for size in shape if size != 1] for shape in (before, after)]
+    return x if longer[0] == longer[1] or before[-1:] == after[-1:] else e.call(label(node.op), x)
 
 
 def transposed(node: Any, x: Expression) -> Expression:
     """A matrix transposed; other permutations by name."""
-    return e.transpose(x) if node.ndim == 2 else e.call("transpose", x)
+    return e.transpose(x) if node.ndim == 2 else e.call(label(node.op), x)
 
 
 def summed(node: Tensor, x: Expression) -> Expression:
     """Σ over the axes that are gone."""
-    source = node.inputs[0]
-    axes = getattr(node.op, "axes", None)
-    gone = range(source.ndim - node.ndim) if axes is None else axes
-    letters = "".join(AXES[a] for a in gone if source.shape[a] != 1)
+    source = node.inputs[0].shape
+    lead = len(source) - node.ndim
+    fitted = [a for a in range(len(source)) if a < lead or node.shape[a - lead] != source[a]]
+    letters = "".join(AXES[a] for a in getattr(node.op, "axes", fitted) if source[a] != 1)
     return e.over_axes(letters, x) if letters else x
 
 
@@ -111,7 +121,8 @@ READINGS: dict[Any, Reading] = {
     shape.Transpose: transposed,
     shape.Concat: blocks,
     shape.Stack: blocks,
-    **dict.fromkeys((shape.Reshape, shape.BroadcastTo, shape.Copy, logic.Cast, logic.Detach), same),
+    shape.Reshape: reshaped,
+    **dict.fromkeys((shape.BroadcastTo, shape.Copy, logic.Cast, logic.Detach), same),
     index.Slice: sliced,
     index.Gather: picked,
     index.OneHot: indicator,
