@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
+from minigrad.check.counterexample import NEAR
 from minigrad.check.proof.algebra import Algebra, Atom
 from minigrad.check.proof.lemmas import Lemmas
 from minigrad.check.proof.polynomial import Polynomial
 from minigrad.graph import Graph
 from minigrad.op import Array
-from minigrad.ops import logic
 
 ROWS, COLUMNS = 2, 3
 
@@ -42,9 +42,6 @@ def atom_value(atom: Atom, xs: list[float], arguments: Sequence[Array]) -> float
     return float(op.forward(*arrays)[place])
 
 
-TINY = 1e-9
-"""Values this near to each other are one: comparisons are exact in a normal form and in a program not quite."""
-
 KNOWN: dict[str, Callable[..., float]] = {
     "lemma": lambda p: p,
     "exp": math.exp,
@@ -52,33 +49,10 @@ KNOWN: dict[str, Callable[..., float]] = {
     "sqrt": lambda p: math.sqrt(max(p, 0.0)),
     "tanh": math.tanh,
     "inverse": lambda p: 1 / p if p else 0.0,
-    "zero": lambda p: abs(p) < TINY,
-    "positive": lambda p: p >= TINY,
+    "zero": lambda p: abs(p) < NEAR,
+    "positive": lambda p: p >= NEAR,
     "largest": max,
 }
-
-TOLERANT: dict[type, Callable[..., Any]] = {
-    logic.Equal: lambda a, b: np.abs(a - b) < TINY,
-    logic.NotEqual: lambda a, b: np.abs(a - b) >= TINY,
-    logic.Greater: lambda a, b: a - b >= TINY,
-    logic.GreaterEqual: lambda a, b: a - b > -TINY,
-    logic.Less: lambda a, b: b - a >= TINY,
-    logic.LessEqual: lambda a, b: b - a > -TINY,
-    logic.Sign: lambda a: np.where(np.abs(a) < TINY, 0.0, np.sign(a)),
-}
-
-
-def run(graph: Graph, arrays: Sequence[Array]) -> list[Array]:
-    """The interpreter, but for comparisons of floats, which forgive rounding."""
-    values = dict(zip(map(id, graph.inputs), arrays, strict=True))
-    for node in graph.nodes:
-        if node.op is not None:
-            xs = [values[id(x)] for x in node.inputs]
-            forward = TOLERANT.get(type(node.op)) if all(x.dtype.kind == "f" for x in xs) else None
-            values[id(node)] = np.asarray((forward or node.op.forward)(*xs))
-        values.setdefault(id(node), node.numpy() if node.value is not None else None)
-    return [values[id(y)] for y in graph.outputs]
-
 
 Step = Callable[[np.random.Generator, Any, Any, Any, Any], Any]
 

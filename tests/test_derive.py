@@ -117,13 +117,23 @@ def test_any_function_can_be_derived() -> None:
 
 def test_shapes_that_matter_are_printed() -> None:
     column = derive(lambda x, w: mg.tanh(x @ w), np.zeros((2, 3)), np.zeros((3, 1)), title="column").text
-    assert "dx = (dy ⊙ (1 − y²)) wᵀ" in column
+    assert "δ_1 = dy ⊙ (1 − y²)" in column
+    assert "dx = δ_1 wᵀ" in column
     row = derive(lambda x, b: x * b, np.zeros((4, 3)), np.zeros((1, 3)), title="row").text
     assert "db = Σ_n dy ⊙ x" in row
     most = derive(lambda x: x.cumsum(1) * 2, np.zeros((4, 3)), title="most").text
     assert "cumsum[axis=1, reverse=False](x)" in most
     turned = derive(lambda x, w: x.reshape(3, 2) @ w, np.zeros((2, 3)), np.zeros((2, 5)), title="turned").text
     assert "reshape[to=(3, 2)](x) w" in turned
+
+
+def test_what_is_long_and_used_again_gets_a_name() -> None:
+    def attention(q: Any, k: Any, v: Any) -> Any:
+        return mg.softmax(q @ k.T / 2, axis=1) @ v
+
+    text = derive(attention, np.zeros((4, 3)), np.zeros((5, 3)), np.zeros((5, 2))).text
+    for line in ("u_1 = softmax[axis=1](q kᵀ / 2)", "y = u_1 v", "δ_1 = dy vᵀ ⊙ u_1", "dk = δ_2ᵀ q", "dv = u_1ᵀ dy"):
+        assert line in text, text
 
 
 def test_the_command_writes_every_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 import pytest
-from proof_values import normal_form_values, random_graph, run
+from proof_values import normal_form_values, random_graph
 
+from minigrad.check.counterexample import places, run_real
 from minigrad.check.proof.algebra import TooMuchWork
 
 PROGRAMS = int(os.environ.get("MINIGRAD_FUZZ", "400"))
@@ -20,7 +21,7 @@ def test_normal_forms_have_the_programs_values(part: int) -> None:
     compared = 0
     for seed in range(part, PROGRAMS, PARTS):
         graph, arrays = random_graph(seed)
-        wanted = run(graph, arrays)
+        wanted = [run_real(graph, arrays)[i] for i in places(graph)]
         try:
             found = normal_form_values(graph, arrays, LIMIT)[0]
         except (TooMuchWork, RecursionError, OverflowError):

@@ -1,18 +1,39 @@
-"""Arguments for which two programs differ: what shows, without any proof, that they are not the same function."""
+"""Arguments for which two programs differ: what shows, without any proof, that they are not the same function.
 
-from collections.abc import Iterator, Sequence
+Programs are run as if on real numbers: in float64 whatever their own precision, and what differs by rounding compares
+as equal, so that a difference is one of formulas.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minigrad.errors import DTypeError, ShapeError
 from minigrad.graph import Graph
 from minigrad.op import Array, Shape
+from minigrad.ops import logic
 from minigrad.tensor import Tensor
 
-DRAWS = 3
-DIFFERENT = 1e-6
-"""Relative difference of two results that no rounding explains."""
+NORMAL, POSITIVE, HALVES, WIDE = "normal", "positive", "halves", "wide"
+KINDS = (NORMAL, NORMAL, POSITIVE, HALVES, WIDE)
+"""Of numbers: any; positive ones, for logarithms and roots; halves, among which are zeros and equals; integers that
+need not be ids, negative ones too."""
+DIFFERENT, ROUNDING = 1e-6, 1e-12
+"""What no rounding explains: relative to the two results, and to the largest number on the way to them."""
+
+NEAR = 1e-9
+FORGIVING: dict[Any, Callable[..., Any]] = {
+    logic.Equal: lambda a, b: np.abs(a - b) < NEAR,
+    logic.NotEqual: lambda a, b: np.abs(a - b) >= NEAR,
+    logic.Greater: lambda a, b: a - b >= NEAR,
+    logic.GreaterEqual: lambda a, b: a - b > -NEAR,
+    logic.Less: lambda a, b: b - a >= NEAR,
+    logic.LessEqual: lambda a, b: b - a > -NEAR,
+    logic.Sign: lambda a: np.where(np.abs(a) < NEAR, 0.0, np.sign(a)),
+}
+"""Comparisons of floating numbers, for which numbers as near as this are one."""
 
 
 @dataclass(frozen=True)
@@ -38,38 +59,77 @@ def corresponding(automatic: Graph, textbook: Graph) -> None:
             raise ShapeError(f"the {what} of the two programs do not correspond: {a} and {b}")
 
 
-def drawn(inputs: Sequence[Tensor], below: int = 2) -> list[list[Array]]:
-    """Arguments for a few runs: normal numbers; both truth values; ids less than `below`, some repeated and some 0."""
-    return [
-        [argument(x, below, np.random.default_rng((run, i)), run) for i, x in enumerate(inputs)] for run in range(DRAWS)
-    ]
+@dataclass(frozen=True)
+class Trial:
+    """One set of arguments, and the values of all nodes of both programs for it."""
+
+    arguments: list[Array]
+    automatic: list[Array]
+    textbook: list[Array]
 
 
-def argument(x: Tensor, below: int, rng: np.random.Generator, run: int) -> Array:
-    """One of them."""
-    if x.dtype.kind in "iu":
-        ids = rng.integers(0, below, x.shape).astype(x.dtype)
-        ids[..., -1:] = (ids[..., :1], ids[..., -1:], 0)[run % 3]
-        ids[..., :1] *= run % 3 != 1
-        return ids
-    if x.dtype.kind == "b":
-        mask = rng.random(x.shape) < 0.5
-        mask[..., :1], mask[..., 1:2] = True, False
-        return mask
-    return rng.standard_normal(x.shape).astype(x.dtype)
+def trials(automatic: Graph, textbook: Graph, below: int) -> list[Trial]:
+    """A few runs; integers are ids less than `below`, some repeated, in the last run any if the programs allow."""
+    found = []
+    for run, kind in enumerate(KINDS):
+        rngs = [np.random.default_rng((run, i)) for i in range(len(automatic.inputs))]
+        arguments = [argument(x, below, rng, run, kind) for x, rng in zip(automatic.inputs, rngs, strict=True)]
+        try:
+            found.append(Trial(arguments, run_real(automatic, arguments), run_real(textbook, arguments)))
+        except IndexError:
+            if kind != WIDE:
+                raise
+    return found
 
 
-def counterexamples(
-    automatic: Graph, textbook: Graph, draws: Sequence[list[Array]], values: Sequence[Sequence[tuple[Array, ...]]]
-) -> Iterator[Counterexample | None]:
-    """For each output a draw and the place at which the two differ most, if that is more than rounding."""
-    names = [x.name or f"input {i}" for i, x in enumerate(automatic.inputs)]
-    for a, b in zip(*(places(g) for g in (automatic, textbook)), strict=True):
-        found = (
-            difference(v[a], w[b], dict(zip(names, draw, strict=True)))
-            for v, w, draw in zip(*values, draws, strict=True)
-        )
-        yield next((example for example in found if example), None)
+def argument(x: Tensor, below: int, rng: np.random.Generator, run: int, kind: str) -> Array:
+    """One of the arguments; of ids and truth values the first ones take turns, and the last repeats the first."""
+    if x.dtype.kind in "iu" and kind == WIDE:
+        return rng.integers(-9 * (x.dtype.kind == "i"), 10, x.shape).astype(x.dtype)
+    if x.dtype.kind in "biu":
+        numbers = rng.integers(0, 2 if x.dtype.kind == "b" else below, x.size)
+        numbers[:1], numbers[1:2] = run % min(2, below), (run + 1) % min(2, below)
+        numbers[-1:] = numbers[:1]
+        return numbers.reshape(x.shape).astype(x.dtype)
+    normal = rng.standard_normal(x.shape)
+    special = {POSITIVE: np.abs(normal) + 0.1, HALVES: np.round(2 * normal) / 2}
+    return np.asarray(special.get(kind, normal), x.dtype)
+
+
+def run_real(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
+    """Every node's value, floating ones in float64."""
+    given = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments)
+    values = dict(zip(map(id, graph.inputs), given, strict=True))
+    with np.errstate(all="ignore"):
+        for node in graph.nodes:
+            if id(node) not in values:
+                values[id(node)] = value(node, [values[id(x)] for x in node.inputs])
+    return [values[id(node)] for node in graph.nodes]
+
+
+def value(node: Tensor, xs: list[Array]) -> Array:
+    """One node's value; a cast between floating dtypes changes nothing."""
+    if node.op is None:
+        return node.numpy()
+    floating = all(x.dtype.kind == "f" for x in xs)
+    if floating and isinstance(node.op, logic.Cast) and node.dtype.kind == "f":
+        return xs[0]
+    return np.asarray(((floating and FORGIVING.get(type(node.op))) or node.op.forward)(*xs))
+
+
+def counterexamples(automatic: Graph, textbook: Graph, tried: Sequence[Trial]) -> Iterator[Counterexample | None]:
+    """For each output a trial and the place at which the two differ most, if that is more than rounding."""
+    names = unique([x.name or f"input {i}" for i, x in enumerate(automatic.inputs)])
+    for a, b in zip(places(automatic), places(textbook), strict=True):
+        found = (difference(t.automatic[: a + 1], t.textbook[: b + 1]) for t in tried)
+        pairs = ((t, gap) for t, gap in zip(tried, found, strict=True) if gap)
+        trial, gap = next(pairs, (None, None))
+        yield Counterexample(dict(zip(names, trial.arguments, strict=True)), *gap) if trial and gap else None
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The names, those that come again with their number."""
+    return [name if name not in names[:i] else f"{name} (input {i})" for i, name in enumerate(names)]
 
 
 def places(graph: Graph) -> list[int]:
@@ -78,10 +138,27 @@ def places(graph: Graph) -> list[int]:
     return [number[id(y)] for y in graph.outputs]
 
 
-def difference(a: Array, b: Array, inputs: dict[str, Array]) -> Counterexample | None:
-    """Where two arrays differ most, if they do."""
-    gap = np.abs(a - b)
-    if not gap.size or not np.isfinite(gap).all() or gap.max() <= DIFFERENT * max(np.abs(a).max(), np.abs(b).max()):
+def difference(automatic: list[Array], textbook: list[Array]) -> tuple[Shape, float, float] | None:
+    """Where the last of the values of two programs differ most, if they do where both are defined."""
+    a, b = automatic[-1], textbook[-1]
+    x, y = (np.where(np.isfinite(a) & np.isfinite(b), v, 0).astype(float) for v in (a, b))
+    gap = np.abs(x - y)
+    most = gap.max(initial=0)
+    if most <= DIFFERENT * largest([x, y]) or most <= ROUNDING * largest([*automatic, *textbook]):
         return None
     index = tuple(map(int, np.unravel_index(gap.argmax(), gap.shape)))
-    return Counterexample(inputs, index, float(a[index]), float(b[index]))
+    return index, float(a[index]), float(b[index])
+
+
+def defined(automatic: Graph, textbook: Graph, tried: Sequence[Trial]) -> Iterator[bool]:
+    """For each output whether it has elements, and each was a number in both programs in some trial."""
+    for a, b in zip(places(automatic), places(textbook), strict=True):
+        finite = [np.isfinite(t.automatic[a]) & np.isfinite(t.textbook[b]) for t in tried]
+        yield bool(np.size(finite[0]) and np.any(finite, axis=0).all())
+
+
+def largest(arrays: Sequence[Array]) -> float:
+    """The largest size among the finite numbers."""
+    return max(
+        (float(np.abs(a, where=np.isfinite(a), out=np.zeros(a.shape)).max(initial=0)) for a in arrays), default=0
+    )

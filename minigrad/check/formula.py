@@ -26,7 +26,7 @@ def factor(p: Polynomial, number: int, exponent: Any) -> str:
     if isinstance(atom.kind, str):
         text = f"{atom.kind}({', '.join(map(formula, atom.arguments))})"
     elif atom.kind[0] == "input":
-        text = f"input {atom.kind[1]}{list(atom.kind[2])}"
+        text = f"{atom.kind[3]}{list(atom.kind[2])}"
     else:
         text = f"{atom.kind[0]!r}({', '.join(map(formula, atom.arguments))}){list(atom.kind[-1])}"
     return text if exponent == 1 else f"{text}^{exponent}"

@@ -4,14 +4,16 @@ The traced function and its gradients become one graph; equal nodes are merged a
 passes; then every quantity with a name gets an equation, and what has none is written out where it is used.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from itertools import count
 from typing import Any
 
 import numpy as np
 
-from minigrad.check.derivation.expression import Expression, negative, number, symbol, within
+from minigrad.check.derivation.expression import Expression, length, negative, number, symbol, within
 from minigrad.check.derivation.page import page
 from minigrad.check.derivation.reading import read
 from minigrad.check.derivation.writers import LaTeX, MathML, Writer
@@ -27,6 +29,9 @@ from minigrad.tensor import Tensor
 
 TIDYING = ("common subexpressions", "identities", "slices", "joined slices")
 """The passes that a derivation goes through; the others are about speed."""
+
+LONG = 3
+"""Names and numbers in an expression that is not written out twice."""
 
 Function = Callable[..., Any]
 Equation = tuple[Expression, Expression]
@@ -109,11 +114,11 @@ def derive(
     labels = [*(inputs or argument_names(f, len(examples)))]
     born = next(serials)
     graph, inside = traced(f, examples, names)
-    count = len(graph.outputs) - len(inside)
+    ours = len(graph.outputs) - len(inside)
     weights = dict(parameters or {})
     sources = dict(zip(labels, graph.inputs, strict=True)) | weights
-    results = dict(zip(outputs or default_names(graph.outputs[:count]), graph.outputs[:count], strict=True))
-    quantities = {**dict(zip(inside, graph.outputs[count:], strict=True)), **results}
+    results = dict(zip(outputs or default_names(graph.outputs[:ours]), graph.outputs[:ours], strict=True))
+    quantities = {**dict(zip(inside, graph.outputs[ours:], strict=True)), **results}
     upstream, gradients = backward(results, {**sources, **quantities})
     program = Graph((*graph.inputs, *weights.values(), *upstream.values()), [*quantities.values(), *gradients.values()])
     program = tidied(program, born)
@@ -175,21 +180,33 @@ def tidied(program: Graph, born: int) -> Graph:
 def equations(
     program: Graph, given: Mapping[Expression, Tensor], found: Mapping[Expression, Tensor], sizes: Mapping[int, str]
 ) -> tuple[tuple[Equation, ...], tuple[Equation, ...]]:
-    """An equation for each quantity found, in the order of computing: those of the forward pass, those of gradients."""
+    """An equation for each quantity found, in the order of computing: those of the forward pass, those of gradients.
+
+    What is long and used more than once gets a name too: u_1, u_2 and so on forward, δ_1, δ_2 backward.
+    """
     known: dict[int, Expression] = {id(node): name for name, node in given.items()}
     sought: dict[int, list[Expression]] = {}
     for name, node in found.items():
         sought.setdefault(id(node), []).append(name)
+    uses = Counter(id(x) for node in program.nodes for x in node.inputs)
+    fresh = {False: count(1), True: count(1)}
     written: list[tuple[Equation, Tensor]] = []
     for node in program.nodes:
         if id(node) not in known:
             known[id(node)] = with_sizes(meaning(node, [known[id(x)] for x in node.inputs]), sizes)
+            if id(node) not in sought and uses[id(node)] > 1 and length(known[id(node)]) >= LONG:
+                sought[id(node)] = [fresh_name(next(fresh[node.scope.backward]), node.scope.backward)]
         for name in sought.get(id(node), ()):
             if name != known[id(node)]:
                 written.append(((name, known[id(node)]), node))
                 known[id(node)] = name
     forward = tuple(parts_together([e for e in written if len(e[0][0].parts) == 1]))
     return forward, tuple(e for e, _ in written if len(e[0].parts) == 2)
+
+
+def fresh_name(number: int, is_backward: bool) -> Expression:
+    """A name for what has none; the second part, empty, says that it belongs to the backward pass."""
+    return Expression("symbol", (f"δ_{number}", "")) if is_backward else symbol(f"u_{number}")
 
 
 def with_sizes(x: Expression, sizes: Mapping[int, str]) -> Expression:

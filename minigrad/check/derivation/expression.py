@@ -96,10 +96,9 @@ def terms(x: Expression) -> tuple[Expression, ...]:
 
 def total(*xs: Expression) -> Expression:
     """A sum, zeros left out; x + x as 2 x."""
-    flat = tuple(t for x in xs for t in terms(x) if t != number(0))
-    if len(flat) == 2 and flat[0] == flat[1]:
-        return product(number(2), flat[0])
-    return flat[0] if len(flat) == 1 else Expression("sum", flat) if flat else number(0)
+    flat = [t for x in xs for t in terms(x) if t != number(0)]
+    merged = [product(number(n), t) if n > 1 else t for t in dict.fromkeys(flat) if (n := flat.count(t))]
+    return merged[0] if len(merged) == 1 else Expression("sum", tuple(merged)) if merged else number(0)
 
 
 def difference(a: Expression, b: Expression) -> Expression:
@@ -125,7 +124,9 @@ def matrix_product(*xs: Expression) -> Expression:
 
 
 def transpose(x: Expression) -> Expression:
-    """xᵀ."""
+    """xᵀ; of a product the product of the transposes, the other way round."""
+    if x.kind == "matrix product":
+        return matrix_product(*(transpose(f) for f in reversed(x.inner)))
     return x.inner[0] if x.kind == "transpose" else Expression("transpose", (x,))
 
 
@@ -137,3 +138,8 @@ def call(function: str, *xs: Expression) -> Expression:
 def within(part: Expression, whole: Expression) -> bool:
     """Whether one occurs in the other."""
     return part == whole or any(within(part, x) for x in whole.inner)
+
+
+def length(x: Expression) -> int:
+    """How many names and numbers it has."""
+    return sum(map(length, x.inner)) if x.inner else 1

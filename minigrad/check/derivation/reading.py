@@ -96,6 +96,11 @@ def likelihood_gradient(node: Any, x: Expression, target: Expression, g: Express
     return e.product(g, e.difference(e.call("softmax", x), e.call("1", target)))
 
 
+def relation(sign: str) -> Reading:
+    """1[a = b]: 1 where it holds."""
+    return lambda node, a, b: e.call("1", e.call(sign, a, b))
+
+
 READINGS: dict[Any, Reading] = {
     Scalar: lambda node: e.number(float(node.op.number.real)),
     elementwise.Add: lambda node, a, b: e.total(a, b),
@@ -127,5 +132,10 @@ READINGS: dict[Any, Reading] = {
     index.Gather: picked,
     index.OneHot: indicator,
     index.ScatterAdd: scattered,
-    logic.NotEqual: lambda node, a, b: Expression("call", ("1", Expression("call", ("≠", a, b)))),
+    logic.Equal: relation("="),
+    logic.NotEqual: relation("≠"),
+    logic.Greater: relation(">"),
+    logic.GreaterEqual: relation("≥"),
+    logic.Less: relation("<"),
+    logic.LessEqual: relation("≤"),
 }

@@ -7,6 +7,8 @@ from minigrad.check.derivation.expression import Expression
 
 BINDS = {"sum": 1, "negative": 1, "total": 2, "product": 3, "matrix product": 4, "fraction": 3}
 """How strongly a kind holds together; what is not listed needs no brackets."""
+RELATIONS = {"=": "=", "≠": r"\neq", ">": ">", "≥": r"\geq", "<": "<", "≤": r"\leq"}
+"""Signs between two sides, and their names in LaTeX."""
 FUNCTIONS = {"tanh", "log", "exp", "sin", "cos", "max", "min"}
 NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")
 
@@ -82,13 +84,17 @@ class Writer:
         return f"{self.write(above, 3)} / {self.write(below, 4)}"
 
     def call(self, x: Expression) -> str:
-        """f(x); 1[…] and ≠ have forms of their own."""
+        """f(x); 1[…] and relations have forms of their own."""
         name = str(x.parts[0])
-        if name == "≠":
-            return f"{self.write(x.inner[0])} ≠ {self.write(x.inner[1])}"
+        if name in RELATIONS:
+            return self.related(name, *map(self.write, x.inner))
         if name == "1":
             return self.indicator(self.write(x.inner[0]))
         return self.function(self.name(name), x.inner)
+
+    def related(self, sign: str, a: str, b: str) -> str:
+        """a ≠ b."""
+        return f"{a} {sign} {b}"
 
     def indicator(self, inside: str) -> str:
         """1 where it holds, or where the id is."""
@@ -129,7 +135,7 @@ class LaTeX(Writer):
         """`dW_x` as dW_{x}, a word upright."""
         base, sub, prime = named(str(x.parts[0]))
         base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
-        return rf"{'d' * (len(x.parts) - 1)}{base}{f'_{{{sub}}}' if sub else ''}{prime}"
+        return rf"{''.join(map(str, x.parts[1:]))}{base}{f'_{{{sub}}}' if sub else ''}{prime}"
 
     def raised(self, base: str, exponent: str) -> str:
         """x^{n}."""
@@ -146,7 +152,11 @@ class LaTeX(Writer):
 
     def indicator(self, inside: str) -> str:
         """A bold one."""
-        return rf"\mathbf{{1}}[{inside.replace('≠', chr(92) + 'neq')}]"
+        return rf"\mathbf{{1}}[{inside}]"
+
+    def related(self, sign: str, a: str, b: str) -> str:
+        """a \\neq b."""
+        return f"{a} {RELATIONS[sign]} {b}"
 
     def total(self, x: Expression) -> str:
         """Σ with its axes below."""
@@ -172,7 +182,7 @@ class MathML(Writer):
         text = f"<mi>{escape(base)}</mi>"
         text = f"<msub>{text}<mi>{escape(sub)}</mi></msub>" if sub else text
         text = f"<msup>{text}<mo>{'′' * len(prime)}</mo></msup>" if prime else text
-        return f'<mrow><mi mathvariant="normal">d</mi>{text}</mrow>' if len(x.parts) > 1 else text
+        return f'<mrow><mi mathvariant="normal">d</mi>{text}</mrow>' if x.parts[1:] == ("d",) else text
 
     def number(self, x: Expression) -> str:
         """<mn>."""
@@ -205,8 +215,11 @@ class MathML(Writer):
 
     def indicator(self, inside: str) -> str:
         """A bold one."""
-        inside = inside.replace(" ≠ ", "<mo>≠</mo>")
         return f'<mi mathvariant="bold">1</mi><mo>[</mo>{inside}<mo>]</mo>'
+
+    def related(self, sign: str, a: str, b: str) -> str:
+        """<mo>."""
+        return f"{a}<mo>{escape(sign)}</mo>{b}"
 
     def total(self, x: Expression) -> str:
         """Σ with its axes below."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial, Terms, number
+from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial, Terms, rational
 
 Rule: TypeAlias = tuple[Monomial, Polynomial]
 Rules: TypeAlias = Callable[[int], Iterable[Rule]] | None
@@ -69,8 +69,9 @@ class Algebra:
             raise TooMuchWork
 
     def number(self, value: Any) -> Polynomial:
-        """A number of the program."""
-        return number(self, value)
+        """A number of the program as a polynomial without atoms."""
+        exact = rational(value)
+        return Polynomial(self, {ONE: exact} if exact else {})
 
     def total(self, parts: Iterable[Polynomial]) -> Polynomial:
         """Their sum."""

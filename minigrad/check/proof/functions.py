@@ -1,7 +1,7 @@
 """Functions of polynomials with their identities, each with its side condition: all the mathematics a proof uses.
 
-They hold for all real arguments, 0 included: x · x⁻¹ is 1 only where x is provably not 0, and log ab is log a + log b
-only for factors that are provably positive. Imports the algebra.
+They hold wherever both sides are defined, and x · x⁻¹ is 1 only where x is provably not 0; log ab is log a + log b only
+for factors that are provably positive. Imports the algebra.
 """
 
 from collections.abc import Callable, Sequence
@@ -210,7 +210,7 @@ def tanh(p: Polynomial) -> Polynomial:
 
     def rules(i: int) -> list[Rule]:
         t = p.algebra.power(i)
-        return [((grown * t).lead, grown - 1 - t)] if grown.terms == {grown.lead: 1} else []
+        return [((*grown.lead, (i, 1)), grown - 1 - t)] if grown.terms == {grown.lead: 1} else []
 
     return p.algebra.atom("tanh", p, rules=rules)
 

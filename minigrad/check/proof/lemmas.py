@@ -63,7 +63,8 @@ class Lemmas:
 
     def _input(self, x: Tensor, i: int) -> Form:
         binary = x.dtype.kind == "b"
-        atoms = [self.algebra.atom(("input", i, place), binary=binary) for place in np.ndindex(x.shape)]
+        name = x.name or f"input {i}"
+        atoms = [self.algebra.atom(("input", i, place, name), binary=binary) for place in np.ndindex(x.shape)]
         return np.array(atoms, object).reshape(x.shape)
 
     def _named(self, p: Polynomial, key: Key) -> Polynomial:

@@ -52,11 +52,7 @@ class Polynomial:
                 self._plus(total, self.algebra.product(a, b), x * y)
         return Polynomial(self.algebra, total)
 
-    def __radd__(self, other: Any) -> "Polynomial":
-        return self.__add__(other)
-
-    def __rmul__(self, other: Any) -> "Polynomial":
-        return self.__mul__(other)
+    __radd__, __rmul__ = __add__, __mul__
 
     def __neg__(self) -> "Polynomial":
         return self.scaled(-1)
@@ -65,7 +61,7 @@ class Polynomial:
         return self + -self._lifted(other)
 
     def __rsub__(self, other: Any) -> "Polynomial":
-        return (-self).__add__(other)
+        return self._lifted(other) - self
 
     def __truediv__(self, number: int) -> "Polynomial":
         return self.scaled(Fraction(1, int(number)))
@@ -112,18 +108,12 @@ class Polynomial:
 
     def _lifted(self, other: Any) -> "Polynomial":
         """A number as a polynomial."""
-        return other if isinstance(other, Polynomial) else number(self.algebra, other)
+        return other if isinstance(other, Polynomial) else self.algebra.number(other)
 
 
 def rank(m: Monomial) -> tuple[Any, ...]:
     """Degree, then exponents from the oldest atom on."""
     return sum(k for _, k in m), tuple((-atom, k) for atom, k in m)
-
-
-def number(algebra: "Algebra", value: Any) -> Polynomial:
-    """A number of the program as a polynomial without atoms."""
-    exact = rational(value)
-    return Polynomial(algebra, {ONE: exact} if exact else {})
 
 
 def rational(value: Any) -> Any:

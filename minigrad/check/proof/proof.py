@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minigrad.check.counterexample import Counterexample, corresponding, counterexamples, drawn
+from minigrad.check.counterexample import Counterexample, corresponding, counterexamples, defined, trials
 from minigrad.check.proof.algebra import TooMuchWork
 from minigrad.check.proof.lemmas import Lemmas, keys_of
 from minigrad.check.proof.polynomial import Polynomial
 from minigrad.check.proof.rules import Form
 from minigrad.graph import Graph
+from minigrad.op import Shape
 from minigrad.tensor import Tensor
 
 PROVED, REFUTED, NOT_DECIDED = "proved", "refuted", "not decided"
@@ -20,7 +21,10 @@ LIMIT = 2_000_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """One output: "proved"; "refuted" by a counterexample; or "not decided", with the smallest pair that differs."""
+    """One output: "proved"; "refuted" by a counterexample; or "not decided", with the smallest pair that differs.
+
+    Without such a pair it took too long, or there was no number to compare: no element, or none defined where tried.
+    """
 
     output: str
     status: str
@@ -30,12 +34,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Proof:
-    """The verdict on each output, and what it took: lemmas, terms handled, seconds; `assumptions` about the inputs."""
+    """The verdict on each output, and what it took: lemmas, terms handled, seconds.
+
+    `assumptions` are about the inputs, `sizes` their shapes: a theorem is about these.
+    """
 
     verdicts: tuple[Verdict, ...]
     lemmas: int
     work: int
     assumptions: tuple[str, ...]
+    sizes: dict[str, Shape]
     seconds: float = field(compare=False)
 
     @property
@@ -52,24 +60,27 @@ def prove(
 
     Boolean inputs are 0 or 1; integer ones are ids, from 0 to what they pick from, and tried with numbers `below`.
     Sizes are those of the graphs: distinct primes leave no accidental fit. ShapeError when inputs or outputs do not
-    correspond, DTypeError for complex numbers. Rounding, and integers that overflow, are not modelled; where a program
-    divides by zero nothing is claimed. Nothing is called proved because numbers agree.
+    correspond, DTypeError for complex numbers. Rounding, and integers that overflow, are not modelled. Nothing is
+    claimed where a program divides by zero or takes a logarithm or root outside its domain. Nothing is called proved
+    because numbers agree.
     """
     start = time.perf_counter()
     corresponding(automatic, textbook)
-    draws = drawn(automatic.inputs, below)
-    values = [[Graph(g.inputs, g.nodes).run(*draw) for draw in draws] for g in (automatic, textbook)]
-    examples = list(counterexamples(automatic, textbook, draws, values))
-    keys = keys_of([[*a, *b] for a, b in zip(*values, strict=True)])
-    open_ = [i for i, example in enumerate(examples) if not example]
-    lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), open_, limit)
+    tried = trials(automatic, textbook, below)
+    examples = list(counterexamples(automatic, textbook, tried))
+    keys = keys_of([[*t.automatic, *t.textbook] for t in tried])
+    compared = list(defined(automatic, textbook, tried))
+    wanted = [i for i, example in enumerate(examples) if compared[i] and not example]
+    lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), wanted, limit)
     outputs = names or [y.name or f"output {i}" for i, y in enumerate(automatic.outputs)]
     verdicts = []
     for i, (output, example) in enumerate(zip(outputs, examples, strict=True)):
-        status = REFUTED if example else PROVED if equal[i] else NOT_DECIDED
-        verdicts.append(Verdict(output, status, example, lemmas.smallest_gap if status == NOT_DECIDED else None))
+        status = REFUTED if example else PROVED if equal.get(i) else NOT_DECIDED
+        gap = lemmas.smallest_gap if status == NOT_DECIDED and compared[i] else None
+        verdicts.append(Verdict(output, status, example, gap))
     given = tuple(assumption(x) for x in automatic.inputs if x.dtype.kind in "biu")
-    return Proof(tuple(verdicts), lemmas.proved, lemmas.algebra.work, given, time.perf_counter() - start)
+    sizes = {str(x.name): x.shape for x in automatic.inputs}
+    return Proof(tuple(verdicts), lemmas.proved, lemmas.algebra.work, given, sizes, time.perf_counter() - start)
 
 
 def normal_forms(
