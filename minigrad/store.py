@@ -54,7 +54,7 @@ def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:
     if int.from_bytes(content[:8], "little") > _LONGEST_HEADER:
         raise UsageError(f"{path} cannot hold a state and names of over {_LONGEST_HEADER:,} bytes")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _replace(path, content)
+    write_whole(path, content)
 
 
 def load(path: str | Path) -> tuple[dict[str, Array], State]:
@@ -103,19 +103,26 @@ def _compare(path: Path, saved: dict[str, str], found: dict[str, str]) -> None:
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """The texts in a file's header, read before safetensors does, which takes the last of equal names without a word.
+    """The texts in a file's header; ValueError where they are not ours."""
+    metadata = read_header(path).get(_METADATA)
+    if not isinstance(metadata, dict) or not {"state", "checksums"} <= set(metadata):
+        raise ValueError("it has no state or no checksums")
+    return metadata
 
-    ValueError where it is longer than the file or than any of ours, has equal names, or not our texts.
+
+def read_header(path: Path) -> dict[str, Any]:
+    """A safetensors file's header, read before safetensors does, which takes the last of equal names without a word.
+
+    ValueError where it is longer than the file or than any of ours, no JSON object, or has equal names.
     """
     with path.open("rb") as file:
         size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
         if length > min(size - 8, _LONGEST_HEADER):
             raise ValueError(f"a header of {length:,} bytes in a file of {size:,}")
         header = json.loads(file.read(length), object_pairs_hook=_distinct)
-    metadata = header.get(_METADATA) if isinstance(header, dict) else None
-    if not isinstance(metadata, dict) or not {"state", "checksums"} <= set(metadata):
-        raise ValueError("it has no state or no checksums")
-    return metadata
+    if not isinstance(header, dict):
+        raise ValueError(f"its header is a {type(header).__name__}")
+    return header
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -127,7 +134,7 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Writes beside the path and renames: the only instant at which the path changes."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

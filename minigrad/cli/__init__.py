@@ -28,6 +28,7 @@ COMMANDS = {
     "gradcheck": "check every operation's gradient against differences",
     "prove": "prove that the automatic gradients are the textbook's formulas",
     "derive": "derive a gradient as a formula",
+    "weights": "inspect, convert and fetch trained weights",
     "doctor": "versions, BLAS kernels and threads, layout engines, data found, extras missing",
 }
 """What `minigrad --help` lists; a command's own parser says the rest."""

@@ -1,6 +1,6 @@
 """Arrays in HDF5 files that nobody vouches for: opened with patience, and checked before anything of them is read.
 
-Imports h5py, the errors and `spelling`; `models.data.features` and `models.data.coco` import it.
+Imports h5py, the errors and `spelling`; `models.data.features`, `models.data.coco` and `models.weights` import it.
 """
 
 import math
@@ -24,6 +24,8 @@ _SMALL = 16 * 2**20
 """Bytes up to which the size of a compressed array is no danger: long runs of one value compress very well."""
 _CHECKSUM = 4
 """Bytes of HDF5's checksum of a chunk."""
+_DEEPEST = 16
+"""Groups within groups: one can hold itself, and then has no end."""
 _KINDS = {"i": "integers", "u": "integers", "f": "floating-point numbers", "O": "lists of varying length or objects"}
 
 
@@ -96,16 +98,48 @@ def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
         return found
 
 
+def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
+    """Every array of numbers, those in groups too, by path (`features/0/weight`), checked but not read."""
+    groups: list[tuple[str, h5py.Group]] = [("", file)]
+    while groups:
+        above, group = groups.pop()
+        if above.count("/") > _DEEPEST:
+            raise DataError(f"{file.filename} has groups that hold themselves, or over {_DEEPEST} within each other")
+        for name in group:
+            path = f"{above}{name}"
+            with reading(file.filename, path):
+                found = _member(f"{file.filename}: {path!r}", group, name)
+            if isinstance(found, h5py.Group):
+                groups.append((f"{path}/", found))
+            else:
+                yield path, _array(file, path, found)
+
+
+def _array(file: h5py.File, path: str, found: h5py.Dataset) -> h5py.Dataset:
+    """The array, where it holds numbers or truth values and all that it declares is in the file."""
+    here = f"{file.filename}: {path!r}"
+    with reading(file.filename, path):
+        if found.shape is None or found.dtype.kind not in "biufc":
+            raise DataError(f"{here} should hold numbers, and holds {_KINDS.get(found.dtype.kind, found.dtype)}")
+        _refuse_outside_data(here, found)
+        _refuse_hollow(here, found)
+        return found
+
+
 def _own_array(here: str, file: h5py.File, key: str) -> h5py.Dataset:
     names = [str(name) for name in file]
     if key not in names:
         raise DataError(f"{file.filename} has no {key!r}: {choices(key, names)}")
-    if file.id.links.get_info(key.encode()).type != h5py.h5l.TYPE_HARD:
-        raise DataError(f"{here} is a soft or external link, and links are not followed: store the array itself")
-    found = file[key]
+    found = _member(here, file, key)
     if not isinstance(found, h5py.Dataset):
         raise DataError(f"{here} is a {type(found).__name__.lower()}, not an array")
     return found
+
+
+def _member(here: str, group: h5py.Group, name: str) -> h5py.Group | h5py.Dataset:
+    if group.id.links.get_info(name.encode()).type != h5py.h5l.TYPE_HARD:
+        raise DataError(f"{here} is a soft or external link, and links are not followed: store the array itself")
+    return group[name]
 
 
 def _refuse_outside_data(here: str, found: h5py.Dataset) -> None:

@@ -1,0 +1,114 @@
+"""`minigrad weights`: what is in a file of weights, the same in another form, and where to get some."""
+
+import argparse
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.cli import console
+from minigrad.op import Array
+from models.weights import read_weights, write_weights, zoo
+from models.weights.bfloat16 import dtype_name
+from models.weights.download import digest
+from models.weights.files import ENDINGS, read_stored
+
+_HEADER = ("name", "shape", "dtype", "bytes", "SHA-256")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "weights",
+        help="inspect, convert and fetch weights",
+        description="Reads weights from safetensors, PyTorch's .pth (without PyTorch, and without running anything in "
+        "it), NumPy's .npz and HDF5.",
+    )
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
+    inspect = actions.add_parser("inspect", help="names, shapes, dtypes, bytes and checksums")
+    inspect.add_argument("file", type=Path, metavar="FILE")
+    convert = actions.add_parser("convert", help="write the same arrays in another form")
+    convert.add_argument("file", type=Path, metavar="IN")
+    convert.add_argument("out", type=Path, metavar="OUT", help=f"ends with {', '.join(ENDINGS)}")
+    fetch = actions.add_parser("fetch", help="get trained weights from PyTorch's model zoo")
+    fetch.add_argument("names", nargs="+", metavar="NAME", help=", ".join(zoo.ZOO))
+    fetch.add_argument("--address", metavar="URL", help="fetch from a mirror (checksums stay the same)")
+    for action in (parser, inspect, convert, fetch):
+        action.add_argument("--json", action="store_true", help="one JSON object", default=argparse.SUPPRESS)
+    parser.set_defaults(json=False)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Does what was asked for."""
+    found = {"inspect": inspected, "convert": converted, "fetch": fetched}[arguments.action](arguments)
+    if arguments.json:
+        console.say_json(found)
+    else:
+        console.say("\n".join(in_words(found)))
+    return 0
+
+
+def inspected(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The file, and what is known of each array."""
+    arrays = read_stored(arguments.file)
+    return {
+        "file": str(arguments.file),
+        "sha256": digest(arguments.file),
+        "arrays": [described(name, array) for name, array in arrays.items()],
+        "numbers": sum(array.size for array in arrays.values()),
+        "bytes": sum(array.nbytes for array in arrays.values()),
+    }
+
+
+def described(name: str, array: Array) -> dict[str, Any]:
+    """An array as it is in the file."""
+    checksum = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+    return {
+        "name": name,
+        "shape": list(array.shape),
+        "dtype": dtype_name(array.dtype),
+        "bytes": array.nbytes,
+        "sha256": checksum,
+    }
+
+
+def converted(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Writes the arrays to another file."""
+    arrays = read_weights(arguments.file)
+    write_weights(arguments.out, arrays)
+    return {"written": [str(arguments.out)], "arrays": len(arrays)}
+
+
+def fetched(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fetches what is not there yet."""
+    with console.Stages(show=not arguments.json) as report:
+        paths = [fetched_one(name, arguments.address, report) for name in arguments.names]
+    return {"written": list(map(str, paths))}
+
+
+def fetched_one(name: str, address: str | None, report: console.Reporter) -> Path:
+    """Fetches one file, its bytes shown as they come."""
+    return zoo.fetch_into_cache(name, lambda have, whole: report(f"fetching {name}", have, whole or have), address)
+
+
+def in_words(found: dict[str, Any]) -> list[str]:
+    """The result for people: a table, or where the files are."""
+    if "sha256" not in found:
+        return found["written"]  # type: ignore[no-any-return]
+    rows = [
+        (a["name"], "×".join(map(str, a["shape"])) or "()", a["dtype"], f"{a['bytes']:,}", a["sha256"][:12])
+        for a in found["arrays"]
+    ]
+    widths = [max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
+    lines = [
+        "  ".join(
+            f"{cell:{'>' if number == 3 else ''}{width}}"
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (_HEADER, *rows)
+    ]
+    return [
+        *lines,
+        f"{len(rows)} arrays, {found['numbers']:,} numbers, {found['bytes']:,} bytes; file {found['sha256']}",
+    ]

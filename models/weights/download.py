@@ -1,0 +1,147 @@
+"""Files from the web, whole or not at all: what was fetched before an interruption is kept, and fetching goes on there.
+
+`models.weights.zoo` imports this; nothing else contacts a network.
+"""
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from minigrad.errors import DataError, MissingFileError, UsageError
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes that are there, and of how many, where the server says that."""
+
+_BLOCK = 2**16
+_SECONDS = 30.0
+"""Of silence after which a server counts as gone."""
+_RETRIED = (408, 429, 500, 502, 503, 504)
+"""Answers of servers that may do better soon."""
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file at an address: its name here, and how the SHA-256 of it begins."""
+
+    address: str
+    name: str
+    sha256: str = ""
+
+
+class Interrupted(Exception):
+    """A download that broke off, and may go on."""
+
+
+def fetch(
+    remote: Remote, folder: Path, progress: Progress | None = None, attempts: int = 4, pause: float = 1.0
+) -> Path:
+    """The path of the file in the folder, fetched if it is not there.
+
+    A download that broke off, now or in an earlier call, goes on where it stopped, if the server can do that;
+    `pause` is how many seconds the first of at most `attempts` waits for the next, which waits twice as long.
+    MissingFileError when it cannot be fetched; DataError when it is not what it should be, and nothing is kept of it.
+    """
+    if not remote.address.startswith(("https://", "http://")):
+        raise UsageError(f"{remote.address!r} is no address of a web server: it should begin with https://")
+    path = folder / remote.name
+    if path.is_file() and digest(path).startswith(remote.sha256):
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    for attempt in range(attempts):
+        try:
+            download(remote.address, part, progress)
+            break
+        except Interrupted as error:
+            if attempt == attempts - 1:
+                raise MissingFileError(
+                    f"{remote.address} could not be fetched ({error}): the {size(part):,} bytes that came are kept, "
+                    "and fetching again goes on from there"
+                ) from None
+            time.sleep(pause * 2**attempt)
+    refuse_other(remote, part)
+    os.replace(part, path)
+    return path
+
+
+def download(address: str, part: Path, progress: Progress | None) -> None:
+    """Appends to a file what is still to come of an address. Interrupted when that is not all."""
+    with answer(address, size(part)) as response:
+        if response.status == 416:  # nothing is to come
+            return
+        have = size(part) if response.status == 206 else 0  # 200: the server begins anew, whatever was asked for
+        whole = whole_size(response, have)
+        with part.open("r+b" if have else "wb") as file:
+            file.seek(have)
+            for block in blocks(response):
+                file.write(block)
+                have += len(block)
+                if progress:
+                    progress(have, whole)
+    if whole is not None and have < whole:
+        raise Interrupted(f"{have:,} of {whole:,} bytes came")
+
+
+def answer(address: str, have: int) -> Any:
+    """The server's answer when asked for what comes after the bytes that are there: 200, 206 or 416."""
+    request = Request(address, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        return urlopen(request, timeout=_SECONDS)
+    except HTTPError as error:
+        if error.code == 416 and have:
+            return error
+        error.close()
+        if error.code in _RETRIED:
+            raise Interrupted(f"the server answers {error.code} {error.reason}") from None
+        raise MissingFileError(f"{address} could not be fetched: the server answers {error.code}") from None
+    except (OSError, HTTPException) as error:
+        raise Interrupted(str(error) or type(error).__name__) from None
+
+
+def whole_size(response: Any, have: int) -> int | None:
+    """Bytes of all of it, None where the server does not say; Interrupted when it sends other bytes than asked for."""
+    if response.status == 206:
+        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
+        if span is None or int(span[1]) != have:
+            raise Interrupted("the server sends other bytes than those asked for")
+    length = response.headers.get("Content-Length", "")
+    return have + int(length) if length.isdigit() else None
+
+
+def blocks(response: Any) -> Iterator[bytes]:
+    """The content, a block at a time. Interrupted when the connection breaks."""
+    try:
+        while block := response.read(_BLOCK):
+            yield block
+    except (OSError, HTTPException) as error:
+        raise Interrupted(str(error) or type(error).__name__) from None
+
+
+def refuse_other(remote: Remote, part: Path) -> None:
+    """Removes a download that has another checksum, with a DataError."""
+    found = digest(part)
+    if not found.startswith(remote.sha256):
+        part.unlink()
+        raise DataError(
+            f"what came from {remote.address} has the SHA-256 {found}, and should have one that begins with "
+            f"{remote.sha256}: it is not kept; fetch again, or from another address"
+        )
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def size(path: Path) -> int:
+    """Bytes of a file; 0 where there is none."""
+    return path.stat().st_size if path.exists() else 0

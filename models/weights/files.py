@@ -1,0 +1,126 @@
+"""Weights from files and into files, whatever their form: known by what a file begins with, written by its ending.
+
+read_weights("squeezenet1_1.pth")        {"features.0.weight": array (64, 3, 3, 3), …}
+write_weights("squeezenet.safetensors", arrays)
+
+Nothing in a file is run, and nothing larger than the file is allocated because it says so.
+"""
+
+import errno
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from minigrad.errors import CheckpointError, DataError, MissingFileError, UsageError
+from minigrad.module import Module
+from minigrad.op import Array
+from minigrad.store import save, write_whole
+from models.weights.bfloat16 import widened
+from models.weights.hdf5 import hdf5_bytes, read_hdf5
+from models.weights.npz import npz_bytes, read_npz
+from models.weights.pytorch import read_archive, read_pickles
+from models.weights.safetensors import read_safetensors
+
+ENDINGS = (".safetensors", ".npz", ".h5", ".hdf5")
+"""Of the files that can be written."""
+_WRAPPERS = ("state_dict.", "model.", "module.")
+"""What training programs put around a network's own names."""
+_DAMAGE = (
+    *(ValueError, TypeError, LookupError, OverflowError, RuntimeError, EOFError),
+    *(struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""What the readers and Python's own raise on bytes that are not what they should be."""
+
+
+def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[str]:
+    """Loads a file into a model; returns the differences, a line each.
+
+    CheckpointError with the table of missing, unexpected and mis-shaped names where there are any, unless
+    `strict=False`, which loads what fits.
+    """
+    try:
+        return model.load_state_dict(read_weights(path), strict)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+
+
+def read_weights(path: str | Path) -> dict[str, Array]:
+    """The arrays of a file by name, bfloat16 as float32, without wrappers such as `state_dict.` around all names.
+
+    They are not to be written to. MissingFileError, or CheckpointError that says what is wrong with the file.
+    """
+    return {name: widened(array) for name, array in unwrapped(read_stored(path)).items()}
+
+
+def read_stored(path: str | Path) -> dict[str, Array]:
+    """The arrays of a file as they are in it: names, and dtypes (`bfloat16.BFLOAT16` too)."""
+    path = Path(path)
+    try:
+        arrays = reader(path)(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFileError(f"there is no weights file {path}") from None
+    except CheckpointError as error:
+        raise CheckpointError(str(error) if str(path) in str(error) else f"{path} {error}") from None
+    except DataError as error:
+        raise CheckpointError(str(error)) from None
+    except (*_DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EISDIR):
+            raise  # of the disk, not of the bytes, in which a place before the beginning may be sought
+        raise CheckpointError(f"{path} is damaged, or no weights file: {error}") from None
+    if not arrays:
+        raise CheckpointError(f"{path} holds no arrays")
+    return arrays
+
+
+Reader = Callable[[Path], dict[str, Array]]
+
+
+def reader(path: Path) -> Reader:
+    """What reads a file, by how it begins; CheckpointError for one that begins as none of them does."""
+    with path.open("rb") as file:
+        begin = file.read(64)
+    if begin.startswith(b"PK"):
+        return from_archive
+    if begin.startswith(b"\x89HDF\r\n\x1a\n"):
+        return read_hdf5
+    if begin[8:9] == b"{" or path.suffix == ".safetensors":
+        return read_safetensors
+    if begin.startswith(b"\x80") or (path.suffix in (".pth", ".pt", ".pkl") and begin):
+        return from_pickles
+    kind = "an HTML page" if begin.lstrip().startswith(b"<") else f"{path.stat().st_size:,} bytes of something else"
+    raise CheckpointError(f"is {kind}, and no weights: safetensors, PyTorch's .pth, .npz and HDF5 are read")
+
+
+def from_archive(path: Path) -> dict[str, Array]:
+    """A zip archive: NumPy's, or PyTorch's."""
+    with path.open("rb") as file:
+        with zipfile.ZipFile(file) as archive:
+            of_numpy = all(name.endswith(".npy") for name in archive.namelist())
+        return read_npz(file) if of_numpy else read_archive(file)
+
+
+def from_pickles(path: Path) -> dict[str, Array]:
+    """What `torch.save` wrote before 2020."""
+    with path.open("rb") as file:
+        return read_pickles(file)
+
+
+def unwrapped(arrays: Mapping[str, Array]) -> dict[str, Array]:
+    """The arrays without wrappers around all names."""
+    for wrapper in _WRAPPERS:
+        if all(name.startswith(wrapper) for name in arrays):
+            arrays = {name.removeprefix(wrapper): array for name, array in arrays.items()}
+    return dict(arrays)
+
+
+def write_weights(path: str | Path, arrays: Mapping[str, Array]) -> None:
+    """Writes arrays in the form that the path's ending names; what was there before is replaced by a whole file."""
+    path = Path(path)
+    if path.suffix not in ENDINGS:
+        raise UsageError(f"{path} names no form that can be written: end it with {', '.join(ENDINGS)}")
+    if path.suffix == ".safetensors":
+        save(path, arrays, {})
+    else:
+        write_whole(path, (npz_bytes if path.suffix == ".npz" else hdf5_bytes)(arrays))

@@ -1,0 +1,56 @@
+"""Arrays from NumPy's .npz, a zip archive of .npy files, and into one; never a pickle.
+
+NumPy's own reader allocates whatever a header claims. Here a header is compared with the bytes that are there first.
+`models.weights.files` imports this.
+"""
+
+import io
+import math
+import zipfile
+from collections.abc import Mapping
+from typing import IO
+
+import numpy as np
+
+from minigrad.op import Array
+
+_SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
+"""Bytes of an entry that compression may hide, and how many times larger than its bytes in the file more may be."""
+
+
+def read_npz(file: IO[bytes]) -> dict[str, Array]:
+    """The arrays by name. ValueError, or what `zipfile` raises, for a file that is damaged or lies."""
+    with zipfile.ZipFile(file) as archive:
+        entries = archive.infolist()
+        names = [entry.filename.removesuffix(".npy") for entry in entries]
+        if len(set(names)) < len(names):
+            raise ValueError("two of its arrays have the same name")
+        return {name: read_entry(archive, entry) for name, entry in zip(names, entries, strict=True)}
+
+
+def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
+    """One array; a CRC-32 of it is checked."""
+    if entry.file_size > max(_SMALL, _MOST_COMPRESSED * entry.compress_size):
+        raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, compressed to {entry.compress_size:,}")
+    with archive.open(entry) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"{entry.filename} has the version {version} of a header that no plain array needs")
+        header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, transposed, dtype = header(stream)
+        if dtype.kind not in "biufc":
+            raise ValueError(f"{entry.filename} holds {dtype}: only numbers are read, and nothing that is pickled")
+        content = stream.read()
+    if math.prod(shape) * dtype.itemsize != len(content):
+        raise ValueError(f"{entry.filename} declares {shape} of {dtype}, and has {len(content):,} bytes")
+    return np.frombuffer(content, dtype).reshape(shape, order="F" if transposed else "C")
+
+
+def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
+    """An .npz file of arrays by any names."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as stream:
+                np.lib.format.write_array(stream, np.asanyarray(array), allow_pickle=False)
+    return buffer.getvalue()

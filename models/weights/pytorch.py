@@ -1,0 +1,222 @@
+"""Tensors from what `torch.save` writes: a zip archive or, before 2020, pickles with raw data after them.
+
+A file holds pickled containers, in which a tensor is a view (offset, shape, strides) of a storage, and the storages'
+bytes. PyTorch is not needed, and nothing that a file names is run. `models.weights.files` imports this.
+"""
+
+import math
+import mmap
+import os
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, Any, Literal, cast
+
+import numpy as np
+
+from minigrad.op import Array
+from models.weights.bfloat16 import BFLOAT16
+from models.weights.unpickling import Vocabulary, fill, unpickled
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""The first pickle of a file that is no archive."""
+MOST_SIDES = 64
+"""That an array of NumPy can have."""
+MOST_VALUES, DEEPEST = 100_000, 16
+"""Of the containers in a file: a few bytes can describe ones without end."""
+
+Order = Literal["<", ">"]
+"""Of the bytes of a number: the low one first, or the high one."""
+
+_STORAGES: dict[str, np.dtype[Any]] = {
+    "Double": np.dtype("<f8"), "Float": np.dtype("<f4"), "Half": np.dtype("<f2"), "BFloat16": BFLOAT16,
+    "Long": np.dtype("<i8"), "Int": np.dtype("<i4"), "Short": np.dtype("<i2"), "Char": np.dtype("i1"),
+    "Byte": np.dtype("u1"), "Bool": np.dtype("?"), "ComplexFloat": np.dtype("<c8"),
+}  # fmt: skip
+_DTYPES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()}
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Numbers in a row: `size` of them from `start`, of the `whole` that the file has under a key."""
+
+    key: str
+    dtype: np.dtype[Any]
+    whole: int
+    start: int
+    size: int
+
+    def __post_init__(self) -> None:
+        """ValueError for a part that is not inside the whole."""
+        numbers = (self.whole, self.start, self.size)
+        if not counts(numbers) or self.start + self.size > self.whole:
+            raise ValueError(f"storage {self.key!r} is {self.size} numbers from {self.start}, of {self.whole}")
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole."""
+        return self.whole * self.dtype.itemsize
+
+    def of(self, content: bytes, order: Order) -> Array:
+        """The numbers in the bytes of the whole; ValueError when these are fewer or more."""
+        if len(content) != self.nbytes:
+            raise ValueError(f"storage {self.key!r} has {len(content):,} bytes, and should have {self.nbytes:,}")
+        numbers = np.frombuffer(content, self.dtype.newbyteorder(order))
+        return numbers[self.start : self.start + self.size]
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor: where in its storage it begins, its shape, and how far it is to the next element along each axis."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        """ValueError for a view that reaches beyond its storage, or repeats what is there to look larger."""
+        if not len(self.shape) == len(self.strides) <= MOST_SIDES:
+            raise ValueError(f"a tensor of {len(self.shape)} sides and {len(self.strides)} strides")
+        if not counts((self.offset, *self.shape, *self.strides)):
+            raise ValueError(f"a tensor at {self.offset} of shape {self.shape} and strides {self.strides}")
+        elements = math.prod(self.shape)
+        last = self.offset + sum((n - 1) * stride for n, stride in zip(self.shape, self.strides, strict=True))
+        if elements > self.storage.size or (elements and last >= self.storage.size):
+            raise ValueError(f"a tensor of shape {self.shape} in a storage of {self.storage.size:,} numbers")
+
+    def of(self, content: bytes, order: Order) -> Array:
+        """The tensor as an array that shares the memory of its storage's bytes, which is not to be written to."""
+        numbers = self.storage.of(content, order)[self.offset :]
+        if 0 in self.shape:
+            return np.empty(self.shape, numbers.dtype)
+        strides = [stride * numbers.itemsize for stride in self.strides]
+        return np.lib.stride_tricks.as_strided(numbers, self.shape, strides, writeable=False)
+
+
+def counts(numbers: tuple[Any, ...]) -> bool:
+    """Whether all are whole numbers from 0 on."""
+    return all(type(number) is int and number >= 0 for number in numbers)
+
+
+def read_archive(file: IO[bytes]) -> dict[str, Array]:
+    """The tensors of a zip archive by name. ValueError, or what `zipfile` raises, for one that is damaged or lies."""
+    with zipfile.ZipFile(file) as archive:
+        entries = stored_entries(archive, os.fstat(file.fileno()).st_size)
+        folders = [name.removesuffix("data.pkl") for name in entries if re.fullmatch(r"([^/]+/)?data\.pkl", name)]
+        if len(folders) != 1:
+            raise ValueError(f"it is an archive with {len(folders)} files data.pkl, and torch.save writes one")
+        (folder,) = folders
+        vocabulary, storages = vocabulary_of_tensors()
+        with archive.open(f"{folder}data.pkl") as stream:
+            views = tensors_in(unpickled(stream, vocabulary))
+        content = {key: archive.read(f"{folder}data/{key}") for key in storages}  # a CRC-32 of each is checked
+        big = f"{folder}byteorder" in entries and archive.read(f"{folder}byteorder") == b"big"
+    return {name: view.of(content[view.storage.key], ">" if big else "<") for name, view in views.items()}
+
+
+def stored_entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+    """The entries by name; ValueError when one is compressed or comes twice, or all are more than the file's bytes."""
+    entries = {entry.filename: entry for entry in archive.infolist()}
+    if len(entries) < len(archive.infolist()):
+        raise ValueError("two of its entries have the same name")
+    compressed = [name for name, entry in entries.items() if entry.compress_type != zipfile.ZIP_STORED]
+    if compressed:
+        raise ValueError(f"its entry {compressed[0]} is compressed, and PyTorch compresses none")
+    claimed = sum(entry.file_size for entry in entries.values())
+    if claimed > size:
+        raise ValueError(f"its entries claim {claimed:,} bytes, and all of it has {size:,}")
+    return entries
+
+
+def read_pickles(file: IO[bytes]) -> dict[str, Array]:
+    """The tensors of a file as `torch.save` wrote it before 2020. ValueError for one that is damaged or lies."""
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        stream = cast(IO[bytes], mapped)  # of which no claim can read more than there is
+        if unpickled(stream, Vocabulary()) != MAGIC:
+            raise ValueError("it is a pickle, but not one that torch.save wrote")
+        _version, machine = unpickled(stream, Vocabulary()), unpickled(stream, Vocabulary())
+        vocabulary, storages = vocabulary_of_tensors()
+        views = tensors_in(unpickled(stream, vocabulary))
+        keys = unpickled(stream, Vocabulary())
+        content = {key: following(stream, storages[key]) for key in keys}
+    order: Order = "<" if machine["little_endian"] else ">"
+    return {name: view.of(content[view.storage.key], order) for name, view in views.items()}
+
+
+def following(stream: IO[bytes], storage: Storage) -> bytes:
+    """The bytes of a storage, which follow their number of elements."""
+    elements = int.from_bytes(stream.read(8), "little")
+    if elements != storage.whole:
+        raise ValueError(f"storage {storage.key!r} has {elements:,} numbers, and should have {storage.whole:,}")
+    return stream.read(storage.nbytes)
+
+
+def vocabulary_of_tensors() -> tuple[Vocabulary, dict[str, Storage]]:
+    """What the pickle of a state may name, and the storages by key, which are found while it is read."""
+    storages: dict[str, Storage] = {}
+
+    def persistent(identity: Any) -> Storage:
+        storage = storage_of(identity)
+        storages[storage.key] = storage
+        return storage
+
+    return Vocabulary(_DTYPES, _FUNCTIONS, persistent), storages
+
+
+def storage_of(identity: Any) -> Storage:
+    """The storage of an identity: its kind, key and size, and which part it is where it is one."""
+    word, dtype, key, _, size, *part = identity
+    if word != "storage" or not isinstance(dtype, np.dtype) or not isinstance(key, str):
+        raise TypeError("a persistent id that is no storage")
+    _, start, own = part[0] if part and part[0] is not None else (key, 0, size)
+    return Storage(key, dtype, size, start, own)
+
+
+def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> View:
+    """What `torch._utils._rebuild_tensor_v2` makes."""
+    if not isinstance(storage, Storage):
+        raise TypeError(f"a tensor in a {type(storage).__name__}")
+    return View(storage, offset, tuple(shape), tuple(strides))
+
+
+def parameter(data: Any, *_: Any) -> Any:
+    """What `torch._utils._rebuild_parameter` makes: its tensor."""
+    return data
+
+
+def ordered(pairs: Any = ()) -> Any:
+    """What `collections.OrderedDict` makes."""
+    return fill({}, [part for pair in pairs for part in pair])
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "collections.OrderedDict": ordered,
+    "torch._utils._rebuild_tensor": tensor,
+    "torch._utils._rebuild_tensor_v2": tensor,
+    "torch._utils._rebuild_parameter": parameter,
+    "torch.Size": tuple,
+}
+
+
+def tensors_in(value: Any) -> dict[str, View]:
+    """The tensors in nested containers, each named by its path: `state_dict.features.0.weight`.
+
+    Numbers and texts beside them are left out. ValueError for containers that are too many or too deep.
+    """
+    found: list[Any] = []
+    rest: list[tuple[tuple[str, ...], Any]] = [((), value)]
+    seen = 1
+    while rest:
+        path, here = rest.pop()
+        if isinstance(here, View):
+            found += [".".join(path), here]
+        elif isinstance(here, dict | list | tuple):
+            seen += len(here)
+            if seen > MOST_VALUES or len(path) > DEEPEST:
+                raise ValueError(f"containers of over {MOST_VALUES:,} values, or over {DEEPEST} deep")
+            inner = here.items() if isinstance(here, dict) else enumerate(here)
+            rest += reversed([((*path, str(key)), item) for key, item in inner])
+    views: dict[str, View] = fill({}, found)
+    return views
