@@ -237,7 +237,9 @@ def test_pictures_from_paths_and_addresses(tmp_path: Path) -> None:
     text.write_text("no picture")
     with pytest.raises(DataError, match=r"text\.png is not a picture"):
         image_from_url(str(text))
-    for address in (str(tmp_path / "absent.png"), (tmp_path / "absent.png").as_uri(), "http://[no-address/a.png"):
+    with pytest.raises(MissingFileError, match=r"there is no picture at .*absent\.png"):
+        image_from_url(str(tmp_path / "absent.png"))
+    for address in ((tmp_path / "absent.png").as_uri(), "http://[no-address/a.png"):
         with pytest.raises(MissingFileError, match=r"no picture could be fetched from .*a.*png"):
             image_from_url(address)
 

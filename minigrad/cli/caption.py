@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from minigrad.cli import console
 from minigrad.cli.sources import elsewhere
-from minigrad.errors import DataError, MissingFileError, UsageError
+from minigrad.errors import UsageError
 from minigrad.op import Array
+from models.data.images import Pixels, read_image, resized
 from models.data.scenes import Extractor
 from models.data.scenes.picture import SIDE
 from models.decode import beam_search
@@ -76,21 +76,14 @@ def features_of(run: Run, images: list[Path]) -> Array:
     return extractor.embed(np.stack([picture(path) for path in images]))
 
 
-def picture(path: Path) -> npt.NDArray[np.uint8]:
-    """A picture's pixels (64, 64, 3), scaled to that size, which is said."""
-    from PIL import Image, UnidentifiedImageError
-
-    from models.data.images import in_colour
-
-    try:
-        with Image.open(path) as image:
-            if image.size != (SIDE, SIDE):
-                console.complain(f"{path}: {image.width} × {image.height} pixels scaled to {SIDE} × {SIDE}")
-            return np.asarray(in_colour(image).resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-    except FileNotFoundError:
-        raise MissingFileError(f"there is no picture at {path}") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} is not a picture that can be read ({error})") from None
+def picture(path: Path) -> Pixels:
+    """A picture's pixels (64, 64, 3); what is done to it on the way is said."""
+    image = read_image(path, lambda what: console.complain(f"{path}: {what}"))
+    height, width = image.shape[:2]
+    if (height, width) == (SIDE, SIDE):
+        return image
+    console.complain(f"{path}: {width} × {height} pixels scaled to {SIDE} × {SIDE}")
+    return resized(image, SIDE, SIDE)
 
 
 def rows_of(run: Run, rows: list[int], data: str | None) -> Array:

@@ -1,15 +1,15 @@
 """The course's data as a dict of arrays, its minibatches and captions in words."""
 
+import io
 import os
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import numpy as np
 
-from minigrad.errors import DataError, MissingFileError, UsageError
+from minigrad.errors import MissingFileError, UsageError
 from minigrad.op import Array
 from models.data.coco import open_data
 
@@ -77,17 +77,13 @@ def sentence(caption: Array, idx_to_word: Sequence[str]) -> str:
 
 def image_from_url(url: str) -> Array:
     """The pixels (H, W, 3), uint8, of a picture at an address or path; needs Pillow."""
-    from PIL import Image, UnidentifiedImageError
+    from models.data.images import decoded, read_image
 
-    from models.data.images import pixels
-
+    if "://" not in url:
+        return read_image(url)
     try:
-        if "://" not in url:
-            with Image.open(Path(url)) as image:
-                return pixels(image)
-        with urlopen(url, timeout=20) as response, Image.open(response) as image:
-            return pixels(image)
-    except UnidentifiedImageError:
-        raise DataError(f"{url} is not a picture that can be read") from None
+        with urlopen(url, timeout=20) as response:
+            content = response.read()
     except (OSError, ValueError, HTTPException) as error:  # unreachable, no address at all, broken off
         raise MissingFileError(f"no picture could be fetched from {url} ({error})") from None
+    return decoded(io.BytesIO(content), url)

@@ -1,17 +1,135 @@
-"""Pictures from files as pixels. Needs Pillow; the command line and the course's `image_from_url` import it."""
+"""Pictures from files as pixels, and their sizes. Needs Pillow; the command line and `models.cs231n` import it.
+
+Pixels are uint8 (H, W, 3), red, green and blue from 0 to 255. What had to be done to a picture of another kind is told
+to a function, as in "transparent: laid on white".
+"""
+
+import struct
+import warnings
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from minigrad.errors import DataError, MissingFileError, ShapeError
+
+Pixels = npt.NDArray[np.uint8]
+Tell = Callable[[str], None]
+
+MOST_PIXELS = 2**27
+"""Pictures that claim more are refused before anything of them is decoded."""
+_LONGEST = 64
+"""How many times longer than wide a picture may be: scaling its short side up would make more of it than fits."""
+_ORIENTATION = 0x0112
+"""The number of that entry in EXIF."""
+_DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
+"""What Pillow raises on bytes that are not what they should be."""
 
 
-def in_colour(image: Image.Image) -> Image.Image:
-    """A picture of any kind with 8-bit red, green and blue. 16-bit greys are scaled, which Pillow would clip."""
-    if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+def read_image(path: str | Path, tell: Tell | None = None) -> Pixels:
+    """The pixels of a file. MissingFileError, or DataError that says what is wrong with it."""
+    try:
+        with open(path, "rb") as file:
+            return decoded(file, str(path), tell)
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFileError(f"there is no picture at {path}") from None
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, not a picture") from None
+
+
+def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:
+    """The pixels of a file that is open; DataError that says what is wrong with it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of large pictures, on which MOST_PIXELS decides
+            with Image.open(file) as image:
+                refuse_huge(image, name)
+                return pixels(image, tell)
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name} claims too many pixels to be true ({error}): nothing of it is read") from None
+    except UnidentifiedImageError:
+        raise DataError(f"{name} is not a picture that can be read") from None
+    except _DAMAGE as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{name} is not a picture that can be read to its end ({error})") from None
+
+
+def refuse_huge(image: Image.Image, name: str) -> None:
+    """DataError for a header that claims more than a picture has."""
+    if image.width * image.height > MOST_PIXELS:
+        claim = f"{image.width:,} × {image.height:,} pixels"
+        raise DataError(f"{name} claims {claim}, and at most {MOST_PIXELS:,} are read: scale it down first")
+
+
+def pixels(image: Image.Image, tell: Tell | None = None) -> Pixels:
+    """The pixels of a picture of any kind, turned as its EXIF orientation says; the first of several frames."""
+    tell = tell or (lambda _: None)
+    if getattr(image, "is_animated", False):
+        tell(f"animated: the first of {getattr(image, 'n_frames', 'its')} frames is taken")
+    image.load()
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        tell("turned as its EXIF orientation says")
+        image = ImageOps.exif_transpose(image)
+    return np.asarray(in_colour(image, tell))
+
+
+def in_colour(image: Image.Image, tell: Tell) -> Image.Image:
+    """A picture of any kind with 8-bit red, green and blue; what shines through is white."""
+    if image.mode.startswith("I"):
+        tell("16 bits of grey scaled to 8")
+        return eight_bits(image).convert("RGB")
+    if image.mode == "F":
+        raise DataError("a picture of floating-point numbers has no range that is agreed on: save it with 8 bits")
+    if image.mode == "CMYK":
+        tell("CMYK taken as red, green and blue without its colour profile")
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        return on_white(image.convert("RGBA"), tell)
     return image.convert("RGB")
 
 
-def pixels(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Red, green and blue (H, W, 3), from 0 to 255."""
-    return np.asarray(in_colour(image))
+def eight_bits(image: Image.Image) -> Image.Image:
+    """The upper 8 of 16 bits: Pillow would clip what is above 255 to white."""
+    grey = np.asarray(image).astype(np.int64)
+    if grey.size and not 0 <= grey.min() <= grey.max() < 2**16:
+        raise DataError(f"a picture of numbers from {grey.min()} to {grey.max()} has no range that is agreed on")
+    return Image.fromarray((grey >> 8).astype(np.uint8))
+
+
+def on_white(image: Image.Image, tell: Tell) -> Image.Image:
+    """An RGBA picture on white, where colours that nobody should see do not come back."""
+    if image.getchannel("A").getextrema() != (255, 255):
+        tell("transparent: laid on white")
+    white = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(white, image).convert("RGB")
+
+
+def resized(image: Pixels, width: int, height: int) -> Pixels:
+    """Scaled to a width and height by Pillow's bilinear filter, which is smooth when it reduces."""
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+
+
+def resize_shorter(image: Pixels, side: int) -> Pixels:
+    """Scaled so that the shorter side is `side`; the other is cut to a whole number, as torchvision's Resize does.
+
+    DataError for one that is so narrow that it would become huge.
+    """
+    height, width = image.shape[:2]
+    short, long = min(height, width), max(height, width)
+    if long > _LONGEST * short:
+        raise DataError(f"a picture of {width:,} × {height:,} pixels is too narrow to be scaled to {side} on its side")
+    scaled = int(side * long / short)
+    return resized(image, *((side, scaled) if width <= height else (scaled, side)))
+
+
+def center_crop(image: Pixels, side: int) -> Pixels:
+    """The square of `side` pixels in the middle, at the place where torchvision's CenterCrop has it."""
+    height, width = image.shape[:2]
+    if min(height, width) < side:
+        raise ShapeError(f"a square of {side} pixels cannot be cut out of {width} × {height}")
+    top, left = round((height - side) / 2), round((width - side) / 2)
+    return image[top : top + side, left : left + side]
