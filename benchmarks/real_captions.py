@@ -1,12 +1,11 @@
 """Fifty real COCO captions learnt by heart: loss and greedy captions, by the captioner and through the course's names.
 
-Needs the real data (MINIGRAD_TEST_DATA, its folder coco_small). Hidden 512, word vectors 256, Adam 5e-3 decayed each
-epoch, 50 epochs of two batches of 25, float32. Run: python benchmarks/real_captions.py [--json]
+DIR is a folder in CS231n's four-file schema. Hidden 512, word vectors 256, Adam 5e-3 decayed each epoch, 50 epochs of
+two batches of 25, float32. Run: python benchmarks/real_captions.py DIR [--json]
 """
 
 import argparse
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from models.data.coco import CaptionData, open_data
 
 DECAY = {"rnn": 0.95, "lstm": 0.995}
 EPOCHS, BATCH, RATE = 50, 25, 5e-3
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-FOLDER = Path(os.environ.get("MINIGRAD_TEST_DATA", BESIDE)) / "coco_small"
 
 
 def different_photographs(data: CaptionData, count: int = 50) -> Array:
@@ -37,9 +34,9 @@ def batches(count: int, rng: np.random.Generator) -> Iterator[Array]:
         yield from np.split(rng.permutation(count), count // BATCH)
 
 
-def by_heart(cell: str, seed: int) -> dict[str, Any]:
+def by_heart(folder: Path, cell: str, seed: int) -> dict[str, Any]:
     """Trains a captioner on fifty captions of fifty photographs and asks for them again."""
-    data = open_data(FOLDER)
+    data = open_data(folder)
     batch = data.train.batch(different_photographs(data))
     captioner = Captioner(cell, len(data.vocabulary), data.train.feature_dim, 256, 512, seed=seed)
     optimizer = Adam(captioner.parameters())
@@ -57,11 +54,12 @@ def by_heart(cell: str, seed: int) -> dict[str, Any]:
     return {"path": "captioner", "cell": cell, "seed": seed, "loss": float(np.mean(losses[-10:])), "equal": equal}
 
 
-def by_the_course(cell: str, seed: int) -> dict[str, Any]:
+def by_the_course(folder: Path, cell: str, seed: int) -> dict[str, Any]:
     """The course's own experiment, with its names: fifty captions drawn with replacement."""
     np.random.seed(seed)  # noqa: NPY002 (the course's global state)
-    data = load_coco_data(str(FOLDER), max_train=50, features="squeezenet_fire9")
-    model = CaptioningRNN(data["word_to_idx"], input_dim=512, hidden_dim=512, wordvec_dim=256, cell_type=cell)
+    data = load_coco_data(str(folder), max_train=50, features=open_data(folder).feature_name)
+    input_dim = data["train_features"].shape[1]
+    model = CaptioningRNN(data["word_to_idx"], input_dim, hidden_dim=512, wordvec_dim=256, cell_type=cell)
     solver = CaptioningSolver(
         model,
         data,
@@ -79,10 +77,14 @@ def by_the_course(cell: str, seed: int) -> dict[str, Any]:
 def main() -> None:
     """Every seed, cell and path."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    results = [run(cell, s) for run in (by_heart, by_the_course) for cell in DECAY for s in range(arguments.seeds)]
+    seeds = range(arguments.seeds)
+    results = [
+        run(arguments.folder, cell, seed) for run in (by_heart, by_the_course) for cell in DECAY for seed in seeds
+    ]
     if arguments.json:
         print(json.dumps({"results": results}))
         return

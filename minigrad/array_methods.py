@@ -12,7 +12,7 @@ from minigrad.errors import ShapeError
 from minigrad.indexing import index_op
 from minigrad.op import Op, Shape, as_value
 from minigrad.ops import activation, elementwise, linalg, logic, reduce, shape
-from minigrad.ops.shape import axes_of
+from minigrad.ops.shape import axes_of, sizes_of
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
@@ -143,6 +143,14 @@ class ArrayMethods:
             return self.reshape(-1).argmax(0)
         return self.apply_op(reduce.ArgMax(axes_of(axis, self.ndim)[0], keepdims), (self,))
 
+    def any(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Whether some element is not 0."""
+        return self.astype(bool).sum(axis, keepdims).astype(bool)
+
+    def all(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """Whether no element is 0."""
+        return ~(~self.astype(bool)).any(axis, keepdims)
+
     # reductions
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
@@ -198,7 +206,7 @@ class ArrayMethods:
 
     def reshape(self, *shape_: Any) -> Self:
         """The same elements in another shape; one size may be −1."""
-        sizes = tuple(shape_[0]) if len(shape_) == 1 and hasattr(shape_[0], "__len__") else shape_
+        sizes = sizes_of(shape_[0] if len(shape_) == 1 else shape_)
         return self.apply_op(shape.Reshape(filled_in(sizes, self.size)), (self,))
 
     def transpose(self, *axes: Any) -> Self:
@@ -253,7 +261,7 @@ class ArrayMethods:
         return (self[i] for i in range(self.shape[0]))
 
 
-def filled_in(sizes: tuple[int, ...], size: int) -> Shape:
+def filled_in(sizes: Shape, size: int) -> Shape:
     """Sizes with a −1 replaced by what is left."""
     if min(sizes, default=0) >= 0:
         return sizes

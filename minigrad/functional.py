@@ -14,7 +14,7 @@ from minigrad.errors import ShapeError, UsageError
 from minigrad.op import Value, apply, as_number, as_value
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce
 from minigrad.ops import shape as shape_ops
-from minigrad.ops.shape import axes_of
+from minigrad.ops.shape import axes_of, sizes_of
 
 __all__ = [
     "abs", "broadcast_to", "clip", "concat", "cos", "cumsum", "einsum", "embedding", "exp", "expand_dims", "flip",
@@ -207,7 +207,7 @@ def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]
     """NumPy's split: into `sections` equal parts, or before the given positions; one slice each."""
     (axis,) = axes_of(axis, x.ndim)
     size = x.shape[axis]
-    if isinstance(sections, int):
+    if not np.iterable(sections):
         if sections < 1 or size % sections:
             raise ShapeError(f"cannot split axis {axis} of shape {x.shape} into {sections} equal parts")
         sections = range(size // sections, size, size // sections)
@@ -230,22 +230,25 @@ def flip(x: Value, axis: Axis = None) -> Value:
     return apply(shape_ops.Flip(axes_of(axis, x.ndim)), x)
 
 
-def roll(x: Value, shift: int, axis: int | None = None) -> Value:
-    """Moved along the axis, around the end; along the flattened array when it is None."""
+def roll(x: Value, shift: int | Sequence[int], axis: Axis = None) -> Value:
+    """Moved along the axis, around the end; along the flattened array when it is None. Several as in numpy.roll."""
     if axis is None:
         return roll(x.reshape(-1), shift, 0).reshape(x.shape)
-    return apply(shape_ops.Roll(shift, axes_of(axis, x.ndim)[0]), x)
+    for one_shift, one_axis in np.broadcast(shift, axis):
+        x = apply(shape_ops.Roll(int(one_shift), axes_of(one_axis, x.ndim)[0]), x)
+    return x
 
 
-def broadcast_to(x: Value, shape: Sequence[int]) -> Value:
+def broadcast_to(x: Value, shape: int | Sequence[int]) -> Value:
     """Repeated along new or size-1 axes."""
-    return apply(shape_ops.BroadcastTo(tuple(shape)), x)
+    return apply(shape_ops.BroadcastTo(sizes_of(shape)), x)
 
 
-def expand_dims(x: Value, axis: int) -> Value:
-    """With a new axis of size 1 at `axis`."""
-    (axis,) = axes_of(axis, x.ndim + 1)
-    return x.reshape((*x.shape[:axis], 1, *x.shape[axis:]))
+def expand_dims(x: Value, axis: int | tuple[int, ...]) -> Value:
+    """With new axes of size 1, at `axis` of the result."""
+    ndim = x.ndim + np.size(axis)
+    new, sizes = axes_of(axis, ndim), iter(x.shape)
+    return x.reshape(tuple(1 if i in new else next(sizes) for i in range(ndim)))
 
 
 def gather(table: Value, ids: Value) -> Value:

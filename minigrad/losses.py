@@ -1,9 +1,12 @@
 """The loss functions a user calls; like all functions they work on Tensors and on plain arrays. Imports the Ops."""
 
+import numpy as np
+
 from minigrad.errors import ShapeError, UsageError
 from minigrad.op import Value, apply, as_value
 from minigrad.ops import loss
 from minigrad.ops.elementwise import Square
+from minigrad.ops.shape import BroadcastTo
 
 __all__ = ["bce_with_logits", "mse", "softmax_cross_entropy"]
 
@@ -16,7 +19,7 @@ def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = No
     """
     nll: Value = apply(loss.CrossEntropy(), scores, as_value(targets))
     if mask is not None:
-        mask = as_value(mask).astype(scores.dtype)
+        mask = matched("mask", mask, nll)
         nll = nll * mask
     if reduction == "none":
         return nll
@@ -32,10 +35,20 @@ def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = No
 
 
 def bce_with_logits(logits: Value, targets: Value) -> Value:
-    """Mean binary cross entropy of logits against targets in [0, 1], stable at ±1000."""
-    return apply(loss.BinaryCrossEntropy(), logits, targets).mean()
+    """Mean binary cross entropy of logits against targets in [0, 1] of the same shape, stable at ±1000."""
+    return apply(loss.BinaryCrossEntropy(), logits, matched("targets", targets, logits)).mean()
 
 
 def mse(x: Value, target: Value) -> Value:
-    """Mean squared difference."""
-    return apply(Square(), x - target).mean()
+    """Mean squared difference of two of the same shape."""
+    return apply(Square(), x - matched("target", target, x)).mean()
+
+
+def matched(name: str, given: Value, x: Value) -> Value:
+    """What is given for each element of x, in x's precision; ShapeError where broadcasting would hide a mistake."""
+    given = as_value(given)
+    if given.shape not in ((), x.shape):
+        raise ShapeError(f"the {name} should have the shape {x.shape}, and has {given.shape}")
+    if given.dtype != x.dtype and np.can_cast(given.dtype, x.dtype, "same_kind"):
+        given = given.astype(x.dtype)
+    return given if given.shape == x.shape else apply(BroadcastTo(x.shape), given)

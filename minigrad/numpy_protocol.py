@@ -28,21 +28,44 @@ def method(name: str) -> Callable[..., Any]:
     return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
 
 
+def reduction(name: str) -> Callable[..., Any]:
+    """A method that is given all but the axis by name: NumPy's next argument is the dtype, which ours have not."""
+    return lambda x, axis=None, **kwargs: getattr(x, name)(axis, **kwargs)
+
+
 def moved_axes(x: Any, source: Any, destination: Any) -> Any:
     """numpy.moveaxis: NumPy is asked where the axes go, on an array whose sizes are their numbers."""
     return x.transpose(np.moveaxis(np.empty(range(x.ndim)), source, destination).shape)
 
 
+def euclidean(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """numpy.linalg.norm; TypeError for a norm of another order."""
+    vectors = x.ndim == 1 if axis is None else np.size(axis) == 1
+    if ord is not None and not (vectors and ord == 2):
+        raise TypeError(f"{ord=}")
+    return F.norm(x, axis, keepdims)
+
+
+def padded(x: Any, widths: Any, mode: str = "constant", constant_values: Any = 0) -> Any:
+    """numpy.pad with constants; TypeError for another mode."""
+    if mode != "constant":
+        raise TypeError(f"{mode=}")
+    return F.pad(x, widths, constant_values)
+
+
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
+    **{getattr(np, name): reduction(name) for name in (
+        "sum", "mean", "max", "min", "prod", "var", "std", "cumsum", "argmax", "any", "all",
+    )},
     **{getattr(np, name): method(name) for name in (
-        "sum", "mean", "max", "min", "prod", "var", "std", "cumsum", "argmax", "reshape", "transpose", "swapaxes",
-        "squeeze", "ravel", "clip", "copy",
+        "reshape", "transpose", "swapaxes", "squeeze", "ravel", "clip", "copy",
     )},
     **{getattr(np, name): getattr(F, name) for name in (
-        "concat", "stack", "split", "pad", "flip", "roll", "broadcast_to", "expand_dims", "einsum", "where",
+        "concat", "stack", "split", "flip", "roll", "broadcast_to", "expand_dims", "einsum", "where",
         "take_along_axis",
     )},
-    np.linalg.norm: lambda x, ord=None, axis=None, keepdims=False: F.norm(x, axis, keepdims),
+    np.pad: padded,
+    np.linalg.norm: euclidean,
     np.concatenate: F.concat,
     np.moveaxis: moved_axes,
     np.ones_like: lambda x: x.apply_op(BroadcastTo(x.shape), (np.ones((), x.dtype),)),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import CheckpointError, UsageError
+from minigrad.errors import CheckpointError, ShapeError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
 
@@ -27,9 +27,9 @@ class Optimizer:
     slots: tuple[str, ...] = ()
 
     def __init__(self, parameters: Iterable[Tensor], lr: float) -> None:
-        self.parameters = list(parameters)
-        if not self.parameters:
-            raise UsageError("an optimiser needs at least one parameter")
+        self.parameters = list({id(p): p for p in parameters}.values())  # each once
+        if not self.parameters or not all(isinstance(p, Tensor) and p.is_leaf for p in self.parameters):
+            raise UsageError("an optimiser needs at least one parameter, in a list; what was computed is none")
         if not lr >= 0:
             raise UsageError(f"the learning rate is {lr}; it must be a number ≥ 0")
         self.lr = lr
@@ -51,6 +51,9 @@ class Optimizer:
         """A few elements of a parameter, with those of its gradient and state."""
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
+                if parameter.grad.shape != parameter.shape:
+                    name = parameter.name or f"parameter {i}"
+                    raise ShapeError(f"{name} has shape {parameter.shape}, its gradient {parameter.grad.shape}")
                 state = (self.state[slot][i] for slot in self.slots)
                 arrays = [parameter.changing(), parameter.grad.numpy(), *state]
                 if all(a.flags.c_contiguous for a in arrays):

@@ -128,9 +128,8 @@ class Tensor(NumpyProtocol):
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
         if self.requires_grad:
-            raise DTypeError(
-                f"np.asarray({self.name or 'a tensor'}) would leave the graph: write t.numpy() or t.detach().numpy()"
-            )
+            what = self.name or "a tensor"
+            raise DTypeError(f"np.asarray({what}) would leave the graph: write t.numpy() or t.detach().numpy()")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
@@ -158,7 +157,7 @@ class Tensor(NumpyProtocol):
         about = f"shape={self.shape}, dtype={self.dtype}" + (f", op={self.op!r}" if self.op else "")
         if isinstance(self.data, Symbol):
             return f"Tensor{label}(symbol, {about})"
-        text = np.array2string(self.data, precision=4, threshold=16, separator=", ")
+        text = np.array2string(self.data, precision=4, threshold=16, separator=", ", prefix=f"Tensor{label}(")
         return f"Tensor{label}({text}, {about}{', requires_grad=True' if self.requires_grad else ''})"
 
     def _repr_svg_(self) -> str | None:
@@ -176,13 +175,20 @@ class Tensor(NumpyProtocol):
 
     clone = copy
 
+    def __getstate__(self) -> tuple[Any, ...]:
+        """Copied or pickled, a tensor is a new leaf: what made it stays behind, and serials belong to one process."""
+        return self.data, self.requires_grad and self.is_leaf, self.name, self.grad
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        *parts, grad = state
+        Tensor.__init__(self, *parts)
+        self.grad = grad
+
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
         """Asks for gradients from now on; DTypeError unless floating."""
         if requires_grad and self.dtype.kind not in "fc":
-            raise DTypeError(
-                f"{self.name or 'a tensor'} of {self.dtype} cannot require a gradient: make it floating, "
-                "as in mg.tensor(data, dtype=float)"
-            )
+            what = f"{self.name or 'a tensor'} of {self.dtype}"
+            raise DTypeError(f"{what} cannot require a gradient: make it floating, as in mg.tensor(data, dtype=float)")
         self.requires_grad = requires_grad
         return self
 
@@ -194,10 +200,8 @@ class Tensor(NumpyProtocol):
     def __setitem__(self, key: Any, value: Any) -> None:
         """Changes values in place; not recorded, so only outside the graph or under `no_grad`."""
         if self.requires_grad and current.get().recording:
-            raise UsageError(
-                f"assignment into {self.name or 'a tensor'} that requires a gradient: do it inside mg.no_grad(), "
-                "or build a new tensor with mg.where"
-            )
+            what = f"assignment into {self.name or 'a tensor'} that requires a gradient"
+            raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
         self.changing()[raw(key)] = raw(value)
 
     def __iadd__(self, other: Any) -> "Tensor":
@@ -274,10 +278,8 @@ def cotangent(y: Tensor, gradient: Any) -> Tensor:
     """The gradient to start from: what was given, checked, or 1 for a single element."""
     if gradient is None:
         if y.size != 1:
-            raise GradientError(
-                f"backward of a tensor of shape {y.shape} needs a gradient of that shape; for a loss, reduce it first "
-                "with .sum() or .mean()"
-            )
+            what = f"backward of a tensor of shape {y.shape}"
+            raise GradientError(f"{what} needs a gradient of that shape; reduce a loss first, with .sum() or .mean()")
         return Tensor(np.ones(y.shape, y.dtype))
     g = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, dtype=y.dtype))
     if g.shape != y.shape:

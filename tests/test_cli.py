@@ -200,6 +200,11 @@ def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.Cap
         assert "<svg" in (tmp_path / "picture.svg").read_text(encoding="utf-8")
     assert "no function 'lost'" in refused(capsys, "draw", "net:lost")
     assert "there is no module 'nets'" in refused(capsys, "draw", "nets:loss")
+    assert "missing a required argument" in refused(capsys, "draw", "math:sin")
+    assert "of the form module:function" in refused(capsys, "draw", "net:")
+    (tmp_path / "faulty.py").write_text("def loss():\n    return 1 + None\n")
+    with pytest.raises(TypeError, match="NoneType"):  # a mistake in the user's function keeps its traceback
+        main(["draw", "faulty:loss"])
 
 
 def test_doctor_tells_versions_and_kernels(
@@ -216,6 +221,10 @@ def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.Capture
     assert "minigrad train --help" in refused(capsys, "train", "--colour")
     assert "nowhere" in refused(capsys, "train", "--data", "nowhere")
     assert "batch_size is 0" in refused(capsys, "train", "--data", captions, "--batch-size", "0")
+    for epochs in ("0", "nan", "inf"):
+        assert "--epochs is" in refused(capsys, "train", "--data", captions, "--epochs", epochs)
+    assert "not enough memory" in refused(capsys, "train", "--data", captions, "--word", str(10**15), "--out", "large")
+    assert "--seed" in refused(capsys, "gradcheck", "--seed", "-1")
     assert "/dev/null/run" in refused(capsys, "train", "--data", captions, "--out", "/dev/null/run", *SMALL)
     assert main(["evaluate", "nowhere", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["type"] == "MissingFileError"

@@ -9,7 +9,7 @@ import pytest
 from coco_folder import IMAGES, NAME, WORDS, write_features, write_folder
 from PIL import Image
 
-from minigrad.errors import DataError, MissingFileError, UsageError
+from minigrad.errors import MissingFileError, UsageError
 from models.cs231n import (
     CaptioningRNN,
     CaptioningSolver,
@@ -233,15 +233,26 @@ def test_pictures_from_paths_and_addresses(tmp_path: Path) -> None:
         assert np.array_equal(image_from_url(address), pixels)
     Image.fromarray(pixels[..., 0].astype(np.uint16) * 257).save(path)  # 16-bit grey
     assert np.array_equal(image_from_url(str(path)), pixels[..., [0, 0, 0]])
+
+
+def test_a_picture_that_is_gone_is_none_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = tmp_path / "text.png"
     text.write_text("no picture")
-    with pytest.raises(DataError, match=r"text\.png is not a picture"):
-        image_from_url(str(text))
-    with pytest.raises(MissingFileError, match=r"there is no picture at .*absent\.png"):
-        image_from_url(str(tmp_path / "absent.png"))
-    for address in ((tmp_path / "absent.png").as_uri(), "http://[no-address/a.png"):
-        with pytest.raises(MissingFileError, match=r"no picture could be fetched from .*a.*png"):
-            image_from_url(address)
+    absent = tmp_path / "absent.png"
+    for address in (str(text), str(absent), absent.as_uri(), "http://[no-address/a.png"):
+        assert image_from_url(address) is None
+        assert f"no picture at {address}: " in capsys.readouterr().out
+
+
+def test_the_notebooks_name_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cs231n" / "datasets" / "coco_captioning"
+    folder.mkdir(parents=True)
+    write_folder(folder, "vgg16_fc7_pca")
+    monkeypatch.chdir(tmp_path)
+    assert load_coco_data(max_train=3)["train_captions"].shape == (3, 8)
+    monkeypatch.chdir(folder)
+    with pytest.raises(MissingFileError, match=r"cs231n/datasets/coco_captioning.*get_datasets\.sh"):
+        load_coco_data()
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])

@@ -96,6 +96,18 @@ def test_the_loss_and_its_reductions_are_the_courses() -> None:
         mg.softmax_cross_entropy(x, targets[:, 0])
 
 
+def test_losses_compare_like_with_like() -> None:
+    x, scores = mg.tensor(X.astype(np.float32)), mg.tensor(np.zeros((2, 3, 5), np.float32))
+    for loss in (mg.mse, mg.bce_with_logits):
+        assert loss(x, np.abs(X) / 3).dtype == np.float32
+        assert loss(x, 1).item() == pytest.approx(loss(x, np.ones(X.shape)).item())
+        for other in (X[:, :1], X[0], X.T):  # which would broadcast to another mean, or not at all
+            with pytest.raises(ShapeError, match=r"should have the shape \(3, 4\)"):
+                loss(x, other)
+    with pytest.raises(ShapeError, match=r"the mask should have the shape \(2, 3\), and has \(2, 1\)"):
+        mg.softmax_cross_entropy(scores, np.zeros((2, 3), int), np.ones((2, 1)), reduction="words")
+
+
 def test_functions_take_plain_arrays_and_give_plain_arrays() -> None:
     for f in (mg.tanh, mg.softmax, mg.norm, mg.logsumexp, lambda x: mg.pad(x, 1), lambda x: mg.stack([x, x])):
         assert isinstance(f(X), np.ndarray | np.generic)

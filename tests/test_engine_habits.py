@@ -1,6 +1,11 @@
 """What the fingers of NumPy's and PyTorch's users do: scalars, lists, odd axes, masks. Right, or a clear error."""
 
+import copy
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -49,6 +54,54 @@ def test_cumsum_and_roll_flatten_without_an_axis() -> None:
     x = parameter(2, 3)
     for y, expected in ((np.cumsum(x), np.cumsum(x.numpy())), (np.roll(x, 2), np.roll(x.numpy(), 2))):
         np.testing.assert_array_equal(y.numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda np, x: np.roll(x, (1, 2), (0, 1)),
+        lambda np, x: np.roll(x, (1, 2), 1),
+        lambda np, x: np.roll(x, 1, axis=(0, 1)),
+        lambda np, x: np.roll(x, (1, 3)),
+        lambda np, x: np.expand_dims(x, (0, -1)),
+        lambda np, x: np.expand_dims(x, -1),
+        lambda np, x: np.broadcast_to(x[0, 0], 4),
+        lambda np, x: np.split(x, THREE, axis=1)[1],
+        lambda np, x: (x > 2).any(1),
+        lambda np, x: (x > 2).all(0, keepdims=True),
+        lambda np, x: x[:0].all() & ~x[:0].any(),
+    ],
+)
+def test_several_axes_and_numbers_where_numpy_takes_them(f: Callable[[Any, Any], Any]) -> None:
+    x = parameter(2, 3)
+    for found in (f(mg, x), f(np, x)):
+        np.testing.assert_array_equal(found.numpy(), f(np, x.numpy()))
+
+
+THREE = np.int64(3)
+
+
+def test_copies_and_pickles_are_leaves_of_their_own() -> None:
+    w = mg.Parameter([1.0, 2.0], name="w")
+    w.grad = mg.tensor([3.0, 4.0])
+    for twin in (copy.deepcopy(w), pickle.loads(pickle.dumps(w))):
+        assert type(twin) is mg.Parameter and twin.name == "w" and twin.grad.tolist() == [3.0, 4.0]
+        twin.numpy()[0] = 9.0
+        assert w.tolist() == [1.0, 2.0]
+    y = w
+    for _ in range(10_000):  # deeper than Python's stack
+        y = -y
+    assert copy.deepcopy(y).is_leaf and not copy.deepcopy(y).requires_grad
+
+
+def test_a_tensor_pickled_by_another_process_has_its_place_in_the_order(tmp_path: Path) -> None:
+    script = "import pickle, minigrad as mg; x = [mg.tensor(1.0) for _ in range(10**6)][-1].requires_grad_()"
+    pickled = subprocess.run(
+        [sys.executable, "-c", f"{script}; import sys; sys.stdout.buffer.write(pickle.dumps(x))"], capture_output=True
+    ).stdout
+    x = pickle.loads(pickled)
+    (x * x).backward()
+    assert x.grad.item() == 2.0
 
 
 def test_a_number_is_an_id() -> None:

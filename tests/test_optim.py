@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad import optim
-from minigrad.errors import CheckpointError, UsageError
+from minigrad.errors import CheckpointError, ShapeError, UsageError
 from minigrad.op import Array
 
 Updates = Callable[[list[Array]], Array]
@@ -177,9 +177,28 @@ def test_arguments_that_make_no_sense() -> None:
         (lambda: optim.SGD([w], lr=-1.0), "learning rate is -1"),
         (lambda: optim.SGD([w], lr=float("nan")), "learning rate is nan"),
         (lambda: optim.Adam([w], correction="both"), "neither 'moments' nor 'rate'"),
+        (lambda: optim.SGD([w * 2]), "what was computed is none"),
+        (lambda: optim.SGD(w), "parameter, in a list"),
+        (lambda: optim.SGD(["w"]), "parameter, in a list"),
     ):
         with pytest.raises(UsageError, match=words):
             make()
+
+
+def test_a_gradient_of_another_shape_is_refused_by_name() -> None:
+    w = mg.tensor(np.ones((2, 3)), requires_grad=True, name="w")
+    for shape in ((3, 2), (3,), (1,)):
+        w.grad = mg.tensor(np.ones(shape))
+        with pytest.raises(ShapeError, match=r"w has shape \(2, 3\), its gradient"):
+            optim.SGD([w]).step()
+    assert (w.numpy() == 1).all()
+
+
+def test_a_parameter_named_twice_is_updated_once() -> None:
+    w = mg.tensor([1.0], requires_grad=True)
+    w.grad = mg.tensor([1.0])
+    optim.SGD([w, w], lr=0.25).step()
+    assert w.tolist() == [0.75]
 
 
 def test_threads_share_the_blocks_of_a_step_and_give_the_same_bits() -> None:

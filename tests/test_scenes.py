@@ -2,7 +2,6 @@
 
 import ast
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -12,7 +11,7 @@ import pytest
 from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError, UsageError
 from models.data import scenes
 from models.data.scenes.grammar import TEMPLATES, captions, is_true, sentences, words
-from models.data.scenes.world import COLOURS, HELD_OUT_ROLES, PLACES, ROLES, SHAPES, SIZES, Scene, random_scene
+from models.data.scenes.world import COLOURS, HELD_OUT_ROLES, PLACES, ROLES, SHAPES, Scene, random_scene
 
 TRAIN, HELD_OUT = 60, 20
 
@@ -40,20 +39,14 @@ def test_five_differently_worded_captions_all_true() -> None:
         assert all(is_true(caption, scene) for caption in written)
 
 
-def swaps(caption: str) -> Iterator[str]:
-    """The caption with one content word (colour, shape, size, direction) replaced by another of its class."""
-    directions = ("left", "right", "top", "bottom", "above", "below", "over", "row", "column", "inside", "around")
-    tokens = caption.split()
-    for i, token in enumerate(tokens):
-        for family in (COLOURS, SHAPES, SIZES, directions):
-            if token in family:
-                yield from (" ".join([*tokens[:i], other, *tokens[i + 1 :]]) for other in family if other != token)
-
-
-def test_the_judge_rejects_every_caption_with_one_content_word_swapped() -> None:
-    for scene in some_scenes(150):
+def test_the_judge_rejects_every_caption_with_any_one_word_swapped() -> None:
+    vocabulary = words()
+    for scene in some_scenes(25):
         for caption in sentences(scene):
-            assert not [swap for swap in swaps(caption) if is_true(swap, scene)]
+            tokens = caption.split()
+            for i, token in enumerate(tokens):
+                swaps = (" ".join([*tokens[:i], other, *tokens[i + 1 :]]) for other in vocabulary if other != token)
+                assert not [swap for swap in swaps if is_true(swap, scene)]
 
 
 def test_the_judge_accepts_nothing_but_the_grammar() -> None:

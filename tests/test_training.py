@@ -257,6 +257,10 @@ def test_runs_that_are_not_there_or_not_runs(tmp_path: Path, source: Source, dat
 
 
 def test_settings_that_make_no_sense_are_named() -> None:
-    for wrong in ({"batch_size": 0}, {"learning_rate": float("nan")}, {"decay": 1.5}, {"feature_noise": -1.0}):
+    nan = float("nan")
+    for wrong in (
+        *({"batch_size": 0}, {"learning_rate": nan}, {"decay": 1.5}, {"feature_noise": -1.0}),
+        *({"seed": -1}, {"forget_bias": nan}),
+    ):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             replace(TINY, **wrong)

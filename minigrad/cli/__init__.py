@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(missing(error), words)
     except OSError as error:
         return failed(UsageError(f"{error.strerror or error}: {error.filename or 'a file'}"), words)
+    except MemoryError as error:
+        return failed(UsageError(f"there is not enough memory: {error or 'choose smaller sizes'}"), words)
     except KeyboardInterrupt:
         console.complain("stopped")
         return 128 + signal.SIGINT

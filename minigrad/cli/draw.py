@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -69,16 +70,22 @@ def of_function(name: str) -> Graph:
 
 
 def called(name: str) -> Any:
-    """What the function returns."""
+    """What the function returns; what it raises is the user's to see, traceback and all."""
+    found = function(name)
     try:
-        return function(name)()
+        inspect.signature(found).bind()
     except TypeError as error:
-        raise UsageError(f"{name} cannot be called without arguments ({error})") from error
+        raise UsageError(f"{name} cannot be called without arguments ({error})") from None
+    except ValueError:
+        pass  # a builtin function that does not tell its parameters
+    return found()
 
 
 def function(name: str) -> Callable[[], Any]:
     """The function that `module:function` names, imported with the current folder on the path."""
     module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise UsageError(f"{name} is neither a run's folder nor of the form module:function, as in examples.net:loss")
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:

@@ -17,8 +17,15 @@ def add_parser(subparsers: Any) -> None:
         description="Checks first and second derivatives of every operation: by complex steps where it is analytic, "
         "elsewhere by central differences, in float64. Exits 1 if one is wrong.",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the random arguments (0)")
+    parser.add_argument("--seed", type=whole_number, default=0, help="of the random arguments (0)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
+
+
+def whole_number(text: str) -> int:
+    """An integer that is not negative; ValueError for anything else."""
+    if int(text) < 0:
+        raise ValueError(text)
+    return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:

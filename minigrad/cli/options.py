@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any
 
 from minigrad.compiler.parallel import usable_cores
+from minigrad.errors import UsageError
 from models.data.scenes import RECIPE
 from models.training import Settings, Source
 
@@ -70,6 +71,8 @@ def settings_of(arguments: argparse.Namespace, source: Source, captions: int) ->
     epochs = EPOCHS if arguments.epochs is None and not source.scenes else arguments.epochs
     if arguments.steps is not None or epochs is None:
         return settings
+    if not 0 < epochs < float("inf"):
+        raise UsageError(f"--epochs is {epochs}; it must be a number above 0")
     return replace(settings, steps=ceil(epochs * ceil(captions / settings.batch_size)))
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import shutil
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from minigrad.cli.options import add_settings, command, given, settings_of
 from minigrad.cli.results import summary, write_results
 from minigrad.cli.sources import SCENES, Opened, open_source, source_of
 from minigrad.errors import UsageError
-from models.training import EXTRACTOR, Record, Run, Training, Validation
+from models.training import EXTRACTOR, Record, Run, Settings, Training, Validation
 
 RUNS = Path("runs")
 
@@ -62,6 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def new_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
     """Makes the run folder that the arguments ask for."""
+    replace(Settings(), **given(arguments))  # what makes no sense is told before scenes are drawn
     source = source_of(arguments)
     opened = open_source(source)
     settings = settings_of(arguments, source, len(opened.data.train))

@@ -24,6 +24,11 @@ def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     return tuple(positive)
 
 
+def sizes_of(shape: Any) -> Shape:
+    """A shape, given as one size or several, as Python's integers."""
+    return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
+
+
 def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """What numpy.sum of this dtype gives: booleans and small integers grow."""
     total: np.dtype[Any] = np.zeros(0, dtype).sum().dtype

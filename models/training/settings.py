@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import isfinite
 from typing import Any
 
 from minigrad.errors import CheckpointError, UsageError
@@ -51,8 +52,11 @@ class Settings:
         for name in ("learning_rate", "clip_norm"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be a number above 0")
-        if not 0 <= self.feature_noise < float("inf"):
-            raise UsageError(f"feature_noise is {self.feature_noise}; it must be a number, 0 or more")
+        for name in ("feature_noise", "seed"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
+        if not isfinite(self.forget_bias):
+            raise UsageError(f"forget_bias is {self.forget_bias}; it must be a finite number")
         if self.decay is not None and not 0 < self.decay <= 1:
             raise UsageError(f"decay is {self.decay}; it must be above 0 and at most 1")
 

@@ -44,7 +44,6 @@ TEMPLATES = {
     ),
     "inside": (
         "{b} is around {a}",
-        "{b} surrounds {a}",
         "{b} contains {a}",
         "{b} with {a} inside",
         "there is {b} around {a}",
