@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from minigrad import functional, init, losses, optim
+from minigrad import functional, init, layers, losses, network, optim
 from minigrad.context import no_grad, scope
 from minigrad.errors import MinigradError
 from minigrad.functional import *  # noqa: F403  (all that its __all__ names)
@@ -15,7 +15,8 @@ from minigrad.gradient import grad, hvp, jvp, value_and_grad
 from minigrad.graph import Graph, differentiate, trace
 from minigrad.losses import *  # noqa: F403
 from minigrad.memory import keep_freed_pages
-from minigrad.module import Module, Parameter
+from minigrad.module import Buffer, Module, Parameter
+from minigrad.network import *  # noqa: F403
 from minigrad.tensor import Tensor, from_numpy, tensor
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ def debug() -> AbstractContextManager[None]:
 
 
 __all__ = [
-    "Graph", "MinigradError", "Module", "Parameter", "Tensor", "compile", "debug", "differentiate", "from_numpy",
-    "grad", "hvp", "init", "jvp", "no_grad", "optim", "scope", "tensor", "trace", "value_and_grad",
+    "Buffer", "Graph", "MinigradError", "Module", "Parameter", "Tensor", "compile", "debug", "differentiate",
+    "from_numpy", "grad", "hvp", "init", "jvp", "layers", "no_grad", "optim", "scope", "tensor", "trace",
+    "value_and_grad",
 ]  # fmt: skip
 __all__ += functional.__all__
 __all__ += losses.__all__
+__all__ += network.__all__

@@ -35,12 +35,16 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whether operations are recorded for a backward pass, whether they are symbols, their scope, and who watches."""
+    """Whether operations are recorded for a backward pass, whether they are symbols, their scope, and who watches.
+
+    `assigned` holds what the program being traced changes in place, with its new value, by id; None where nobody would.
+    """
 
     recording: bool = True
     tracing: bool = False
     scope: Scope = Scope()
     observers: tuple[Observer, ...] = ()
+    assigned: dict[int, tuple[Any, Any]] | None = None
 
 
 current: ContextVar[Context] = ContextVar("minigrad", default=Context())
@@ -64,9 +68,9 @@ def no_grad() -> Iterator[None]:
 
 
 @contextmanager
-def tracing() -> Iterator[None]:
+def tracing(assigned: dict[int, tuple[Any, Any]] | None = None) -> Iterator[None]:
     """Operations inside the block are recorded as symbols and not computed."""
-    with using(replace(current.get(), recording=True, tracing=True)):
+    with using(replace(current.get(), recording=True, tracing=True, assigned=assigned)):
         yield
 
 

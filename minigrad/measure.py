@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.op import Array
+from minigrad.ops.conv import Conv2d, Convolution, ConvTranspose2d
 from minigrad.ops.linalg import Einsum, MatMul, letter_sizes
 from minigrad.tensor import Tensor
 
@@ -35,6 +36,10 @@ def flops(node: Tensor) -> int:
         return 0
     if isinstance(op, MatMul):
         return 2 * node.size * node.inputs[0].shape[-1]
+    if isinstance(op, Convolution):
+        x, w = node.inputs[:2]
+        y, w = (node, w) if isinstance(op, Conv2d) else (x, w) if isinstance(op, ConvTranspose2d) else (w, node)
+        return 2 * y.size * prod(w.shape[1:])
     if isinstance(op, Einsum):
         return 2 * prod(letter_sizes(op.terms, tuple(x.shape for x in node.inputs)).values())
     return max([node.size, *(x.size for x in node.inputs)])

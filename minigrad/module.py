@@ -1,4 +1,4 @@
-"""Parameter and Module: a named tree of parameters, its state, and the scope in which its nodes are made."""
+"""Parameter, Buffer and Module: a named tree of them, its state, and the scope in which its nodes are made."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,8 +20,17 @@ class Parameter(Tensor):
         super().__init__(np.array(data), requires_grad=True, name=name)
 
 
+class Buffer(Tensor):
+    """A leaf that is part of a Module's state and has no gradient, such as running statistics."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, name: str | None = None) -> None:
+        super().__init__(np.array(data), name=name)
+
+
 class Module:
-    """Attributes that are Parameters, Modules, or lists, tuples and dicts of them form the tree.
+    """Attributes that are Parameters, Buffers, Modules, or lists, tuples and dicts of them form the tree.
 
     Calling a module runs `forward` in a scope of its name, so that pictures group by it and errors name it.
     """
@@ -43,10 +52,11 @@ class Module:
             return self.forward(*args, **kwargs)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+        kind = type(vars(self).get(name))
+        if issubclass(kind, Parameter | Buffer) and not isinstance(value, kind | None):
             raise UsageError(
-                f"{self.scope_name}.{name} is a parameter, and would be one no more: assign a Parameter or None, "
-                "or change its values inside mg.no_grad()"
+                f"{self.scope_name}.{name} is a {kind.__name__.lower()}, and would be one no more: assign a "
+                f"{kind.__name__} or None, or change its values inside mg.no_grad()"
             )
         object.__setattr__(self, name, value)
         for path, child in children(name, value):
@@ -59,23 +69,27 @@ class Module:
 
         The root of the tree names each by where it is found: `captioner.cell.Wx`.
         """
+        return ((path, leaf) for path, leaf in self._named() if isinstance(leaf, Parameter))
+
+    def _named(self) -> Iterator[tuple[str, Parameter | Buffer]]:
+        """Parameters and buffers."""
         seen: set[int] = set()
         is_root = "_scope_name" not in vars(self)
-        for path, parameter in self._walk():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                if is_root or parameter.name is None:
-                    parameter.name = f"{self.scope_name}.{path}"
-                yield path, parameter
+        for path, leaf in self._walk():
+            if id(leaf) not in seen:
+                seen.add(id(leaf))
+                if is_root or leaf.name is None:
+                    leaf.name = f"{self.scope_name}.{path}"
+                yield path, leaf
 
-    def _walk(self) -> Iterator[tuple[str, Parameter]]:
+    def _walk(self) -> Iterator[tuple[str, Parameter | Buffer]]:
         for name, value in vars(self).items():
             for path, child in children(name, value):
-                if isinstance(child, Parameter):
-                    yield path, child
-                else:
+                if isinstance(child, Module):
                     vars(child).setdefault("_scope_name", path)  # appended to a list, it has none yet
-                    yield from ((f"{path}.{inner}", p) for inner, p in child._walk())
+                    yield from ((f"{path}.{inner}", leaf) for inner, leaf in child._walk())
+                else:
+                    yield path, child
 
     def modules(self) -> Iterator["Module"]:
         """This module and those below it."""
@@ -105,31 +119,31 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Path to array, shared with the parameters: copy what you keep."""
-        return {path: parameter.numpy() for path, parameter in self.named_parameters()}
+        """Path to array, of parameters and buffers, shared with them: copy what you keep."""
+        return {path: leaf.numpy() for path, leaf in self._named()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> list[str]:
-        """Copies arrays into the parameters of the same paths, keeping their dtype.
+        """Copies arrays into the parameters and buffers of the same paths, keeping their dtype.
 
         Returns the differences, one line each; CheckpointError with the whole table when there are any, nothing
         loaded, unless `strict=False`, which loads what fits.
         """
-        own = dict(self.named_parameters())
+        own = dict(self._named())
         problems = differences({path: p.shape for path, p in own.items()}, {k: np.shape(v) for k, v in state.items()})
         if problems and strict:
             table = "\n".join(f"  {line}" for line in problems.values())
             raise CheckpointError(
                 f"the state does not fit {type(self).__name__}:\n{table}\nstrict=False loads the rest"
             )
-        for path, parameter in own.items():
+        for path, leaf in own.items():
             if path in state and path not in problems:
-                parameter.changing()[...] = state[path]
+                leaf.changing()[...] = state[path]
         return list(problems.values())
 
 
 def children(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The Parameters and Modules that an attribute holds, with their paths."""
-    if isinstance(value, Parameter | Module):
+    """The Parameters, Buffers and Modules that an attribute holds, with their paths."""
+    if isinstance(value, Parameter | Buffer | Module):
         yield name, value
     elif isinstance(value, list | tuple):
         for i, item in enumerate(value):

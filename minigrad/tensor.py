@@ -294,7 +294,7 @@ def own(found: dict[int, Any], *given: Tensor) -> dict[int, Tensor]:
     for key, gx in found.items():
         array = np.asarray(gx)
         if array.base is not None or id(array) in taken:
-            array = array.copy()
+            array = array.copy("K")
         taken.add(id(array))
         tensors[key] = Tensor(array)
     return tensors

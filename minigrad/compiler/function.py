@@ -45,7 +45,10 @@ class Compiled:
                 self._entries[key] = self._traced(args, kwargs)
             entry = self._entries[key]
             found = iter(entry.program(*map(as_array, arrays)))
-        return filled(entry.result, found)
+            result = filled(entry.result, found)
+            for target, value in zip(entry.assigned, found, strict=True):
+                (target.changing() if isinstance(target, Tensor) else target)[...] = value
+        return result
 
     @property
     def map(self) -> Callable[..., Iterable[None]]:
@@ -79,14 +82,15 @@ class Compiled:
     def _traced(self, args: Any, kwargs: Any) -> "Entry":
         born = next(serials)
         symbols: list[Tensor] = []
-        with tracing():
+        assigned: dict[int, tuple[Any, Tensor]] = {}
+        with tracing(assigned):
             args, kwargs = symbolised((args, kwargs), symbols)
             result = self._f(*args, **kwargs)
-        outputs = list(tensors(result))
+        outputs = [*tensors(result), *(value for _, value in assigned.values())]
         traced = numbers_inside(Graph(symbols, outputs), born)
         graph = self._rewritten(traced)
         program = self._parallel(traced) or Program(planned(graph), self._workers.arenas[0])
-        return Entry(traced, graph, program, result)
+        return Entry(traced, graph, program, result, [target for target, _ in assigned.values()])
 
     def _parallel(self, traced: Graph) -> ParallelProgram | None:
         """A program for several workers, if that was asked for, or can be done and is worth it."""
@@ -106,12 +110,14 @@ class Compiled:
 
 
 class Entry(NamedTuple):
-    """One kind of arguments: the graph as traced, as compiled, its program, and the shape of the result."""
+    """One kind of arguments: the graph as traced, as compiled, its program, the shape of the result, and what it
+    changes in place at each call."""
 
     traced: Graph
     graph: Graph
     program: Program | ParallelProgram
     result: Any
+    assigned: list[Any]
 
 
 def is_array(x: Any) -> bool:

@@ -3,11 +3,11 @@
 It drives every test of the Ops and the command `minigrad gradcheck`; a test fails when an Op is missing from it.
 """
 
-from minigrad.check.records import activation, elementwise, index, linalg, logic, loss, reduce, shape
+from minigrad.check.records import activation, conv, elementwise, index, linalg, logic, loss, pool, reduce, shape
 from minigrad.check.records.record import Applied, Corner, Draw, Record, Refusal
 from minigrad.op import Op
 
-FAMILIES = (elementwise, activation, logic, reduce, shape, index, linalg, loss)
+FAMILIES = (elementwise, activation, logic, reduce, shape, index, linalg, loss, conv, pool)
 
 RECORDS: dict[type[Op], Record] = {record.op: record for family in FAMILIES for record in family.RECORDS}
 

@@ -1,0 +1,59 @@
+"""VGG-16: pictures to scores of 1,000 classes, or to the features `fc7` (N, 4096) of a captioner. Imports the engine.
+
+Simonyan & Zisserman 2014, with torchvision's names of layers (`features.0.weight` … `classifier.6.bias`).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ShapeError
+from minigrad.layers import AdaptiveAvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
+from minigrad.module import Module
+from minigrad.op import Value
+
+STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
+"""Channels of the 3 × 3 convolutions between the pools."""
+
+
+class VGG16(Module):
+    """Scores (N, num_classes) of pictures (N, 3, H, W), random weights until some are loaded; starts out in eval mode.
+
+    Pictures of 224 × 224 are those it was trained for; others are brought to 7 × 7 by averaging before the classifier.
+    """
+
+    def __init__(self, num_classes: int = 1000, dtype: Any = np.float32, seed: int = 0) -> None:
+        rng = np.random.default_rng(seed)
+        layers: list[Module] = []
+        inputs = 3
+        for stage in STAGES:
+            for outputs in stage:
+                layers += [Conv2d(inputs, outputs, 3, padding=1, rng=rng, dtype=dtype), ReLU()]
+                inputs = outputs
+            layers.append(MaxPool2d(2))
+        self.features = Sequential(*layers)
+        self.avgpool = AdaptiveAvgPool2d(7)
+        self.classifier = Sequential(
+            Linear(512 * 7 * 7, 4096, rng=rng, dtype=dtype), ReLU(), Dropout(0.5, rng),
+            Linear(4096, 4096, rng=rng, dtype=dtype), ReLU(), Dropout(0.5, rng),
+            Linear(4096, num_classes, rng=rng, dtype=dtype),
+        )  # fmt: skip
+        self.flatten = Flatten()
+        self.eval()
+
+    def forward(self, x: Value) -> Value:
+        """Scores, unnormalised."""
+        return self.classifier(self.flat(x))
+
+    def fc7(self, x: Value) -> Value:
+        """The second hidden layer (N, 4096) of the classifier, after its ReLU."""
+        x = self.flat(x)
+        for i in range(5):
+            x = self.classifier[i](x)
+        return x
+
+    def flat(self, x: Value) -> Value:
+        """What the convolutions give, (N, 25088), in the order of PyTorch: channels first."""
+        if len(x.shape) != 4 or x.shape[1] != 3:
+            raise ShapeError(f"VGG16 takes pictures (N, 3, H, W), not {x.shape}")
+        return self.flatten(self.avgpool(self.features(x)))
