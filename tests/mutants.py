@@ -111,6 +111,8 @@ def at_each_operand(op: Op, kind: str, arrays: tuple[Array, ...]) -> Iterator[Pl
         if x.dtype.kind != "f" or y.dtype.kind != "f":
             continue
         right = op.vjp(g, y, *arrays)[i]
+        if right is None:
+            continue  # constant almost everywhere, such as where a pool takes from
         right = SumTo(x.shape).forward(right() if callable(right) else right)
         try:
             wrong = Mutant(op, kind, i).vjp(g, y, *arrays)[i]
