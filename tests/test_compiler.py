@@ -102,7 +102,7 @@ def test_values_that_live_at_the_same_time_never_overlap() -> None:
     for i, a in enumerate(roots):
         for b in roots[:i]:
             apart = a.offset + a.nbytes <= b.offset or b.offset + b.nbytes <= a.offset
-            assert apart or a.last < b.first or b.last < a.first
+            assert apart or a.moments[1] < b.moments[0] or b.moments[1] < a.moments[0]
 
 
 def test_a_result_is_the_callers() -> None:
@@ -196,3 +196,18 @@ def test_few_rows_times_a_transposed_matrix_are_turned() -> None:
         (product,) = [node for node in f.graph.nodes if isinstance(node.op, MatMul)]
         assert (product.shape == (300, rows)) == turned
         assert np.allclose((mg.tensor(x) @ w.T).numpy(), x @ w.numpy().T, atol=1e-12)
+
+
+def test_tables_are_multiplied_before_rows_are_looked_up() -> None:
+    rng = np.random.default_rng(0)
+    table, w = (mg.Parameter(rng.normal(size=s)) for s in ((5, 3), (3, 4)))
+
+    def step(ids: Any) -> Any:
+        y = mg.tanh(mg.gather(table, ids) @ w)
+        return y, mg.grad((y * y).sum(), [table, w])
+
+    for count, rows in ((40, 5), (6, 6)):
+        compiled = mg.compile(step, workers=1)
+        ids = rng.integers(0, 5, count)
+        agree(compiled(ids), step(ids))
+        assert {n.shape for n in compiled.graph if isinstance(n.op, MatMul)} == {(rows, 4), (rows, 3), (3, 4)}

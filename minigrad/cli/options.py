@@ -12,7 +12,7 @@ from models.data.scenes import RECIPE
 from models.training import Settings, Source
 
 MOST_THREADS = 2
-"""Parts of a batch at once, where there are as many cores: more of them mostly wait for Python's lock."""
+"""Parts of the work at once, where there are as many cores: more of them mostly wait for Python's lock."""
 
 EPOCHS = 20
 """Passes over data other than scenes, whose recipe says how many steps they take."""
@@ -39,7 +39,7 @@ OPTIONS = (
     Option("--feature-noise", "feature_noise", float, "deviation of the noise added to the features"),
     Option("--forget-bias", "forget_bias", float, "initial bias of an LSTM's forget gates"),
     Option("--seed", "seed", int, "of weights, order and noise"),
-    Option("--threads", "threads", int, "parts of a batch computed at once; the last bits depend on it"),
+    Option("--threads", "threads", int, "parts of the work done at once; the last bits depend on it"),
     Option("--save-every", "save_every", int, "steps between checkpoints"),
 )
 

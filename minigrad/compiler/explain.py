@@ -15,6 +15,7 @@ from minigrad.compiler.passes import Pass
 from minigrad.compiler.plan import Plan
 from minigrad.compiler.program import Program
 from minigrad.compiler.rewrite import is_op
+from minigrad.compiler.schedule import Work
 from minigrad.graph import Graph
 from minigrad.measure import flops, nbytes
 from minigrad.ops.linalg import MatMul
@@ -66,7 +67,8 @@ class Cost:
 class Explanation:
     """`changes` pass by pass, the `memory` of the plan in bytes, the `costs` of a run, dearest first; str() tells all.
 
-    `rows` of the batch are what each of `workers` computes. `peak` is the rate of a large product on one core, and
+    The costs are those of one worker's part; all wait for each other at the end of each of `stages`. `peak` is the rate
+    of a large product on one core, and
     `floor` the seconds that the products would take at it. `viz.diff(change.before, change.after)` draws a pass.
     """
 
@@ -74,6 +76,7 @@ class Explanation:
     memory: Mapping[str, int]
     costs: tuple[Cost, ...]
     workers: int
+    stages: int
     peak: float
     floor: float
 
@@ -101,7 +104,7 @@ class Explanation:
         yield f"    copied after all: {megabytes(m['copied'])}; results: {megabytes(m['results'])}"
 
     def _time(self) -> Iterator[str]:
-        share = f" on each of {self.workers} workers" if self.workers > 1 else ""
+        share = f" on each of {self.workers} workers, in {self.stages} stages" if self.workers > 1 else ""
         at = f"{self.peak / 1e9:.0f} GFLOP/s"
         yield f"time{share}: {1e3 * self.measured:.1f} ms; the products alone, at {at}, {1e3 * self.floor:.1f} ms"
         yield f"    {'':<44}{'calls':>6}{'predicted':>11}{'measured':>10}{'share':>7}"
@@ -113,7 +116,7 @@ class Explanation:
             )
 
 
-def explained(traced: Graph, passes: Sequence[Pass], program: Program, workers: int) -> Explanation:
+def explained(traced: Graph, passes: Sequence[Pass], program: Program) -> Explanation:
     """The explanation of a program that has run at least once."""
     changes, graph = [], traced
     for rewriting in passes:
@@ -121,8 +124,9 @@ def explained(traced: Graph, passes: Sequence[Pass], program: Program, workers: 
         graph = changes[-1].after
     peak, bandwidth = machine()
     costs = sorted(costs_of(program, peak, bandwidth), key=lambda cost: -cost.measured)
-    floor = sum(flops(node) for node in program.plan.order if is_op(node, MatMul)) / peak
-    return Explanation(tuple(changes), memory_of(program.plan), tuple(costs), workers, peak, floor)
+    floor = sum(cost.flops for cost in costs) / peak
+    waits = len(program.stages)
+    return Explanation(tuple(changes), memory_of(program.plan), tuple(costs), program.workers, waits, peak, floor)
 
 
 def product_shapes(graph: Graph) -> Counter[str]:
@@ -186,15 +190,22 @@ def memory_of(plan: Plan) -> dict[str, int]:
 
 
 def costs_of(program: Program, peak: float, bandwidth: float) -> Iterator[Cost]:
-    """Calls by kind: products by shape at the peak rate, all else by the bytes it reads and writes."""
-    kinds: dict[str, list[tuple[Tensor, float]]] = {}
-    for node, seconds in zip(program.plan.order, program.timed(REPEATS), strict=True):
-        kind = f"product {product_kind(node)}" if is_op(node, MatMul) else type(node.op).__name__
-        kinds.setdefault(kind, []).append((node, seconds))
-    for kind, calls in kinds.items():
-        work = sum(flops(node) for node, _ in calls) if kind.startswith("product ") else 0
-        moved = sum(nbytes(node) + sum(map(nbytes, node.inputs)) for node, _ in calls)
-        yield Cost(kind, len(calls), work / peak if work else moved / bandwidth, sum(s for _, s in calls), work)
+    """One worker's calls by kind: products by shape at the peak rate, all else by the bytes it reads and writes."""
+    kinds: dict[str, list[tuple[Work, int, float]]] = {}
+    for work, division, seconds in zip(program.works, program.divisions, program.timed(REPEATS), strict=True):
+        parts = 1 if division.axis is None else program.workers
+        kinds.setdefault(kind_of(work), []).append((work, parts, seconds))
+    for kind, found in kinds.items():
+        products = sum(flops(w.node) // parts for w, parts, _ in found) if kind.startswith("product ") else 0
+        moved = sum((nbytes(w.node) + sum(map(nbytes, w.inputs))) // parts for w, parts, _ in found)
+        yield Cost(
+            kind, len(found), products / peak if products else moved / bandwidth, sum(s for *_, s in found), products
+        )
+
+
+def kind_of(work: Work) -> str:
+    """Products by their shape, all else by the Op."""
+    return f"product {product_kind(work.node)}" if isinstance(work.op, MatMul) else type(work.op).__name__
 
 
 def machine() -> tuple[float, float]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.explain import Explanation, explained
-from minigrad.compiler.parallel import ParallelProgram, Workers, one_blas_thread, usable_cores, worth_splitting
+from minigrad.compiler.parallel import Workers, one_blas_thread, usable_cores, worth_splitting
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -26,13 +26,14 @@ class Compiled:
     Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples, dicts of them. A program belongs
     to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters
     and other Tensors that the function finds outside are read anew at each call. What it returns is the caller's.
-    The batch, the first axis of the arrays, is split over `workers` threads; by default over all cores where the work
-    is worth it and examples do not see each other. The last bits depend on the number of workers alone.
+    The work is divided among `workers` threads, by default one for each core where there is work enough. The last bits
+    depend on the number of workers alone.
     """
 
     def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int | None = None) -> None:
         self._f, self._passes, self._asked_for = f, passes, workers
         self._workers = Workers(usable_cores() if workers is None else workers)
+        self._one = Workers(1)
         self._entries: dict[Any, Entry] = {}
         self._lock = RLock()
 
@@ -69,9 +70,7 @@ class Compiled:
         """What was done to the graph that was compiled last, where its memory is and where its time goes."""
         entry = self._last
         with self._lock, one_blas_thread():
-            if isinstance(entry.program, Program):
-                return explained(entry.traced, self._passes, entry.program, 1)
-            return explained(entry.traced, self._passes, entry.program.programs[0], len(entry.program.programs))
+            return explained(entry.traced, self._passes, entry.program)
 
     @property
     def _last(self) -> "Entry":
@@ -89,19 +88,9 @@ class Compiled:
         outputs = [*tensors(result), *(value for _, value in assigned.values())]
         traced = numbers_inside(Graph(symbols, outputs), born)
         graph = self._rewritten(traced)
-        program = self._parallel(traced) or Program(planned(graph), self._workers.arenas[0])
+        alone = self._asked_for is None and not worth_splitting(traced)
+        program = Program(planned(graph), self._one if alone else self._workers)
         return Entry(traced, graph, program, result, [target for target, _ in assigned.values()])
-
-    def _parallel(self, traced: Graph) -> ParallelProgram | None:
-        """A program for several workers, if that was asked for, or can be done and is worth it."""
-        if len(self._workers) == 1 or (self._asked_for is None and not worth_splitting(traced)):
-            return None
-        try:
-            return ParallelProgram(traced, self._rewritten, self._workers)
-        except UsageError:
-            if self._asked_for is None:
-                return None
-            raise
 
     def _rewritten(self, graph: Graph) -> Graph:
         for rewriting in self._passes:
@@ -115,7 +104,7 @@ class Entry(NamedTuple):
 
     traced: Graph
     graph: Graph
-    program: Program | ParallelProgram
+    program: Program
     result: Any
     assigned: list[Any]
 

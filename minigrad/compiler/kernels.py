@@ -10,14 +10,16 @@ from minigrad.op import Array, Op
 from minigrad.ops import loss
 from minigrad.ops.activation import Relu, Sigmoid
 from minigrad.ops.elementwise import Elementwise
-from minigrad.ops.index import Gather, check_ids
+from minigrad.ops.index import Gather, ScatterAdd, check_ids
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.logic import Cast, Logical
 from minigrad.ops.loss import CrossEntropy, CrossEntropyGrad
 from minigrad.ops.reduce import Sum
-from minigrad.ops.shape import SumTo
+from minigrad.ops.shape import Copy, SumTo
 
 Call: TypeAlias = Callable[[], object]
+BLOCK, MOST_ROWS = 1 << 16, 64
+"""Bytes and rows that are summed by id at a time."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
 
 
@@ -58,8 +60,8 @@ def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
     return [partial(np.matmul, a, b, y)] if not (b.ndim == 2 and a.ndim > 2) else plain(op, xs, y)
 
 
-def cast(op: Cast, xs: Sequence[Array], y: Array) -> list[Call]:
-    """A copy that converts."""
+def copy(op: Cast | Copy, xs: Sequence[Array], y: Array) -> list[Call]:
+    """A copy, that converts where dtypes differ."""
     return [partial(np.copyto, y, xs[0], casting="unsafe")]
 
 
@@ -90,6 +92,27 @@ def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
     return [partial(check_ids, ids, len(table)), partial(np.take, table, ids, axis=0, out=y, mode="clip")]
 
 
+def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
+    """Rows sorted by id, a block at a time; BLAS sums those of equal id. What is not finite may spread in its block."""
+    x, ids = xs
+    if x.ndim != 2 or x.dtype.kind != "f" or not x.size:
+        return plain(op, xs, y)
+    block = min(MOST_ROWS, max(1, BLOCK // (x.itemsize * x.shape[1])))
+    return [partial(check_ids, ids, op.rows), partial(sum_by_id, x, ids, y, np.empty((block, x.shape[1]), x.dtype))]
+
+
+def sum_by_id(x: Array, ids: Array, y: Array, sums: Array) -> None:
+    """y[v] = Σ of the rows of x whose id is v. A run of equal ids that goes on in the next block is added to."""
+    y.fill(0)
+    order = np.argsort(ids, kind="stable")
+    for start in range(0, len(x), len(sums)):
+        places = order[start : start + len(sums)]
+        rows = np.unique(ids[places])
+        found = np.matmul((rows[:, None] == ids[places]).astype(x.dtype), x[places], out=sums[: len(rows)])
+        found[0] += y[rows[0]]
+        y[rows] = found
+
+
 def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:
     """In blocks of rows that stay in the cache."""
     x, target = xs
@@ -110,10 +133,12 @@ KERNELS: dict[type[Op], Kernel] = {
     Sigmoid: sigmoid,
     Relu: relu,
     MatMul: product,
-    Cast: cast,
+    Cast: copy,
+    Copy: copy,
     SumTo: sum_to,
     Sum: sum_,
     Gather: gather,
+    ScatterAdd: scatter_add,
     CrossEntropy: cross_entropy,
     CrossEntropyGrad: cross_entropy_grad,
 }

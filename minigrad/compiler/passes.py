@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from minigrad.compiler.identities import IDENTITIES
 from minigrad.compiler.layout import LAYOUT
+from minigrad.compiler.lookups import multiply_tables
 from minigrad.compiler.products import batch_products
 from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
 from minigrad.compiler.slices import SLICES
@@ -54,6 +55,12 @@ PASSES = (
         batch_products,
         TIDY,
         "Products with one matrix are one product, unless one waits for another's result: a recurrence stays.",
+    ),
+    Pass(
+        "lookups",
+        multiply_tables,
+        TIDY,
+        "Of rows looked up in a shorter table the table is multiplied: equal rows have equal products.",
     ),
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
     Pass("layout", rebuilt, all_rules(IDENTITIES, LAYOUT), "Few rows times a transposed matrix are computed turned."),

@@ -5,8 +5,10 @@ there. Every other value has memory of its own for as long as somebody needs it:
 two values that live at the same time never overlap.
 """
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from minigrad.tensor import Tensor
 
 VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
 ALIGNMENT = 64  # bytes
+Span: TypeAlias = tuple[int, int]
+NEVER: Span = (sys.maxsize, -1)
 
 
 @dataclass
@@ -27,8 +31,8 @@ class Root:
 
     node: Tensor
     kind: str  # "given", "result" or "arena"
-    first: int = 0
-    last: int = 0
+    moments: Span = (0, 0)  # the first and the last at which it is in use
+    stages: Span = (0, 0)
     offset: int = 0
 
     @property
@@ -91,9 +95,7 @@ def planned(graph: Graph) -> Plan:
     for node in graph.nodes:
         if id(node) in results and plan.root(node).kind == "arena":
             plan.root(node).kind = "result"
-    lifetimes(plan)
-    plan.arena = allocate([r for r in plan.roots.values() if r.kind == "arena"])
-    return plan
+    return allocate(plan)
 
 
 def is_given(node: Tensor, given: set[int]) -> bool:
@@ -141,29 +143,50 @@ def seen(plan: Plan, node: Tensor, memory: Mapping[int, Array]) -> Array:
     return node.op.forward(seen(plan, node.inputs[0], memory))  # type: ignore[no-any-return]
 
 
-def lifetimes(plan: Plan) -> None:
-    """Sets the first and last moment at which each piece of memory is in use."""
+def lifetimes(plan: Plan, stages: Sequence[int]) -> None:
+    """Sets the first and last moment, and stage, at which each piece of memory is in use; `stages` of each moment."""
     for root in plan.roots.values():
-        root.first, root.last = len(plan.order), -1
-    for moment, node in enumerate(plan.order):
+        root.moments = root.stages = NEVER
+    for moment, (node, stage) in enumerate(zip(plan.order, stages, strict=True)):
         for used in (node, *node.inputs):
             root = plan.root(used)
-            root.first, root.last = min(root.first, moment), max(root.last, moment)
+            root.moments, root.stages = widened(root.moments, moment), widened(root.stages, stage)
 
 
-def allocate(roots: list[Root]) -> int:
-    """Gives every root an offset, the largest first, each at the lowest place that is free while it lives."""
-    placed: list[Root] = []
-    for root in sorted(roots, key=lambda r: (-r.nbytes, r.first)):
-        root.offset = 0
-        for other in sorted((o for o in placed if o.first <= root.last and root.first <= o.last), key=by_offset):
-            if root.offset + root.nbytes <= other.offset:
-                break
-            root.offset = max(root.offset, other.offset + other.nbytes)
-        placed.append(root)
-    return max((root.offset + root.nbytes for root in roots), default=0)
+def widened(span: Span, to: int) -> Span:
+    """The span that holds one more."""
+    return min(span[0], to), max(span[1], to)
 
 
-def by_offset(root: Root) -> int:
-    """Where it begins."""
-    return root.offset
+def allocate(plan: Plan, stages: Sequence[int] | None = None) -> Plan:
+    """Gives every root in the arena an offset, the largest first, each at the lowest place that is free while it lives.
+
+    With several workers, two values of one stage share memory only if they have the same shape and place, so that each
+    worker's part lies where its own part of the other was: nobody has to wait before it writes there.
+    """
+    lifetimes(plan, range(len(plan.order)) if stages is None else stages)
+    roots = sorted((r for r in plan.roots.values() if r.kind == "arena"), key=lambda r: (-r.nbytes, r.moments[0]))
+    table = np.empty((len(roots), 7), int)  # begin, end, first and last moment, first and last stage, form
+    forms: dict[object, int] = {}
+    for i, root in enumerate(roots):
+        form = forms.setdefault((root.node.shape, root.node.dtype), len(forms))
+        root.offset = place_for(root, form, table[:i])
+        table[i] = root.offset, root.offset + root.nbytes, *root.moments, *root.stages, form
+    plan.arena = max((root.offset + root.nbytes for root in roots), default=0)
+    return plan
+
+
+def place_for(root: Root, form: int, placed: Array) -> int:
+    """The offset of a root, given those that are placed."""
+    begin, end, first, last, first_stage, last_stage, forms = placed.T
+    together = (first <= root.moments[1]) & (last >= root.moments[0])
+    beside = together | (first_stage <= root.stages[1]) & (last_stage >= root.stages[0])
+    twins = beside & ~together & (forms == form)
+    for offset in np.unique(begin[twins]):
+        in_the_way = beside & (begin < offset + root.nbytes) & (end > offset) & ~(twins & (begin == offset))
+        if not in_the_way.any():
+            return int(offset)
+    order = np.argsort(begin[beside], kind="stable")
+    starts, ends = begin[beside][order], np.maximum.accumulate(np.append(0, end[beside][order]))
+    wide = np.flatnonzero(starts - ends[:-1] >= root.nbytes)
+    return int(ends[wide[0]] if wide.size else ends[-1])

@@ -8,72 +8,66 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import numpy as np
 
 from minigrad.compiler.kernels import Call, calls
-from minigrad.compiler.plan import ALIGNMENT, Plan, Root, seen
-from minigrad.compiler.rewrite import is_op
+from minigrad.compiler.parallel import Stage, Workers
+from minigrad.compiler.plan import Plan, Root, seen
+from minigrad.compiler.schedule import Division, divided, parts_of, works
 from minigrad.op import Array
-from minigrad.ops.shape import Concat
 from minigrad.tensor import Tensor
 
 
-class Arena:
-    """Memory in which programs take turns: as large as the largest of them needs."""
-
-    def __init__(self) -> None:
-        self.bytes = aligned(0)
-
-    def hold(self, nbytes: int) -> None:
-        """Grows; what was there is lost."""
-        if nbytes > len(self.bytes):
-            self.bytes = aligned(nbytes)
-
-
 class Program:
-    """A plan with its memory. Not to be run beside another program of the same arena."""
+    """A plan with its memory, divided among workers. Not to be run beside another program of the same workers."""
 
-    def __init__(self, plan: Plan, arena: Arena) -> None:
-        self.plan, self._arena = plan, arena
+    def __init__(self, plan: Plan, workers: Workers) -> None:
+        self.plan, self._workers = plan, workers
         self._bytes: Array | None = None  # of the arena, when the calls were bound
         self._memory: dict[int, Array] = {}
-        self._bound: list[list[Call]] = [[] for _ in plan.order]
+        self.works = list(works(plan))
+        self.divisions = divided(plan, len(workers))
+        self._bound: list[list[list[Call]]] = [[[] for _ in range(len(workers))] for _ in self.works]
+        self.stages = staged(self.divisions, self._bound)
         self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
         self._leaves = [r.node for r in plan.roots.values() if r.kind == "given" and r.node.op is None]
         self._users: dict[int, list[int]] = defaultdict(list)
-        for moment, node in enumerate(plan.order):
-            for key in {id(plan.root(x).node) for x in (node, *node.inputs)}:
-                self._users[key].append(moment)
+        for i, work in enumerate(self.works):
+            for key in {id(plan.root(x).node) for x in (work.node, *work.inputs)}:
+                self._users[key].append(i)
         for root in plan.roots.values():
             if root.node.op is not None and root.kind == "given":
                 self._memory[id(root.node)] = root.node.op.forward()
-        arena.hold(plan.arena)
+        workers.arena.hold(plan.arena)
+
+    @property
+    def workers(self) -> int:
+        """How many there are."""
+        return len(self._workers)
 
     def __call__(self, *arguments: Array) -> list[Array]:
         """The results; each is the caller's, and no later run changes it."""
         if self._renew(arguments):
             for pool in self._results.values():
                 pool.expect()
-        for step in self._bound:
-            for call in step:
-                call()
+        try:
+            self._workers.run(self.stages)
+        except IndexError:
+            self.plan.graph.run(*arguments)  # raises it again, with places counted in the whole array, not in a part
+            raise
         return [self._result(y) for y in self.plan.graph.outputs]
 
     def timed(self, repeats: int) -> list[float]:
-        """The least seconds of each call in a few runs, on the arguments of the last one."""
+        """The least seconds of each piece of work, of its longest part, on the arguments of the last run."""
         best = [float("inf")] * len(self._bound)
         for _ in range(repeats):
-            for moment, step in enumerate(self._bound):
-                start = time.perf_counter()
-                for call in step:
-                    call()
-                best[moment] = min(best[moment], time.perf_counter() - start)
+            for i, parts in enumerate(self._bound):
+                best[i] = min(best[i], max(map(seconds, parts)))
         return best
 
     def _result(self, y: Tensor) -> Array:
-        array = seen(self.plan, y, self._memory)
+        array = self._array(y)
         return array.view() if self.plan.root(y).kind == "result" else array.copy()
 
     def _renew(self, arguments: Sequence[Array]) -> bool:
@@ -84,12 +78,12 @@ class Program:
         renewed = [(key, pool.renewed()) for key, pool in self._results.items()]
         fresh += [(key, array) for key, array in renewed if array is not None]
         self._memory.update(fresh)
-        if self._bytes is not self._arena.bytes:
-            self._bytes = self._arena.bytes
+        if self._bytes is not self._workers.arena.bytes:
+            self._bytes = self._workers.arena.bytes
             self._memory.update(self._places(self._bytes))
-            self._bind(range(len(self.plan.order)))
+            self._bind(range(len(self.works)))
         elif fresh:
-            self._bind(sorted({moment for key, _ in fresh for moment in self._users[key]}))
+            self._bind(sorted({i for key, _ in fresh for i in self._users[key]}))
         return bool(fresh)
 
     def _places(self, memory: Array) -> Iterator[tuple[int, Array]]:
@@ -99,19 +93,35 @@ class Program:
                 node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
                 yield id(node), memory[root.offset : end].view(node.dtype).reshape(node.shape)
 
-    def _bind(self, moments: Sequence[int]) -> None:
-        for moment in moments:
-            node = self.plan.order[moment]
-            y = seen(self.plan, node, self._memory)
-            if is_op(node, Concat):
-                parts = [(y[w], self._array(x)) for w, x in self.plan.copied_parts(node)]
-                self._bound[moment] = [partial(np.copyto, place, part) for place, part in parts]
-            else:
-                assert node.op is not None
-                self._bound[moment] = calls(node.op, [self._array(x) for x in node.inputs], y)
+    def _bind(self, places: Sequence[int]) -> None:
+        for i in places:
+            work = self.works[i]
+            xs, y = work.arrays(self._array)
+            parts = parts_of(work, self.divisions[i].axis, xs, y, len(self._workers))
+            for part, bound in zip(parts, self._bound[i], strict=False):
+                bound[:] = calls(work.op, part.xs, part.y)
 
     def _array(self, node: Tensor) -> Array:
         return seen(self.plan, node, self._memory)
+
+
+def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]]) -> list[Stage]:
+    """The workers' calls for each piece of work, grouped by where they wait for each other."""
+    stages: list[Stage] = []
+    for division, parts in zip(divisions, bound, strict=True):
+        if division.waits or not stages:
+            stages.append(tuple([] for _ in parts))
+        for steps, part in zip(stages[-1], parts, strict=True):
+            steps.append(part)
+    return stages
+
+
+def seconds(part: Sequence[Call]) -> float:
+    """How long calls take."""
+    start = time.perf_counter()
+    for call in part:
+        call()
+    return time.perf_counter() - start
 
 
 class Pool:
@@ -143,10 +153,3 @@ class Pool:
 
     def _references(self, i: int) -> int:
         return sys.getrefcount(self._arrays[i])
-
-
-def aligned(nbytes: int) -> Array:
-    """Bytes that begin at a multiple of the alignment."""
-    raw = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % ALIGNMENT
-    return raw[start : start + nbytes]

@@ -1,7 +1,7 @@
-"""One step's loss and gradients: by a compiled program with the batch split over threads, or eagerly, to compare.
+"""One step's loss and gradients: by a compiled program divided among threads, or eagerly, to compare.
 
-NumPy lets go of Python's lock in large products, so that two threads on two halves of a batch work at once; BLAS itself
-is held to one thread.
+NumPy lets go of Python's lock in large products, so that two threads on two parts of one work at once; BLAS itself is
+held to one thread.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,7 +19,7 @@ from models.captioner import Captioner
 class Step:
     """Computes a batch's loss; its gradients are then in `.grad` of the captioner's parameters.
 
-    The parts and the order of their sums depend on the number of threads alone, so the bits do too. A program is made
+    The parts of the work depend on the number of threads alone, so the bits do too. A program is made
     for each length of captions and each size of batch. `map` is Python's, or that of the program's threads, for the
     optimiser.
     """

@@ -1,0 +1,154 @@
+"""How the work of an Op can be cut: a window of its result needs which windows of its operands. For schedule.py."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+from minigrad.op import Array, Op, Shape
+from minigrad.ops.conv import Conv2d, ConvTranspose2d, ConvWeight2d
+from minigrad.ops.elementwise import Elementwise
+from minigrad.ops.index import Gather, ScatterAdd
+from minigrad.ops.linalg import Einsum, MatMul
+from minigrad.ops.logic import Cast, Detach, Logical
+from minigrad.ops.loss import AlongAxis, CrossEntropy, CrossEntropyGrad
+from minigrad.ops.pool import Pooling
+from minigrad.ops.reduce import Reduction
+from minigrad.ops.shape import Copy, SumTo
+
+Axes: TypeAlias = tuple[int | None, ...]
+"""The axis along which each operand is cut, None where every part needs all of it."""
+Rule: TypeAlias = Callable[[Any, int, Shape, Sequence[Shape]], Axes | None]
+"""`rule(op, axis, y, xs)`: how the operands are cut when y is cut along `axis`; None where it cannot be."""
+
+WORTH_CUTTING = 4096
+"""Elements: less is done sooner than cut."""
+GRAIN = 16
+"""BLAS takes as long for 13 rows as for 16."""
+FEW = 32
+"""Rows or columns of a product: with less in a part, BLAS spends its time on the other operand."""
+
+
+def aligned(axis: int, y: Shape, x: Shape) -> int | None:
+    """The axis of an operand that is broadcast to y; None where it has size 1 or no such axis."""
+    own = axis - len(y) + len(x)
+    return None if own < 0 or x[own] != y[axis] else own
+
+
+def elementwise(op: Op, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
+    """Every operand where y is."""
+    return tuple(aligned(axis, y, x) for x in xs)
+
+
+def product(op: MatMul, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
+    """Rows of y are rows of a, columns are columns of b."""
+    a, b = xs
+    if axis == len(y) - 1:
+        return None, len(b) - 1
+    return aligned(axis, y, a), None if axis == len(y) - 2 else aligned(axis, y, b)
+
+
+def einsum(op: Einsum, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
+    """Wherever the letter stands."""
+    letter = op.out[axis]
+    return tuple(term.index(letter) if letter in term else None for term in op.terms)
+
+
+def reduction(op: Reduction, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Along an axis that stays."""
+    (x,) = xs
+    kept = range(len(x)) if op.keepdims else [a for a in range(len(x)) if a not in op.axes]
+    return None if kept[axis] in op.axes else (kept[axis],)
+
+
+def sum_to(op: SumTo, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Where only leading axes are summed."""
+    (x,) = xs
+    lead = len(x) - len(y)
+    return (lead + axis,) if x[lead:] == y else None
+
+
+def gather(op: Gather, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
+    """Some ids, or some columns of the table."""
+    ids = len(xs[1])
+    return (None, axis) if axis < ids else (axis - ids + 1, None)
+
+
+def scatter_add(op: ScatterAdd, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Some columns: which ids fall into which rows is not known before."""
+    return (len(xs[1]) + axis - 1, None) if axis else None
+
+
+def other_axes(op: AlongAxis, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Along any axis but its own."""
+    return None if axis == op.axis else (axis,) * len(xs)
+
+
+def rows(op: Op, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Each row of scores for itself."""
+    return None if axis == len(xs[0]) - 1 else (axis,) * len(xs)
+
+
+def convolution(op: Conv2d, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Some pictures, or some channels of the result."""
+    return {0: (0, None, None), 1: (None, 0, 0)}[axis][: len(xs)] if axis < 2 else None
+
+
+def transposed_convolution(op: ConvTranspose2d, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Some pictures, or some channels of the result."""
+    return {0: (0, None), 1: (None, 1)}[axis] if axis < 2 else None
+
+
+def convolution_weights(op: ConvWeight2d, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Some channels of either picture."""
+    return {0: (None, 1), 1: (1, None)}[axis] if axis < 2 else None
+
+
+def pooling(op: Pooling, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
+    """Some pictures, or some of their channels."""
+    return (axis,) * len(xs) if axis < 2 else None
+
+
+RULES: Mapping[type[Op], Rule] = {
+    **dict.fromkeys((Elementwise, Logical, Cast, Copy, Detach), elementwise),
+    **dict.fromkeys((CrossEntropy, CrossEntropyGrad), rows),
+    MatMul: product,
+    Conv2d: convolution,
+    ConvTranspose2d: transposed_convolution,
+    ConvWeight2d: convolution_weights,
+    Pooling: pooling,
+    Einsum: einsum,
+    Reduction: reduction,
+    SumTo: sum_to,
+    Gather: gather,
+    ScatterAdd: scatter_add,
+    AlongAxis: other_axes,
+}
+
+
+def operand_axes(op: Op, axis: int, y: Array, xs: Sequence[Array]) -> Axes | None:
+    """How the operands are cut when y is cut along `axis`; None where this Op cannot be."""
+    rule = next((RULES[kind] for kind in type(op).__mro__ if kind in RULES), None)
+    return rule(op, axis, y.shape, [x.shape for x in xs]) if rule else None
+
+
+def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> list[int]:
+    """Axes of y, the best first: of a product the longer, and none of few rows; else the outermost in memory."""
+    if max([y.size, *(x.size for x in xs)]) < WORTH_CUTTING:
+        return []
+    wide = [a for a in range(y.ndim) if y.shape[a] >= parts]
+    if isinstance(op, MatMul):
+        wide.sort(key=lambda a: (-y.shape[a], a))
+        return [a for a in wide if a in wide[:1] or y.shape[a] >= FEW * parts or a < y.ndim - 2]
+    return sorted(wide, key=lambda a: -abs(y.strides[a]))
+
+
+def cut(array: Array, axis: int | None, parts: int) -> Iterator[Array]:
+    """Windows of an array along an axis; all of it for each part where there is none."""
+    if axis is None:
+        yield from (array for _ in range(parts))
+        return
+    size = array.shape[axis]
+    grain = GRAIN if size >= 2 * GRAIN * parts else 1
+    bounds = [min(size, round(size * i / parts / grain) * grain) for i in range(parts)] + [size]
+    for start, stop in pairwise(bounds):
+        yield array[(*(slice(None),) * axis, slice(start, stop))]

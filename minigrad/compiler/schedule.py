@@ -1,0 +1,214 @@
+"""Divides a program among workers: how each piece of work is cut, and where the workers wait for each other.
+
+Nothing is known here of batches or layers. All workers go through the same list of work, each doing its part of each
+piece. They wait only where a part touches memory that another worker has written, or writes what another has read,
+since they last waited; and a piece is cut, if it can be, so that it need not wait. So the steps of a recurrence run
+through without waiting where there are rows enough, and products are cut by columns where there are not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.exceptions import TooHardError
+from numpy.lib.array_utils import byte_bounds
+
+from minigrad.compiler.cuts import axes_worth_cutting, cut, operand_axes
+from minigrad.compiler.plan import Plan, allocate, seen
+from minigrad.compiler.rewrite import is_op
+from minigrad.op import Array, Op
+from minigrad.ops.shape import Concat, Copy
+from minigrad.tensor import Tensor
+
+
+class Work(NamedTuple):
+    """One Op into one place: the memory of a node, or a window of it for the copy of one part of a concatenation."""
+
+    op: Op
+    inputs: tuple[Tensor, ...]
+    node: Tensor
+    window: tuple[slice, ...] = ()
+
+    def arrays(self, array_of: Callable[[Tensor], Array]) -> tuple[list[Array], Array]:
+        """The operands' arrays and the result's."""
+        return [array_of(x) for x in self.inputs], array_of(self.node)[self.window or ...]
+
+
+class Part(NamedTuple):
+    """What one worker reads and writes of a piece of work."""
+
+    xs: tuple[Array, ...]
+    y: Array
+
+
+class Division(NamedTuple):
+    """`axis` along which a piece is cut, None for all of it by the first worker; whether the workers wait before it."""
+
+    axis: int | None
+    waits: bool
+
+
+def works(plan: Plan) -> Iterator[Work]:
+    """A plan's work, in order."""
+    for node in plan.order:
+        if is_op(node, Concat):
+            yield from (Work(Copy(), (part,), node, window) for window, part in plan.copied_parts(node))
+        else:
+            assert node.op is not None
+            yield Work(node.op, node.inputs, node)
+
+
+def parts_of(work: Work, axis: int | None, xs: Sequence[Array], y: Array, count: int) -> list[Part]:
+    """The parts of a piece of work that is cut along an axis of its result; one part if it is not cut."""
+    if axis is None:
+        return [Part(tuple(xs), y)]
+    axes = operand_axes(work.op, axis, y, xs)
+    assert axes is not None
+    operands = zip(*(cut(x, a, count) for x, a in zip(xs, axes, strict=True)), strict=True)
+    return [Part(given, window) for given, window in zip(operands, cut(y, axis, count), strict=True)]
+
+
+def divided(plan: Plan, count: int) -> list[Division]:
+    """Divides a plan's work among `count` workers, and places its values again so that they wait less.
+
+    First as if no value shared memory with another, in runs without waiting as long as can be; then, when each has its
+    place, whoever touches what another has touched waits.
+    """
+    work = list(works(plan))
+    if count == 1:
+        return [Division(None, waits=False) for _ in work]
+    memory = hollow(plan, shared=False)
+    apart = [list(options(plan, w, memory, count)) for w in work]
+    axes: list[int | None] = []
+    stages: list[int] = []
+    while len(axes) < len(work):
+        found = max((run(first, apart[len(axes) + 1 :], count) for first in apart[len(axes)]), key=len)
+        axes += found
+        stages += [stages[-1] + 1 if stages else 0] * len(found)
+    allocate(plan, stages_of_nodes(plan, work, stages))
+    memory = hollow(plan, shared=True)
+    touched, divisions = Touched(count), []
+    for w, axis in zip(work, axes, strict=True):
+        parts = touching(plan, w, axis, memory, count)
+        waits = touched.clash(parts)
+        touched = Touched(count) if waits else touched
+        touched.add(parts)
+        divisions.append(Division(axis, waits))
+    return divisions
+
+
+def stages_of_nodes(plan: Plan, work: Sequence[Work], stages: Sequence[int]) -> list[int]:
+    """The stage in which each node is done; a concatenation that copies nothing is done with the node before it."""
+    known = {id(w.node): stage for w, stage in zip(work, stages, strict=True)}
+    return list(accumulate((known.get(id(node), -1) for node in plan.order), max))
+
+
+Memory: TypeAlias = Mapping[int, Array]
+
+
+def hollow(plan: Plan, shared: bool) -> Memory:
+    """Memory for a plan's roots that is never touched, where they lie in the arena, or each apart from all others."""
+    arena, found = np.empty(plan.arena, np.uint8), {}
+    for root in plan.roots.values():
+        if root.kind == "arena" and shared:
+            array = arena[root.offset : root.offset + root.node.size * root.node.dtype.itemsize]
+            found[id(root.node)] = array.view(root.node.dtype).reshape(root.node.shape)
+        else:
+            found[id(root.node)] = np.empty(root.node.shape, root.node.dtype)
+    return found
+
+
+def options(plan: Plan, work: Work, memory: Memory, count: int) -> Iterator["Option"]:
+    """The ways to divide a piece of work, the best first."""
+    xs, y = work.arrays(lambda node: seen(plan, node, memory))
+    axes = [a for a in axes_worth_cutting(work.op, y, xs, count) if operand_axes(work.op, a, y, xs) is not None]
+    for axis in (*axes,) or (None,):
+        yield Option(axis, touching(plan, work, axis, memory, count))
+
+
+def touching(plan: Plan, work: Work, axis: int | None, memory: Memory, count: int) -> list[Part]:
+    """What the workers read and write of a piece of work, but for what is given: that is never written."""
+    xs, y = work.arrays(lambda node: seen(plan, node, memory))
+    computed = [plan.root(x).kind != "given" for x in work.inputs]
+    parts = parts_of(work, axis, xs, y, count)
+    return [Part(tuple(x for x, c in zip(p.xs, computed, strict=True) if c), p.y) for p in parts]
+
+
+def run(first: "Option", rest: Sequence[Sequence["Option"]], count: int) -> list[int | None]:
+    """The axes of the first piece and of those after it, up to one at which the workers must wait."""
+    touched = Touched(count)
+    touched.add(first.parts)
+    axes = [first.axis]
+    for choice in rest:
+        free = next((option for option in choice if not touched.clash(option.parts)), None)
+        if free is None:
+            break
+        touched.add(free.parts)
+        axes.append(free.axis)
+    return axes
+
+
+class Option(NamedTuple):
+    """A way to divide a piece of work: the axis, and what each worker reads and writes of what is computed."""
+
+    axis: int | None
+    parts: list[Part]
+
+
+class Touched:
+    """The memory that each worker has read and written since they last waited for each other."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._read = [Spans() for _ in range(count)]
+        self._written = [Spans() for _ in range(count)]
+
+    def clash(self, parts: Sequence[Part]) -> bool:
+        """Whether a part reads what another worker has written, or writes what another has read or written."""
+        return self._count > 1 and any(
+            self._read[other].meet(part.y) or any(self._written[other].meet(a) for a in (part.y, *part.xs))
+            for worker, part in enumerate(parts)
+            for other in range(self._count)
+            if other != worker
+        )
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Part i is done by worker i."""
+        for part, read, written in zip(parts, self._read, self._written, strict=False):
+            written.add(part.y)
+            for x in part.xs:
+                read.add(x)
+
+
+class Spans:
+    """Arrays by where in memory they begin and end."""
+
+    def __init__(self) -> None:
+        self._arrays: list[Array] = []
+        self._bounds = np.empty((64, 2), np.uint64)
+
+    def add(self, array: Array) -> None:
+        """One more."""
+        if array.size:
+            if len(self._arrays) == len(self._bounds):
+                self._bounds = np.concatenate([self._bounds, np.empty_like(self._bounds)])
+            self._bounds[len(self._arrays)] = byte_bounds(array)
+            self._arrays.append(array)
+
+    def meet(self, array: Array) -> bool:
+        """Whether the array has memory in common with one of them."""
+        if not array.size or not self._arrays:
+            return False
+        low, high = byte_bounds(array)
+        starts, ends = self._bounds[: len(self._arrays)].T
+        near = np.flatnonzero((starts < high) & (ends > low))
+        return any(share(self._arrays[i], array) for i in near)
+
+
+def share(a: Array, b: Array) -> bool:
+    """Whether two arrays have memory in common; yes where that is not quickly told."""
+    try:
+        return bool(np.shares_memory(a, b, max_work=10_000))  # type: ignore[arg-type]
+    except TooHardError:
+        return True
