@@ -227,15 +227,18 @@ def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
 
 def flip(x: Value, axis: Axis = None) -> Value:
     """Reversed along the axes."""
-    return apply(shape_ops.Flip(axes_of(axis, x.ndim)), x)
+    axes = axes_of(axis, x.ndim)
+    return x[tuple(slice(None, None, -1 if i in axes else 1) for i in range(x.ndim))]
 
 
 def roll(x: Value, shift: int | Sequence[int], axis: Axis = None) -> Value:
     """Moved along the axis, around the end; along the flattened array when it is None. Several as in numpy.roll."""
     if axis is None:
         return roll(x.reshape(-1), shift, 0).reshape(x.shape)
-    for one_shift, one_axis in np.broadcast(shift, axis):
-        x = apply(shape_ops.Roll(int(one_shift), axes_of(one_axis, x.ndim)[0]), x)
+    for steps, one_axis in np.broadcast(shift, axis):
+        (along,) = axes_of(one_axis, x.ndim)
+        head, tail = split(x, [-steps % (x.shape[along] or 1)], along)
+        x = concat([tail, head], along)
     return x
 
 
@@ -262,8 +265,13 @@ def embedding(ids: Value, weight: Value) -> Value:
 
 
 def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
-    """numpy.take_along_axis; negative indices are an error."""
-    return apply(index.TakeAlongAxis(axes_of(axis, x.ndim)[0]), x, as_value(indices))
+    """x's elements at indices along one axis; the sizes along the others are broadcast. As numpy.take_along_axis."""
+    (axis,), indices = axes_of(axis, x.ndim), as_value(indices)
+    if indices.ndim != x.ndim:
+        raise ShapeError(f"take_along_axis needs as many dimensions in indices {indices.shape} as in {x.shape}")
+    places: list[Value] = list(np.ix_(*map(range, x.shape)))
+    places[axis] = indices
+    return x[tuple(places)]
 
 
 def one_hot(ids: Value, depth: int, dtype: Any = float) -> Value:

@@ -72,10 +72,13 @@ class SameDtype(Op):
         return dtypes[0]
 
 
-def floating(*dtypes: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a result that is never whole: NumPy's promotion, float64 for integers and booleans."""
-    common = np.result_type(*dtypes)
-    return common if common.kind in "fc" else np.dtype(np.float64)
+class FloatingDtype(Op):
+    """An Op whose result is never whole."""
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """NumPy's promotion, float64 for integers and booleans."""
+        common = np.result_type(*dtypes)
+        return common if common.kind in "fc" else np.dtype(np.float64)
 
 
 class Constant(Op):

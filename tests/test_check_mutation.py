@@ -34,7 +34,7 @@ def test_of_40_bugs_39_are_caught_and_30_named(verdicts: Verdicts, seed: int) ->
 
 
 def test_of_all_of_them(verdicts: Verdicts) -> None:
-    assert len(verdicts) > 700 and len({type(planted.mutant.inner) for planted, _ in verdicts}) > 50
+    assert len(verdicts) > 650 and len({type(planted.mutant.inner) for planted, _ in verdicts}) > 50
     assert sum(not report.ok for _, report in verdicts) >= 0.99 * len(verdicts)
     assert sum(named(*verdict) for verdict in verdicts) >= 0.95 * len(verdicts)
 

@@ -14,6 +14,7 @@ from minigrad.errors import IndexRangeError, ShapeError, UsageError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((3, 4))
+IDS = np.array([[0, 0, 3], [1, 2, 1], [3, 1, 3]])
 
 COMPOSED: dict[str, Callable[..., mg.Tensor]] = {
     "prod": lambda x: x.prod() + x.prod(0).sum() + x.prod((0, 1), keepdims=True).sum(),
@@ -32,6 +33,9 @@ COMPOSED: dict[str, Callable[..., mg.Tensor]] = {
     "masked cross entropy": lambda x: mg.softmax_cross_entropy(
         x.reshape(1, 3, 4), np.array([[1, 3, 0]]), np.array([[True, False, True]]), reduction="words"
     ),
+    "flip": lambda x: mg.flip(x) * mg.flip(x, 1) + mg.flip(x, ()),
+    "roll": lambda x: mg.roll(x, 2) * mg.roll(x, -1, 0) + mg.roll(x, (7, 1), (1, 0)),
+    "take along an axis": lambda x: mg.take_along_axis(x, IDS, 1) ** 2 + mg.take_along_axis(x[:1], IDS, 1),
     "embedding": lambda x: mg.embedding(np.array([[0, 2], [2, 2]]), x),
 }
 
@@ -136,7 +140,8 @@ def test_where_names_follow_numpy_and_pytorch() -> None:
         (lambda x: mg.einsum("i...->i", x), UsageError, "no ellipsis"),
         (lambda x: x[3], IndexRangeError, "index 3 is outside an axis of size 3"),
         (lambda x: x.squeeze(0), ShapeError, "not of size 1"),
-        (lambda x: mg.take_along_axis(x, np.array([[4]]), 1), IndexRangeError, "the first is 4"),
+        (lambda x: mg.take_along_axis(x, np.array([[4]]), 1), IndexRangeError, "index 4 is out of bounds"),
+        (lambda x: mg.take_along_axis(x, np.array([1]), 1), ShapeError, r"indices \(1,\) as in \(3, 4\)"),
     ],
 )
 def test_arguments_that_do_not_fit(call: Callable[[mg.Tensor], Any], error: type[Exception], words: str) -> None:

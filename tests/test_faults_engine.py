@@ -191,7 +191,7 @@ def test_an_integer_tensor_asked_for_a_gradient() -> None:
 
 def test_an_id_outside_the_table() -> None:
     table = leaf(10, 4, name="captioner.W_embed")
-    with pytest.raises(IndexRangeError, match=r"1 ids outside \[0, 10\); the first is 12 at \(1,\).*W_embed"):
+    with pytest.raises(IndexRangeError, match=r"ids outside \[0, 10\): 1 of 2, the first 12 at \(1,\).*W_embed"):
         mg.embedding(np.array([3, 12]), table)
     with pytest.raises(IndexRangeError, match="-1"):
         mg.embedding(np.array([-1]), table)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DTypeError
-from minigrad.op import Array, Gradient, Value, apply, as_number
-from minigrad.ops.elementwise import Floating, Unary
+from minigrad.op import Array, FloatingDtype, Gradient, Value, apply, as_number
+from minigrad.ops.elementwise import Unary
 
 
 class Tanh(Unary):
@@ -26,7 +26,7 @@ class Tanh(Unary):
         return (g - gyy,)
 
 
-class Sigmoid(Floating):
+class Sigmoid(FloatingDtype, Unary):
     """y = 1 / (1 + e⁻ˣ), computed as ½ tanh(½ x) + ½, which never overflows."""
 
     reads = "y"
@@ -60,7 +60,7 @@ class Relu(Unary):
 
 
 @dataclass(frozen=True)
-class LeakyRelu(Floating):
+class LeakyRelu(FloatingDtype, Unary):
     """y = x where x > 0, else slope · x."""
 
     slope: float = 0.01
@@ -76,7 +76,7 @@ class LeakyRelu(Floating):
         return (g * (positive * (1 - self.slope) + self.slope),)
 
 
-class Softplus(Floating):
+class Softplus(FloatingDtype, Unary):
     """y = log(1 + eˣ) = max(x, 0) + log1p(e^−|x|)."""
 
     reads = "x"

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply, as_number, floating
+from minigrad.op import Array, Gradient, Op, Shape, Value, apply, as_number
 from minigrad.ops.logic import Sign, broadcast
 
 
@@ -38,14 +38,6 @@ class Unary(Elementwise):
     """An elementwise Op of one input."""
 
     broadcasts = False
-
-
-class Floating(Unary):
-    """An elementwise Op written by hand whose result is floating."""
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)
 
 
 class Add(Elementwise):
@@ -245,8 +237,7 @@ class Maximum(Elementwise):
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
         """The larger input gets g; at ties each gets half."""
-        ga = g * share(a >= b, a > b, g)
-        return ga, g - ga
+        return shared(g, a >= b, a > b)
 
 
 class Minimum(Elementwise):
@@ -257,13 +248,13 @@ class Minimum(Elementwise):
 
     def vjp(self, g: Value, y: Value, a: Value, b: Value) -> tuple[Gradient, ...]:
         """The smaller input gets g; at ties each gets half."""
-        ga = g * share(a <= b, a < b, g)
-        return ga, g - ga
+        return shared(g, a <= b, a < b)
 
 
-def share(weak: Value, strict: Value, like: Value) -> Value:
-    """1 where both comparisons hold, ½ where only the weak one does: the gradient's share at ties."""
-    return (weak.astype(like.dtype) + strict.astype(like.dtype)) * 0.5
+def shared(g: Value, weak: Value, strict: Value) -> tuple[Gradient, ...]:
+    """All of g to a where both comparisons hold, half of it where only the weak one does; the rest to b."""
+    ga = g * ((weak.astype(g.dtype) + strict.astype(g.dtype)) * 0.5)
+    return ga, g - ga
 
 
 class Where(Elementwise):

@@ -91,7 +91,7 @@ def check_ids(ids: Array, size: int) -> None:
         return
     wrong = np.argwhere((ids < 0) | (ids >= size))
     place = tuple(int(i) for i in wrong[0])
-    raise IndexError(f"{len(wrong)} ids outside [0, {size}); the first is {ids[place]} at {place}")
+    raise IndexError(f"ids outside [0, {size}): {len(wrong)} of {ids.size}, the first {ids[place]} at {place}")
 
 
 @dataclass(frozen=True)
@@ -188,63 +188,6 @@ class IndexAdd(SameDtype):
     def vjp(self, g: Value, y: Value, x: Value, *arrays: Value) -> tuple[Gradient, ...]:
         """gx = g read back."""
         return (apply(Index(self.parts), g, *arrays), *(None for _ in arrays))
-
-
-@dataclass(frozen=True)
-class TakeAlongAxis(SameDtype):
-    """y = x's elements at `ids` along `axis` (non-negative), as numpy.take_along_axis. Adjoint of PutAlongAxis."""
-
-    axis: int
-    reads = "x"
-
-    def forward(self, x: Array, ids: Array) -> Array:
-        """Same number of dimensions; the other axes broadcast."""
-        check_ids(ids, x.shape[self.axis])
-        return np.take_along_axis(x, ids, self.axis)
-
-    def shape(self, x: Shape, ids: Shape) -> Shape:
-        """The broadcast sizes, and the ids' along the axis."""
-        return along_shape(x, ids, self.axis)
-
-    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
-        """gx = g put back at the ids."""
-        return apply(PutAlongAxis(self.axis, x.shape), g, ids), None
-
-
-@dataclass(frozen=True)
-class PutAlongAxis(SameDtype):
-    """y = zeros of shape `to` with x added at `ids` along `axis`. Adjoint of TakeAlongAxis."""
-
-    axis: int
-    to: Shape
-    reads = "x"
-
-    def forward(self, x: Array, ids: Array) -> Array:
-        """Repeated places add up."""
-        check_ids(ids, self.to[self.axis])
-        y = np.zeros_like(x, shape=self.to)
-        places: list[Array] = list(np.ix_(*map(np.arange, self.to)))
-        places[self.axis] = ids
-        np.add.at(y, tuple(places), x)
-        return y
-
-    def shape(self, x: Shape, ids: Shape) -> Shape:
-        """The shape asked for."""
-        if along_shape(self.to, ids, self.axis) != x:
-            raise ValueError(f"cannot put {x} at ids {ids} of {self.to}")
-        return self.to
-
-    def vjp(self, g: Value, y: Value, x: Value, ids: Value) -> tuple[Gradient, ...]:
-        """gx = g read at the ids."""
-        return apply(TakeAlongAxis(self.axis), g, ids), None
-
-
-def along_shape(x: Shape, ids: Shape, axis: int) -> Shape:
-    """The shape of numpy.take_along_axis."""
-    if len(x) != len(ids):
-        raise ValueError(f"take_along_axis needs as many dimensions in ids {ids} as in {x}")
-    fixed = np.broadcast_shapes((*x[:axis], 1, *x[axis + 1 :]), (*ids[:axis], 1, *ids[axis + 1 :]))
-    return (*fixed[:axis], ids[axis], *fixed[axis + 1 :])
 
 
 @dataclass(frozen=True)

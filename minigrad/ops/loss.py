@@ -2,25 +2,20 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, SameDtype, SameShape, Shape, Value, apply, floating
-from minigrad.ops.activation import Sigmoid
+from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, SameShape, Shape, Value, apply
+from minigrad.ops.activation import Sigmoid, Softplus
 from minigrad.ops.elementwise import Elementwise, Exp
 from minigrad.ops.index import OneHot, check_ids
 
 
 @dataclass(frozen=True)
-class AlongAxis(SameShape):
-    """A Floating Op along one axis (non-negative), of unchanged shape."""
+class AlongAxis(FloatingDtype, SameShape):
+    """An Op along one axis (non-negative)."""
 
     axis: int
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)
 
 
 def shifted(x: Array, axis: int) -> Array:
@@ -133,19 +128,15 @@ class CrossEntropyGrad(SameShape, SameDtype):
         return wp - p * wp.sum(axis=-1, keepdims=True), None, (u * (p - hot)).sum(axis=-1)
 
 
-class BinaryCrossEntropy(Elementwise):
+class BinaryCrossEntropy(FloatingDtype, Elementwise):
     """y = max(x, 0) − x t + log1p(e^−|x|): binary cross entropy of logits x against t in [0, 1]."""
 
     reads = "x"
 
     def forward(self, x: Array, t: Array) -> Array:
         """Stable at ±1000."""
-        return np.logaddexp(x, 0) - x * t if not np.iscomplexobj(x) else np.log1p(np.exp(x)) - x * t  # type: ignore[no-any-return]
+        return Softplus().forward(x) - x * t  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value, t: Value) -> tuple[Gradient, ...]:
         """gx = g (σ(x) − t), gt = −g x."""
         return g * (apply(Sigmoid(), x) - t), lambda: -g * x
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)

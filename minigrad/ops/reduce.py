@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Constant, Gradient, Op, SameShape, Shape, Value, apply, floating
+from minigrad.op import Array, Constant, FloatingDtype, Gradient, Op, SameShape, Shape, Value, apply
 from minigrad.ops.elementwise import Exp
-from minigrad.ops.shape import BroadcastTo, sum_dtype
+from minigrad.ops.shape import BroadcastTo, SummedDtype
 
 
 def reduced(x: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
@@ -45,16 +45,12 @@ class Reduction(Op):
         return value.reshape(reduced(x.shape, self.axes, True))
 
 
-class Sum(Reduction):
+class Sum(SummedDtype, Reduction):
     """y = Σ x."""
 
     def forward(self, x: Array) -> Array:
         """numpy.sum."""
         return x.sum(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Small integers grow as in NumPy."""
-        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g, repeated."""
@@ -70,17 +66,13 @@ class OfSome(Reduction):
         return super().shape(x)
 
 
-class Mean(OfSome):
+class Mean(FloatingDtype, OfSome):
     """y = Σ x / n."""
 
     def forward(self, x: Array) -> Array:
         """numpy.mean."""
         count(x.shape, self.axes)
         return x.mean(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g / n, repeated."""
@@ -115,7 +107,7 @@ class Min(Extreme):
         return x.min(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
 
 
-class LogSumExp(OfSome):
+class LogSumExp(FloatingDtype, OfSome):
     """y = log Σ eˣ, the largest element taken out first; −∞ where all are −∞."""
 
     reads = "xy"
@@ -128,17 +120,13 @@ class LogSumExp(OfSome):
             y = np.log(np.exp(x - top).sum(axis=self.axes, keepdims=True)) + top
         return y if self.keepdims else y.reshape(self.shape(x.shape))  # type: ignore[no-any-return]
 
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)
-
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g eˣ⁻ʸ."""
         return (self.spread(g, x) * apply(Exp(), x - self.spread(y, x)),)
 
 
 @dataclass(frozen=True)
-class CumSum(SameShape):
+class CumSum(SummedDtype, SameShape):
     """y = running sum along `axis`, from the end when `reverse`. Its adjoint runs the other way."""
 
     axis: int
@@ -149,10 +137,6 @@ class CumSum(SameShape):
         if not self.reverse:
             return np.cumsum(x, axis=self.axis)
         return np.flip(np.cumsum(np.flip(x, self.axis), axis=self.axis), self.axis)
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Small integers grow as in NumPy."""
-        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = the sum from the other end."""

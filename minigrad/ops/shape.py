@@ -29,10 +29,12 @@ def sizes_of(shape: Any) -> Shape:
     return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
 
 
-def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """What numpy.sum of this dtype gives: booleans and small integers grow."""
-    total: np.dtype[Any] = np.zeros(0, dtype).sum().dtype
-    return total
+class SummedDtype(Op):
+    """An Op that sums elements of one input."""
+
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """Booleans and small integers grow, as in numpy.sum."""
+        return np.zeros(0, dtypes[0]).sum().dtype  # type: ignore[no-any-return]
 
 
 class Copy(SameShape):
@@ -111,7 +113,7 @@ class BroadcastTo(Op):
 
 
 @dataclass(frozen=True)
-class SumTo(Op):
+class SumTo(SummedDtype):
     """y = x summed over the axes along which `to` would broadcast. Adjoint of BroadcastTo."""
 
     to: Shape
@@ -127,10 +129,6 @@ class SumTo(Op):
         if np.broadcast_shapes(x, self.to) != x:
             raise ValueError(f"cannot sum {x} to {self.to}")
         return self.to
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Small integers grow as in numpy.sum."""
-        return sum_dtype(dtypes[0])
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g broadcast back."""
@@ -213,34 +211,3 @@ class Pad(Op):
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = the middle of g."""
         return (g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, self.widths, strict=True))],)
-
-
-@dataclass(frozen=True)
-class Flip(SameShape):
-    """y = x reversed along `axes`. Its own adjoint."""
-
-    axes: tuple[int, ...]
-
-    def forward(self, x: Array) -> Array:
-        """A view."""
-        return np.flip(x, self.axes)
-
-    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g reversed."""
-        return (apply(self, g),)
-
-
-@dataclass(frozen=True)
-class Roll(SameShape):
-    """y = x moved by `shift` along `axis`, around the end. Its adjoint moves back."""
-
-    shift: int
-    axis: int
-
-    def forward(self, x: Array) -> Array:
-        """numpy.roll."""
-        return np.roll(x, self.shift, self.axis)
-
-    def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g moved back."""
-        return (apply(Roll(-self.shift, self.axis), g),)

@@ -118,10 +118,10 @@ def scatter_add(node: Any, x: Form, ids: Form) -> Any:
     return (picked * x).sum(axis=tuple(range(1, 1 + ids.ndim)))
 
 
-def rows_picked(node: Any, x: Form, ids: Form) -> Any:
+def rows_picked(node: Any, x: Form, *ids: Form) -> Any:
     """Gather, where the index array picks rows and nothing else."""
     whole = (None, *((0, n, 1) for n in x.shape[1:]))
-    return gather(node, x, ids) if node.op.parts == whole else unknown(ids.flat[0].algebra, node, x, ids)
+    return gather(node, x, *ids) if node.op.parts == whole else unknown(x.flat[0].algebra, node, x, *ids)
 
 
 def cast(node: Any, x: Form) -> Form:

@@ -7,7 +7,7 @@ import numpy as np
 
 from minigrad.check.records.record import Applied, Draw, Record, misfit, unary
 from minigrad.op import Array, Shape
-from minigrad.ops.shape import BroadcastTo, Concat, Copy, Flip, Pad, Reshape, Roll, Stack, SumTo, Transpose
+from minigrad.ops.shape import BroadcastTo, Concat, Copy, Pad, Reshape, Stack, SumTo, Transpose
 
 SPREADS: tuple[tuple[Shape, Shape], ...] = (
     ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3, 1), (2, 3, 4)), ((), (2, 2)), ((1,), (0,)), ((2, 3), (2, 3)), ((), ()),
@@ -105,15 +105,5 @@ RECORDS = (
         pads,
         lambda op, x: padded(x, op.widths, op.value),
         refusals=(misfit(Pad(((-1, 1),)), (3,)),),
-    ),
-    Record(
-        Flip,
-        lambda draw: [(Flip(axes), draw.normal(2, 3, 2)) for axes in ((), (0,), (1, 2), (0, 1, 2))],
-        lambda op, x: x[tuple(slice(None, None, -1) if i in op.axes else slice(None) for i in range(x.ndim))],
-    ),
-    Record(
-        Roll,
-        lambda draw: [(Roll(shift, axis), draw.normal(3, 4)) for shift in (-1, 0, 2, 7) for axis in (0, 1)],
-        lambda op, x: x.take((np.arange(x.shape[op.axis]) - op.shift) % x.shape[op.axis], op.axis),
     ),
 )  # fmt: skip
