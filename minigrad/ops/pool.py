@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, SameDtype, Shape, Value, apply, floating
+from minigrad.op import Array, FloatingDtype, Gradient, Op, SameDtype, Shape, Value, apply
 from minigrad.ops.window import Pair, first, last, padded, strips, windows
 
 DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
@@ -162,7 +162,7 @@ class MaxPoolTake(MaxPooling):
         return None, apply(MaxPoolGrad(*self.fields()), x, g)
 
 
-class AvgPool2d(Pooling):
+class AvgPool2d(FloatingDtype, Pooling):
     """y = the mean of each window of x."""
 
     def forward(self, x: Array) -> Array:
@@ -174,10 +174,6 @@ class AvgPool2d(Pooling):
     def shape(self, x: Shape) -> Shape:
         """(N, C, H', W')."""
         return self.pooled(x)
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Integers become float64."""
-        return floating(*dtypes)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g spread over the windows."""
