@@ -96,6 +96,69 @@ def data(steps: int) -> tuple[Any, Any]:
     return rng.standard_normal((3, 5)), rng.integers(0, 12, (3, steps + 1))
 
 
+class Residual(mg.Module):
+    """x + two layers of x."""
+
+    def __init__(self, size: int, rng: np.random.Generator) -> None:
+        self.first, self.second = (Linear(size, size, rng) for _ in range(2))
+
+    def forward(self, x: Any) -> Any:
+        return mg.relu(x + self.second(mg.relu(self.first(x))))
+
+
+class ResNet(mg.Module):
+    def __init__(self, count: int = 8) -> None:
+        rng = np.random.default_rng(0)
+        self.stem, self.head = Linear(5, 6, rng), Linear(6, 3, rng)
+        self.blocks = [Residual(6, rng) for _ in range(count)]
+
+    def forward(self, x: Any) -> Any:
+        x = mg.relu(self.stem(x))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+
+
+class Deep(mg.Module):
+    """Stages of residual blocks."""
+
+    def __init__(self, stages: int, blocks: int, size: int = 6) -> None:
+        rng = np.random.default_rng(0)
+        self.stages = [Stage(blocks, size, rng) for _ in range(stages)]
+
+    def forward(self, x: Any) -> Any:
+        for stage in self.stages:
+            x = stage(x)
+        return x
+
+
+class Stage(mg.Module):
+    def __init__(self, count: int, size: int, rng: np.random.Generator) -> None:
+        self.blocks = [Residual(size, rng) for _ in range(count)]
+        self.out = Linear(size, size, rng)
+
+    def forward(self, x: Any) -> Any:
+        for block in self.blocks:
+            x = block(x)
+        return self.out(x)
+
+
+class Fires(mg.Module):
+    """SqueezeNet's order: twice two fire modules and something between, then four larger ones; named, not listed."""
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(0)
+        for i in range(8):
+            setattr(self, f"fire{i + 2}", Fire(8 if i < 4 else 16, rng))
+
+    def forward(self, x: Any) -> Any:
+        for i in range(8):
+            x = getattr(self, f"fire{i + 2}")(x)
+            if i in (1, 3):
+                x = mg.maximum(x, 0.1) if i == 1 else mg.concat([x, x], 1)
+        return x
+
+
 def scalar() -> Any:
     x = mg.tensor(0.5, requires_grad=True, name="x")
     return mg.tanh(x) * x + mg.exp(-x)
@@ -108,6 +171,11 @@ def mlp() -> Any:
 
 def squeeze() -> Any:
     return Squeeze()(np.ones((3, 8))).sum()
+
+
+def residual(count: int = 8) -> Any:
+    x = mg.tensor(np.ones((4, 5)), name="x")
+    return mg.softmax_cross_entropy(ResNet(count)(x), np.arange(4) % 3)
 
 
 def rnn(steps: int = 4, gain: float = 1.0) -> Any:

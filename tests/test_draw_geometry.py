@@ -1,5 +1,6 @@
 """Ten pictures measured: boxes apart, texts inside, wires around, everything on the paper."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -25,6 +26,9 @@ PICTURES: dict[str, tuple[Any, dict[str, Any]]] = {
     "attention": (graphs.attention, {"view": "both"}),
     "in layers": (lambda: graphs.lstm(3), {"view": "both", "engine": "layered"}),
     "one module": (graphs.lstm, {"view": "both", "depth": 1}),
+    "repeats": (graphs.residual, {"view": "both", "fold": "repeats"}),
+    "shapes": (graphs.mlp, {"view": "both", "labels": True}),
+    "shapes in lanes": (graphs.rnn, {"view": "both", "labels": True}),
 }
 
 
@@ -62,7 +66,7 @@ def test_everything_is_on_the_paper(layout: Layout) -> None:
 
 def test_labels_beside_the_boxes_do_not_touch_them(layout: Layout) -> None:
     for text in layout.texts:
-        if text.style in ("row", "header", "title"):
+        if text.style in ("row", "header", "title", "label"):
             rect = text_rect(text.x, text.y, text.content, text.anchor)
             assert not any(rect.overlaps(placed.rect) for placed in layout.placed), text
 
@@ -82,7 +86,18 @@ def test_wires_end_at_their_boxes(layout: Layout) -> None:
     for wire in layout.wires:
         if wire.arrow and wire.targets:
             near = [rect for key in wire.targets for rect in rects[key.partition(".")[0]]]
+            if wire.kind == "delay":  # or where the lines that enter a repeated module do
+                near += [region.rect for region in layout.regions if "stacked" in region.style]
             assert any(touches(rect, wire.points[-1]) for rect in near), wire
+
+
+def test_arrows_point_into_their_boxes(layout: Layout) -> None:
+    rects = {placed.box.id: placed.rect for placed in layout.placed}
+    for wire in layout.wires:
+        assert all(a != b for a, b in pairwise(wire.points)), wire
+        x0, x = (point[0] for point in wire.points[-2:])
+        if wire.shape == "level" and wire.arrow and wire.targets[0] in rects:
+            assert (x0 < x) == (x < rects[wire.targets[0]].cx), wire
 
 
 def test_curves_bend_between_the_ranks(layout: Layout) -> None:
@@ -90,8 +105,16 @@ def test_curves_bend_between_the_ranks(layout: Layout) -> None:
         if wire.shape == "level":
             ends = {*wire.sources, *wire.targets}
             others = [shrunk(p.rect) for p in layout.placed if p.box.id not in ends]
-            for point in along(wire):
+            for point in along(wire.points):
                 assert not any(r.x < point[0] < r.right and r.y < point[1] < r.bottom for r in others), wire
+
+
+def test_saved_values_go_round_the_boxes(layout: Layout) -> None:
+    if layout.engine == "layered":
+        for wire in (w for w in layout.wires if w.shape == "upright"):
+            others = [shrunk(p.rect) for p in layout.placed if p.box.id not in {*wire.sources, *wire.targets}]
+            for y, x in along([(y, x) for x, y in wire.points]):
+                assert not any(r.x < x < r.right and r.y < y < r.bottom for r in others), wire
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -107,10 +130,10 @@ def test_any_loop_can_be_drawn(seed: int, options: dict[str, Any]) -> None:
     test_wires_end_at_their_boxes(layout)
 
 
-def along(wire: Wire) -> list[Point]:
+def along(points: Sequence[Point]) -> list[Point]:
     """Places on a level curve: cubic, with both control points halfway between the ends."""
     found = []
-    for (x0, y0), (x1, y1) in pairwise(wire.points):
+    for (x0, y0), (x1, y1) in pairwise(points):
         for t in (i / 16 for i in range(17)):
             bend = 3 * (1 - t) ** 2 * t, 3 * (1 - t) * t**2
             x = (1 - t) ** 3 * x0 + sum(bend) * (x0 + x1) / 2 + t**3 * x1

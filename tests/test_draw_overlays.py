@@ -136,13 +136,23 @@ def test_scales_tell_what_colours_mean() -> None:
     assert not is_dark(overlay.tint(1.0))
     assert is_dark(overlay.tint(1000.0))
     assert overlay.tint(float("nan")) == overlay.tint(float("inf"))
-    assert "1k" not in [number_label(v) for v in overlay.samples(7)]
+    assert [number_label(v) for v in overlay.samples(7)] == ["1", "10", "100", "1k"]
     assert "bytes" in viz.draw(graphs.mlp(), color="bytes").svg
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.01234, "0.0123"), (-2.5, "−2.5"), (1234567, "1.23M"), (3e-8, "3e−08"), (45000, "45k")],
+    [
+        (0, "0"),
+        (0.01234, "0.0123"),
+        (-2.5, "−2.5"),
+        (1234567, "1.23M"),
+        (3e-8, "3e−08"),
+        (45000, "45k"),
+        (999.9, "1k"),
+        (2373, "2.37k"),
+        (-999_700, "−1M"),
+    ],
 )
 def test_numbers_in_few_letters(value: float, text: str) -> None:
     assert number_label(value) == text

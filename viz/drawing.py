@@ -19,7 +19,7 @@ from viz.graph.legend import furnish
 from viz.graph.look import MARGIN
 from viz.graph.model import Diagram
 from viz.graph.overlay import ADDS_UP, Overlay, overlay_of, values_of_boxes
-from viz.graph.painting import numbers_for
+from viz.graph.painting import numbers_for, scalars
 from viz.graph.reading import read, target_graph
 from viz.graph.record import read_record, write_record
 from viz.graph.steps import has_steps
@@ -67,8 +67,6 @@ class Drawing:
         """The layout without title and legend; with the strip of an overlay that has one."""
         layout = laid_out(self.shown, self.options)
         layout.texts.append(Text(MARGIN, MARGIN + 4, self.shown.title, "title"))
-        if not self.options.labels:
-            layout.wires = [replace(wire, label="") for wire in layout.wires]
         if overlay is not None and self.color == "grad_norm":
             add_strips(layout, self.shown, overlay)
         return layout
@@ -95,7 +93,7 @@ class Drawing:
     @property
     def dot(self) -> str:
         """The picture's boxes and edges in Graphviz's language."""
-        return write_dot(self.shown)
+        return write_dot(self.shown, labels=self.options.labels)
 
     @property
     def text(self) -> str:
@@ -166,8 +164,8 @@ def draw(
     graph = target_graph(target)
     has_backward = any(node.scope.backward for node in graph.nodes)
     chosen: Pass = view or ("both" if has_backward else "forward")
-    whole, pairs = with_backward(graph) if chosen != "forward" or color == "grad_norm" else (graph, {})
-    diagram = read(whole, pairs, title or default_title(graph))
+    whole, pairs = with_backward(graph) if chosen != "forward" or color == "grad_norm" else (graph, [])
+    diagram = read(whole, pairs, title or default_title(graph), scalars(whole))
     name, values = numbers_for(color, whole, pairs, arguments)
     drawing = Drawing(diagram, Options(chosen, backward, fold, depth, tuple(expand), labels, engine), name, values)
     if path is not None:
@@ -185,9 +183,10 @@ def laid_out(diagram: Diagram, options: Options) -> Layout:
     """The layout that was asked for, or the one that fits."""
     if options.engine == "graphviz":
         try:
-            return lay_out_by_graphviz(diagram)
+            return lay_out_by_graphviz(diagram, options.labels)
         except NoGraphvizError as error:
-            layout = lay_out_as_flow(diagram)
+            layout = lay_out_as_flow(diagram, options.labels)
             layout.notes.append(f"{error}: laid out without it")
             return layout
-    return lay_out_in_lanes(diagram) if options.engine != "layered" and has_steps(diagram) else lay_out_as_flow(diagram)
+    lay_out = lay_out_in_lanes if options.engine != "layered" and has_steps(diagram) else lay_out_as_flow
+    return lay_out(diagram, options.labels)

@@ -5,17 +5,33 @@ a door in its outline, one for each source.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from viz.graph.geometry import Point, Rect
 from viz.graph.layered import Arrangement, arrange
+from viz.graph.loops import Loop, edges_of, loops_around, room_for, turns_of
 from viz.graph.modules import Group
 from viz.graph.ranking import Pair, ranks_of
 
 BETWEEN_RANKS = 34.0
+BEFORE_DOORS, BEHIND_DOORS = 14.0, 6.0
 INSET, LABEL = 12.0, 16.0
 """Room within a group's outline, and for its name."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What holds for all groups: sizes of boxes, those that give way to others, the distance of ranks.
+
+    `delays` are the edges from turn to turn by the repeated group that they are in.
+    """
+
+    sizes: Mapping[str, tuple[float, float]]
+    light: Container[str] = ()
+    delays: Mapping[str, Sequence[Pair]] = field(default_factory=dict)
+    between_ranks: float = BETWEEN_RANKS
 
 
 @dataclass
@@ -23,7 +39,8 @@ class Block:
     """A group laid out from (0, 0): boxes, outlines, and the way of each edge that touches it.
 
     `line` is the height at which most edges enter and leave. The way of an edge that enters begins at the left border,
-    that of one that leaves ends at the right one.
+    that of one that leaves ends at the right one. `loops` are those around it and in it, `below` is the room that its
+    own have under the outline.
     """
 
     width: float = 0
@@ -32,6 +49,8 @@ class Block:
     rects: dict[str, Rect] = field(default_factory=dict)
     outlines: list[tuple[Rect, Group]] = field(default_factory=list)
     ways: dict[Pair, list[Point]] = field(default_factory=dict)
+    loops: list[Loop] = field(default_factory=list)
+    below: float = 0
 
 
 @dataclass
@@ -67,19 +86,20 @@ class Level:
         return {item: (self.line(item), height - self.line(item)) for item, (_, height) in self.sizes.items()}
 
 
-def lay_out_group(
-    group: Group, sizes: Mapping[str, tuple[float, float]], edges: Iterable[Pair], light: set[str],
-    ranks: Mapping[str, int] | None = None,
-) -> Block:  # fmt: skip
-    """The block of a group. `ranks` of its items may be given; `light` boxes give way to others."""
-    edges = list(edges)
-    level = level_of(group, sizes, edges, light)
-    if ranks is None:
-        ranks = ranks_with_doors(list(level.sizes), level.ends.values())
-    return assembled(group, level, arrange(level.extents(), level.ends.values(), ranks, light), light)
+def lay_out_group(group: Group, edges: Sequence[Pair], given: Given) -> Block:
+    """The block of a group from the edges that touch it."""
+    turns = turns_of(given.delays[group.id], edges, set(group.members())) if group.id in given.delays else []
+    level = level_of(group, [*edges, *edges_of(turns)], given)
+    ranks = ranks_with_doors(list(level.sizes), level.ends.values())
+    block = assembled(group, level, arrange(level.extents(), level.ends.values(), ranks, given.light), given)
+    if turns:
+        block.loops += loops_around(Rect(0, 0, block.width, block.height), turns, block.ways)
+        block.below = room_for(turns)
+        block.height += block.below
+    return block
 
 
-def level_of(group: Group, sizes: Mapping[str, tuple[float, float]], edges: list[Pair], light: set[str]) -> Level:
+def level_of(group: Group, edges: Sequence[Pair], given: Given) -> Level:
     """The items of a group with their sizes, and what each edge connects here."""
     home = {key: key for key in group.boxes} | {key: child.id for child in group.groups for key in child.members()}
     ends = {(a, b): (home.get(a, f"<{a}"), home.get(b, f">{a}")) for a, b in edges if a in home or b in home}
@@ -87,9 +107,9 @@ def level_of(group: Group, sizes: Mapping[str, tuple[float, float]], edges: list
     for edge, pair in ends.items():
         for item in set(pair):
             touching[item].append(edge)
-    blocks = {child.id: lay_out_group(child, sizes, touching[child.id], light) for child in group.groups}
+    blocks = {child.id: lay_out_group(child, touching[child.id], given) for child in group.groups}
     here = {edge: pair for edge, pair in ends.items() if pair[0] != pair[1]}
-    own = {key: sizes[key] for key in group.boxes} | {key: (b.width, b.height) for key, b in blocks.items()}
+    own = {key: given.sizes[key] for key in group.boxes} | {key: (b.width, b.height) for key, b in blocks.items()}
     own |= {end: (0.0, 0.0) for pair in here.values() for end in pair if is_door(end)}
     return Level(blocks, own, here)
 
@@ -109,15 +129,15 @@ def is_door(item: str) -> bool:
     return item[0] in "<>"
 
 
-def assembled(group: Group, level: Level, found: Arrangement, light: set[str]) -> Block:
+def assembled(group: Group, level: Level, found: Arrangement, given: Given) -> Block:
     """The block, from the arrangement of its items."""
-    left, widths = columns(found.ranks, level.sizes)
+    left, widths = columns(found.ranks, level.sizes, given.between_ranks)
     top = INSET + (LABEL if group.label else 0.0)
     block = Block(2 * INSET + left[-1] + widths[-1])
     readers, read = {a for a, _ in level.ends.values()}, {b for _, b in level.ends.values()}
     for item, (width, _) in level.sizes.items():
         rank = found.ranks[item]
-        pull = 0.5 if item not in light else 1.0 if item not in read else 0.0 if item not in readers else 0.5
+        pull = 0.5 if item not in given.light else 1.0 if item not in read else 0.0 if item not in readers else 0.5
         x = INSET + left[rank] + (widths[rank] - width) * pull
         if is_door(item):
             x = 0.0 if item[0] == "<" else block.width
@@ -147,20 +167,22 @@ def take_over(block: Block, child: Group, level: Level) -> None:
     """Puts an inner block with all that it holds in its place."""
     inner, (x, y) = level.blocks[child.id], level.corners[child.id]
     block.rects |= {key: rect.moved(x, y) for key, rect in inner.rects.items()}
-    block.outlines.append((Rect(x, y, inner.width, inner.height), child))
+    block.loops += [loop.moved(x, y) for loop in inner.loops]
+    block.outlines.append((Rect(x, y, inner.width, inner.height - inner.below), child))
     block.outlines += [(rect.moved(x, y), group) for rect, group in inner.outlines]
     block.ways |= {
         edge: [(x + dx, y + dy) for dx, dy in way] for edge, way in inner.ways.items() if edge not in level.ends
     }
 
 
-def columns(ranks: Mapping[str, int], sizes: Mapping[str, tuple[float, float]]) -> tuple[list[float], list[float]]:
-    """The left edge and the width of each rank; the ranks of doors are narrow."""
-    width: dict[int, float] = defaultdict(float)
+def columns(
+    ranks: Mapping[str, int], sizes: Mapping[str, tuple[float, float]], between: float
+) -> tuple[list[float], list[float]]:
+    """The left edge and the width of each rank; those of doors have no width and stand close to their neighbours."""
+    widths = [0.0] * (max(ranks.values(), default=0) + 1)
     for item, rank in ranks.items():
-        width[rank] = max(width[rank], sizes[item][0])
-    left, x = [], 0.0
-    for rank in range(max(width, default=0) + 1):
-        left.append(x)
-        x += width[rank] + (BETWEEN_RANKS if width[rank] else 6.0)
-    return left, [width[rank] for rank in range(len(left))]
+        widths[rank] = max(widths[rank], sizes[item][0])
+    left = [0.0]
+    for width, following in pairwise(widths):
+        left.append(left[-1] + width + (BEHIND_DOORS if not width else between if following else BEFORE_DOORS))
+    return left, widths

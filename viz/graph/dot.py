@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import graphviz
 
-from viz.graph.look import COLOURS, LETTER, LIGHT, MONO, SANS
+from viz.graph.look import COLOURS, LETTER, LIGHT, MONO, SANS, SMALL
 from viz.graph.model import Box, Diagram, Edge
 from viz.graph.modules import Group, module_tree
 
@@ -18,20 +18,23 @@ GRAPH = {
     "bgcolor": "transparent",
 }
 NODE = {"shape": "box", "style": "rounded,filled", "fontname": MONO, "fontsize": str(LETTER), "height": "0.3"}
-EDGE = {"color": LIGHT["edge"], "arrowsize": "0.5"}
+EDGE = {"color": LIGHT["edge"], "arrowsize": "0.5", "fontname": MONO, "fontsize": f"{LETTER * SMALL:.2f}"}
 STYLES = {
     "saved": {"style": "dotted", "constraint": "false"},
     "delay": {"color": COLOURS["reduce"][1], "constraint": "false"},
 }
 
 
-def write_dot(diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None = None) -> str:
-    """The diagram in DOT, a cluster for each module, time step and pass; boxes of given sizes in pixels if any."""
+def write_dot(diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None = None, labels: bool = False) -> str:
+    """The diagram in DOT, a cluster for each module, time step and pass; boxes of given sizes in pixels if any.
+
+    With `labels` each edge has its own.
+    """
     dot = graphviz.Digraph(name=plain(diagram.title), graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
     for backward in (False, True):
         add_group(dot, module_tree(diagram, backward), diagram, sizes)
     for edge in diagram.edges:
-        dot.edge(edge.source, edge.target, **edge_attributes(edge))
+        dot.edge(edge.source, edge.target, **edge_attributes(edge, labels))
     return str(dot.source)
 
 
@@ -72,9 +75,10 @@ def add_boxes(dot: graphviz.Digraph, boxes: Iterable[Box], sizes: Mapping[str, t
         dot.node(box.id, label=text, fillcolor=fill, color=border, tooltip=plain(box.title), **extent)
 
 
-def edge_attributes(edge: Edge) -> dict[str, str]:
-    """How an edge of its kind is drawn."""
-    return STYLES.get(edge.kind, {})
+def edge_attributes(edge: Edge, labels: bool) -> dict[str, str]:
+    """How an edge of its kind is drawn, and what it carries."""
+    text = {"label": plain(edge.label)} if labels and edge.label and edge.kind == "data" else {}
+    return STYLES.get(edge.kind, {}) | text
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from viz.graph.dot import write_dot
 from viz.graph.flow import HEIGHT, texts, width_of_lines, with_leaves_at_use
-from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Wire
+from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Text, Wire
 from viz.graph.look import MARGIN, TOP
 from viz.graph.model import Diagram
 
@@ -29,12 +29,12 @@ class NoGraphvizError(Exception):
     """Graphviz is not there, takes too long or fails; the message says which."""
 
 
-def lay_out_by_graphviz(diagram: Diagram, seconds: float = SECONDS) -> Layout:
-    """Places a diagram where Graphviz would; raises NoGraphvizError."""
+def lay_out_by_graphviz(diagram: Diagram, labels: bool = False, seconds: float = SECONDS) -> Layout:
+    """Places a diagram where Graphviz would, with `labels` at its edges; raises NoGraphvizError."""
     diagram = with_leaves_at_use(diagram, True)
     lines = {box.id: texts(box) for box in diagram.boxes}
     sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
-    found = run(write_dot(diagram, sizes), seconds)
+    found = run(write_dot(diagram, sizes, labels), seconds)
     left, bottom, right, top = map(float, found["bb"].split(","))
     height = top - bottom
     objects = found.get("objects", [])
@@ -47,7 +47,10 @@ def lay_out_by_graphviz(diagram: Diagram, seconds: float = SECONDS) -> Layout:
     for drawn in found.get("edges", []):
         edge = kinds[numbered[drawn["tail"]], numbered[drawn["head"]]]
         points = spline(drawn["pos"], height)
-        layout.wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="bezier", label=edge.label))
+        layout.wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="bezier"))
+        if "lp" in drawn:
+            x, y = point_at(drawn["lp"], height)
+            layout.texts.append(Text(x, y + 3, edge.label, "label", "middle"))
     return layout
 
 
@@ -71,9 +74,15 @@ def library_command() -> list[str]:
 
 
 def rect_at(middle: str, size: tuple[float, float], height: float) -> Rect:
-    """A box by its middle; Graphviz counts upwards."""
-    x, y = map(float, middle.split(","))
-    return Rect(x - size[0] / 2 + MARGIN, height - y - size[1] / 2 + TOP, *size)
+    """A box by its middle."""
+    x, y = point_at(middle, height)
+    return Rect(x - size[0] / 2, y - size[1] / 2, *size)
+
+
+def point_at(text: str, height: float) -> Point:
+    """A point of the picture; Graphviz counts upwards."""
+    x, y = map(float, text.split(",")[-2:])
+    return x + MARGIN, height - y + TOP
 
 
 def rect_of(corners: str, height: float) -> Rect:
@@ -87,7 +96,5 @@ def spline(text: str, height: float) -> tuple[Point, ...]:
     tip: list[Point] = []
     points: list[Point] = []
     for part in text.split():
-        numbers = part.split(",")
-        point = float(numbers[-2]) + MARGIN, height - float(numbers[-1]) + TOP
-        (tip if numbers[0] == "e" else points).append(point)
+        (tip if part.startswith("e,") else points).append(point_at(part, height))
     return (*points[:-1], tip[0]) if tip else tuple(points)

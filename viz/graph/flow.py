@@ -1,15 +1,19 @@
 """The layout of graphs without time: left to right, the backward pass from right to left under it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
-from viz.graph.compound import Block, lay_out_group
-from viz.graph.geometry import Layout, Placed, Rect, Region, Wire
+from viz.graph.compound import BETWEEN_RANKS, Block, Given, lay_out_group
+from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Text, Wire, without_repeats
 from viz.graph.look import MARGIN, PADDING, SMALL, TOP, shortened, width_of
+from viz.graph.loops import OUT, Loop, around, homes_of_loops
 from viz.graph.model import Box, Diagram, Edge
 from viz.graph.modules import module_tree
 from viz.graph.ranking import Pair, ranks_of
 from viz.graph.reflection import is_reflection, reflection
+from viz.graph.saved import saved_wires
+from viz.graph.starring import times_of
 
 NEAR = 2
 """Readers so many ranks apart share a leaf; farther ones have copies."""
@@ -18,8 +22,8 @@ LETTERS = 24
 BETWEEN_PASSES = 48.0
 
 
-def lay_out_as_flow(diagram: Diagram) -> Layout:
-    """Places a diagram along its edges, modules in outlines."""
+def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
+    """Places a diagram along its edges, modules in outlines; with `labels` each edge has its own."""
     reflects = is_reflection(diagram)
     diagram = with_leaves_at_use(diagram, not reflects)
     lines = {box.id: texts(box) for box in diagram.boxes}
@@ -27,7 +31,8 @@ def lay_out_as_flow(diagram: Diagram) -> Layout:
     if reflects:
         sizes |= {box.pair: max(sizes[box.pair], sizes[box.id]) for box in diagram.boxes if box.backward}
     passes = sorted({box.backward for box in diagram.boxes})
-    blocks = [pass_block(diagram, backward, sizes) for backward in passes if not (backward and reflects)]
+    gap = max([BETWEEN_RANKS, *(width_of(e.label, SMALL) + 16 for e in diagram.edges if labels)])
+    blocks = [pass_block(diagram, backward, sizes, gap) for backward in passes if not (backward and reflects)]
     if reflects:
         blocks.append(reflection(blocks[0], diagram))
     layout = Layout(engine="layered", width=max((block.width for block in blocks), default=0))
@@ -35,20 +40,32 @@ def lay_out_as_flow(diagram: Diagram) -> Layout:
     rects: dict[str, Rect] = {}
     for block, style in zip(blocks, ("module", "module under" if reflects else "module"), strict=False):
         rects |= {key: rect.moved(0, y) for key, rect in block.rects.items()}
-        layout.regions += [Region(r.moved(0, y), style, group.label, group.id) for r, group in block.outlines]
-        layout.wires += wires_of(diagram, block, y)
+        layout.regions += [
+            Region(r.moved(0, y), f"{style} stacked" if times_of(group.label) > 1 else style, group.label, group.id)
+            for r, group in block.outlines
+        ]
+        layout.wires += [*wires_of(diagram, block, y), *loop_wires(block, y)]
         y += block.height + BETWEEN_PASSES
     layout.height = y - BETWEEN_PASSES + MARGIN
     layout.placed = [Placed(box, rects[box.id], lines[box.id]) for box in diagram.boxes if box.id in rects]
+    if labels:
+        layout.texts += labels_of(diagram, layout.wires)
     layout.wires = [*saved_wires(diagram, rects), *layout.wires]
     return layout
 
 
-def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float, float]]) -> Block:
-    """One pass laid out by itself, the backward one from right to left."""
-    block = lay_out_group(module_tree(diagram, backward), sizes, pass_edges(diagram, backward), light_boxes(diagram))
+def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float, float]], gap: float) -> Block:
+    """One pass laid out by itself, the backward one from right to left; `gap` is what parts its ranks."""
+    tree = module_tree(diagram, backward)
+    delays = pass_edges(diagram, backward, ("delay",))
+    homes = homes_of_loops(tree, delays)
+    others = [edge for edge in delays if not any(edge in own for own in homes.values())]
+    edges = [*pass_edges(diagram, backward, ("data", "saved")), *(edge for edge in others if edge[0] != edge[1])]
+    block = lay_out_group(tree, edges, Given(sizes, light_boxes(diagram), homes, gap))
+    block.loops += loops_of_boxes(others, block)
     if backward:
         block.ways = {(b, a): way[::-1] for (a, b), way in block.ways.items()}
+        block.loops = [loop.turned() for loop in block.loops]
     return block
 
 
@@ -67,16 +84,24 @@ def light_boxes(diagram: Diagram) -> set[str]:
     return {box.id for box in diagram.boxes if box.is_source or (box.backward and not diagram.outgoing[box.id])}
 
 
-def pass_edges(diagram: Diagram, backward: bool) -> list[Pair]:
-    """The edges within a pass from left to right."""
+def loops_of_boxes(delays: Iterable[Pair], block: Block) -> Iterable[Loop]:
+    """The loops of single boxes that stand for several."""
+    for key in (a for a, b in delays if a == b):
+        rect = block.rects[key]
+        yield Loop(around(rect, (rect.right, rect.cy), (rect.x, rect.cy), OUT), (key,), (key,))
+
+
+def pass_edges(diagram: Diagram, backward: bool, kinds: Collection[str]) -> list[Pair]:
+    """The edges of some kinds within a pass from left to right."""
     own = {box.id for box in diagram.boxes if box.backward == backward}
-    edges = [(e.source, e.target) for e in diagram.edges if e.source in own and e.target in own]
+    edges = [(e.source, e.target) for e in diagram.edges if e.kind in kinds and e.source in own and e.target in own]
     return list(dict.fromkeys(edge[::-1] if backward else edge for edge in edges))
 
 
 def with_leaves_at_use(diagram: Diagram, backward: bool) -> Diagram:
     """Leaves that are read far apart as one copy for each place; those that `backward` boxes read as copies too."""
-    depth = ranks_of([box.id for box in diagram.boxes], ((e.source, e.target) for e in diagram.edges))
+    edges = ((e.source, e.target) for e in diagram.edges if e.kind != "delay")
+    depth = ranks_of([box.id for box in diagram.boxes], edges)
     boxes: list[Box] = []
     source: dict[Edge, str] = {}
     for box in diagram.boxes:
@@ -84,12 +109,12 @@ def with_leaves_at_use(diagram: Diagram, backward: bool) -> Diagram:
         for edge in diagram.outgoing[box.id] if box.is_source else ():
             reader = diagram.by_id[edge.target]
             if reader.backward == box.backward or backward:
-                place = (reader.backward, reader.path, depth[reader.id] // (NEAR + 1))
+                place = (reader.backward, *place_of_use(box, reader, depth[reader.id]))
                 key = f"{box.id}.{len(copies)}" if copies else box.id
                 source[edge] = copies.setdefault(place, replace(box, id=key, backward=reader.backward)).id
         boxes += list(copies.values()) or [box]
-    edges = tuple(replace(e, source=source.get(e, e.source)) for e in diagram.edges)
-    return replace(diagram, boxes=tuple(boxes), edges=edges)
+    moved = tuple(replace(e, source=source.get(e, e.source)) for e in diagram.edges)
+    return replace(diagram, boxes=tuple(boxes), edges=moved)
 
 
 def wires_of(diagram: Diagram, block: Block, y: float) -> list[Wire]:
@@ -98,19 +123,42 @@ def wires_of(diagram: Diagram, block: Block, y: float) -> list[Wire]:
     for edge in diagram.edges:
         way = block.ways.get((edge.source, edge.target), [])
         if way and edge.kind != "saved":
-            points = tuple((px, py + y) for px, py in way)
-            wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="level", label=edge.label))
+            points = tuple(without_repeats((px, py + y) for px, py in way))
+            wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="level"))
     return wires
 
 
-def saved_wires(diagram: Diagram, rects: Mapping[str, Rect]) -> list[Wire]:
-    """Dotted lines from what is kept to what reads it."""
-    wires = []
-    for edge in diagram.edges:
-        apart = diagram.by_id[edge.source].backward != diagram.by_id[edge.target].backward
-        if (edge.kind == "saved" or apart) and edge.source in rects and edge.target in rects:
-            a, b = rects[edge.source], rects[edge.target]
-            wires.append(
-                Wire(((a.cx, a.bottom), (b.cx, b.y)), "saved", (edge.source,), (edge.target,), shape="upright")
-            )
-    return wires
+def place_of_use(leaf: Box, reader: Box, depth: int) -> tuple[str, int]:
+    """What readers of one copy of a leaf share: a module and a stretch of ranks, or what repeats around them."""
+    if reader.count <= leaf.count:
+        return reader.path, depth // (NEAR + 1)
+    parts = reader.path.split(".")
+    number = next((i for i, part in enumerate(parts, 1) if times_of(part) > 1), 0)
+    return ".".join(parts[:number]), 0
+
+
+def labels_of(diagram: Diagram, wires: Iterable[Wire]) -> list[Text]:
+    """What edges carry, in the gap behind their source; where two would cover each other only one."""
+    label = {(edge.source, edge.target): edge.label for edge in diagram.edges}
+    found: dict[tuple[float, float], Text] = {}
+    for wire in wires:
+        text = label.get((wire.sources[0], wire.targets[0]), "")
+        if text:
+            x, y = middle_of_gap(wire.points)
+            found.setdefault((round(x), round(y)), Text(x, y + 3, text, "label", "middle"))
+    return list(found.values())
+
+
+def middle_of_gap(points: Sequence[Point]) -> Point:
+    """The middle of the first bend of a line, or of its first stretch where it is straight."""
+    (x0, y0), (x1, y1) = next((s for s in pairwise(points) if s[0][1] != s[1][1]), points[:2])
+    return (x0 + x1) / 2, (y0 + y1) / 2
+
+
+def loop_wires(block: Block, y: float) -> Iterable[Wire]:
+    """The ways from turn to turn of what is drawn once."""
+    for loop in (loop.moved(0, y) for loop in block.loops):
+        for points, targets in loop.inner:
+            ends = loop.sources, targets or loop.targets
+            yield Wire(tuple(without_repeats(points)), "delay", *ends, arrow=bool(targets), shape="level")
+        yield Wire(loop.points, "delay", loop.sources, loop.targets, arrow=loop.ends_outside)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from viz.graph.contraction import contracted, folded_box, with_own_leaves
 from viz.graph.model import Box, Diagram
 from viz.graph.modules import calls
-from viz.graph.repeats import with_found_steps
+from viz.graph.repeats import with_repeats_once
 from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 
@@ -68,13 +68,11 @@ def fold_to_budget(diagram: Diagram, budget: int = BUDGET) -> Diagram:
     if len(diagram.boxes) <= budget:
         return diagram
     count = len(diagram.boxes)
-    found = rolled(diagram) if has_steps(diagram) else diagram
+    found = rolled(diagram) if has_steps(diagram) else with_repeats_once(diagram)
     deepest = max(box.path.count(".") + 1 for box in found.boxes)
     for depth in range(deepest - 1, -1, -1):
         if len(found.boxes) > budget:
             found = fold_modules(found, depth)
-    if len(found.boxes) > budget:
-        found = rolled(with_found_steps(found))
     if len(found.boxes) > budget:
         found = fold_chunks(found)
     return found.with_note(f"{count:,} boxes, folded into {len(found.boxes):,}; fold=None draws them all")

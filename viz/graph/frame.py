@@ -18,6 +18,8 @@ RAIL_PITCH = 18.0
 """Distance of rails, which begin with a chip."""
 GAP, APART = 7.0, 26.0
 """Height of a gap without tracks, and what parts the two passes."""
+LABELS = 13.0
+"""Height of the labels of edges, under the boxes."""
 LARGE_STEPS = 5
 """Up to so many steps the boxes have two lines."""
 SMALLEST, WIDEST, WIDEST_LARGE = 36, 76, 156
@@ -50,7 +52,7 @@ class Frame:
         return width_of(self.lines[key][0], SMALL) + 2 * PADDING
 
 
-def frame_of(grid: Grid, plan: Plan, diagram: Diagram) -> Frame:
+def frame_of(grid: Grid, plan: Plan, diagram: Diagram, room_for_labels: bool = False) -> Frame:
     """The frame of a grid whose paths are planned."""
     large = len(grid.steps) <= LARGE_STEPS
     lines = {key: texts(key, box, grid, large) for key, box in grid.boxes.items()}
@@ -58,7 +60,7 @@ def frame_of(grid: Grid, plan: Plan, diagram: Diagram) -> Frame:
     frame = Frame(lines, labels, 34 if large else 19, column_widths(grid, lines, large))
     places = places_of(plan)
     place_columns(frame, grid, places)
-    place_rows(frame, grid, places)
+    place_rows(frame, grid, places, LABELS if room_for_labels else 0.0)
     return frame
 
 
@@ -157,12 +159,12 @@ def place_behind(frame: Frame, column: int, claims: Claims) -> None:
         frame.track[track] = frame.left[column] + 5 + 4 * number % room
 
 
-def place_rows(frame: Frame, grid: Grid, places: Places) -> None:
-    """Rows from top to bottom, with room for the tracks above each; the passes stand apart."""
+def place_rows(frame: Frame, grid: Grid, places: Places, labels: float) -> None:
+    """Rows from top to bottom, with room for labels and tracks above each; the passes stand apart."""
     y = TOP + HEADER
     for row in range(grid.rows + 1):
         apart = APART if row == grid.first_backward_row and 0 < row < grid.rows else 0.0
-        height = place_gap(frame, places, row, y, apart)
+        height = labels + place_gap(frame, places, row, y + labels, apart)
         frame.above.append(height - apart)
         if row < grid.rows:
             frame.top.append(y + height)

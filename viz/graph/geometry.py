@@ -71,7 +71,6 @@ class Wire:
     targets: tuple[str, ...]
     arrow: bool = True
     shape: Literal["square", "level", "upright", "bezier"] = "square"
-    label: str = ""
     dots: tuple[Point, ...] = ()
 
 
@@ -116,3 +115,15 @@ def hull(rects: Iterable[Rect]) -> Rect:
     found = list(rects)
     x, y = min(r.x for r in found), min(r.y for r in found)
     return Rect(x, y, max(r.right for r in found) - x, max(r.bottom for r in found) - y)
+
+
+def without_repeats(points: Iterable[Point]) -> list[Point]:
+    """The points without those in a straight line, and without repeats, which would leave an arrow no direction."""
+    kept: list[Point] = []
+    for point in points:
+        if kept and point == kept[-1]:
+            continue
+        if len(kept) > 1 and any(kept[-2][i] == kept[-1][i] == point[i] for i in (0, 1)):
+            kept.pop()
+        kept.append(point)
+    return kept

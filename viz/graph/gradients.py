@@ -14,30 +14,29 @@ from minigrad.tensor import Tensor
 from viz.graph.contraction import contracted
 from viz.graph.model import Box, Diagram
 
-Pairs = dict[int, Tensor]
-"""Id of a gradient node → the node whose gradient it is."""
+Pairs = Sequence[tuple[Tensor, Tensor]]
+"""Each node that has a gradient, with that gradient; several nodes may share one, the last of them computes it."""
 
 
 def with_backward(graph: Graph) -> tuple[Graph, Pairs]:
     """The graph and its backward pass, which is derived unless the graph already has one, and the pairs."""
     if any(node.scope.backward for node in graph.nodes):
         return graph, pairs_of(graph)
-    nodes, gradients = derived(graph.nodes, graph.outputs)
+    pairs = derived(graph.nodes, graph.outputs)
     last = {id(x) for x in ends_of_backward(graph)}
-    wanted = [g for x, g in zip(nodes, gradients, strict=True) if g is not None and id(x) in last]
-    whole = Graph(graph.inputs, (*graph.outputs, *wanted))
-    return whole, {id(g): x for x, g in zip(nodes, gradients, strict=True) if g is not None}
+    return Graph(graph.inputs, (*graph.outputs, *(g for x, g in pairs if id(x) in last))), pairs
 
 
-def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> tuple[list[Tensor], Sequence[Tensor | None]]:
-    """The nodes that a gradient may reach, and their gradients of the outputs' sum, as symbols."""
+def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> Pairs:
+    """The nodes that a gradient of the outputs' sum reaches, with that gradient as a symbol."""
     reachable = [node for node in nodes if node.requires_grad]
     ys = [y for y in outputs if y.requires_grad]
     if not ys:
-        return reachable, [None] * len(reachable)
+        return []
     with tracing():
         ones = [Tensor(np.ones(y.shape, y.dtype)) for y in ys]
-        return reachable, grad(ys, reachable, ones, create_graph=True, allow_unused=True)
+        gradients = grad(ys, reachable, ones, create_graph=True, allow_unused=True)
+    return [(x, g) for x, g in zip(reachable, gradients, strict=True) if g is not None]
 
 
 def ends_of_backward(graph: Graph) -> Sequence[Tensor]:
@@ -52,11 +51,10 @@ def pairs_of(graph: Graph) -> Pairs:
     seeds = {id(node) for node in graph.nodes if is_number(node) and id(node) not in read}
     forward = [node for node in graph.nodes if not node.scope.backward and id(node) not in seeds]
     forward_ids = {id(node) for node in forward}
-    nodes, gradients = derived(forward, ends(forward))
     known: dict[Any, int] = {id(node): i for i, node in enumerate(forward) if not is_number(node)}
     structure = {structure_of(node, known): node for node in graph.nodes if id(node) not in forward_ids}
-    found = ((structure.get(structure_of(g, known)), x) for x, g in zip(nodes, gradients, strict=True) if g is not None)
-    return {id(node): x for node, x in found if node is not None}
+    found = [(x, structure.get(structure_of(g, known))) for x, g in derived(forward, ends(forward))]
+    return [(x, node) for x, node in found if node is not None]
 
 
 def ends(nodes: Sequence[Tensor]) -> list[Tensor]:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from viz.graph.model import Box, Diagram, Edge
+from viz.graph.model import Box, Diagram, Edge, is_gradient
 from viz.graph.steps import Timeline, timeline
 
 Key = TypeVar("Key", bound=Hashable)
@@ -53,11 +53,6 @@ def grid_of(diagram: Diagram) -> Grid:
         grid.cells[key] = (row, grid.cells[key][1])
     grid.rows = max((row for row, _ in grid.cells.values()), default=-1) + 1
     return grid
-
-
-def is_gradient(box: Box) -> bool:
-    """Whether a box stands for all that computes one gradient."""
-    return bool(box.backward and box.pair and not box.op)
 
 
 def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Hashable]]:

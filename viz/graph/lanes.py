@@ -3,22 +3,23 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from viz.graph.frame import Frame, frame_of
+from viz.graph.frame import LABELS, Frame, frame_of
 from viz.graph.geometry import Layout, Placed, Rect, Region, Text
 from viz.graph.grid import Grid, grid_of
 from viz.graph.look import MARGIN
 from viz.graph.model import Diagram
+from viz.graph.notation import shape_text
 from viz.graph.paths import wires_of
-from viz.graph.wiring import plan
+from viz.graph.wiring import Plan, plan
 
 CHIP = 16
 
 
-def lay_out_in_lanes(diagram: Diagram) -> Layout:
-    """Places a diagram that has time steps."""
+def lay_out_in_lanes(diagram: Diagram, labels: bool = False) -> Layout:
+    """Places a diagram that has time steps; with `labels` the shape of what each box gives stands under it."""
     grid = grid_of(diagram)
     routes = plan(grid)
-    frame = frame_of(grid, routes, diagram)
+    frame = frame_of(grid, routes, diagram, labels)
     placed = {
         key: Placed(replace(grid.boxes[key], id=key), rect_of(key, grid, frame), frame.lines[key]) for key in grid.cells
     }
@@ -29,8 +30,10 @@ def lay_out_in_lanes(diagram: Diagram) -> Layout:
     layout = Layout(engine="lanes", placed=list(placed.values()))
     layout.wires = wires_of(routes, {key: p.rect for key, p in placed.items()}, frame)
     layout.width, layout.height = frame.width + MARGIN, frame.bottom + MARGIN
-    layout.regions = list(regions(grid, frame, layout))
+    layout.regions = list(regions(grid, frame, diagram))
     layout.texts = [*headers(grid, frame, diagram), *row_labels(grid, frame)]
+    if labels:
+        layout.texts += labels_of(layout, routes)
     return layout
 
 
@@ -46,7 +49,7 @@ def chip_rect(key: str, frame: Frame) -> Rect:
     return Rect(frame.strip_right - width, frame.rail_y[key] - CHIP / 2, width, CHIP)
 
 
-def regions(grid: Grid, frame: Frame, layout: Layout) -> Iterable[Region]:
+def regions(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Region]:
     """The bands of the two passes, and in them each step."""
     rows = range(grid.rows)
     for backward in (False, True):
@@ -56,15 +59,25 @@ def regions(grid: Grid, frame: Frame, layout: Layout) -> Iterable[Region]:
         top, bottom = frame.top[band[0]] - frame.above[band[0]], frame.top[band[-1]] + frame.height + 8
         for number, step in enumerate(grid.steps, 1):
             rect = Rect(frame.left[number] - 8, top, frame.widths[number] + 16, bottom - top)
-            yield Region(rect, "step", key=f"t={step}")
+            yield Region(rect, "step stacked" if diagram.rolled else "step", key=f"t={step}")
+
+
+def labels_of(layout: Layout, routes: Plan) -> Iterable[Text]:
+    """The shape of what leaves a box: on the line straight down from it, else under its corner."""
+    down = {path.start.key for path in routes.paths if path.start is not None and path.start.side == "bottom"}
+    sources = {key for wire in layout.wires if wire.kind != "saved" for key in wire.sources}
+    for placed in layout.placed:
+        if placed.box.id in sources and not placed.chip:
+            r, text = placed.rect, shape_text(placed.box.shape)
+            place = (r.cx, "middle") if placed.box.id in down else (r.right, "end")
+            yield Text(place[0], r.bottom + LABELS - 3, text, "label", place[1])
 
 
 def headers(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Text]:
     """The time of each column, or how often it repeats."""
+    steps = diagram.rolled
     for column, step in enumerate(grid.steps, 1):
-        text = f"t = {step}" if not diagram.rolled else f"×{diagram.rolled}"
-        if diagram.rolled and diagram.is_timed:
-            text = f"t = 0 … {diagram.rolled - 1}  {text}"
+        text = f"t = {steps[0]} … {steps[-1]}  ×{len(steps)}" if steps else f"t = {step}"
         yield Text(frame.left[column] + frame.widths[column] / 2, frame.header, text, "header", "middle")
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import inf
 
 from viz.graph.ranking import Pair
 
@@ -19,6 +20,7 @@ WIRE_GAP = 8.0
 """Room for an edge that passes."""
 SWEEPS = 8
 NOTHING = (0.0, 0.0)
+NEARLY = 12.0
 LONGEST = 40
 """Edges over more ranks than this take no room on their way, or deep graphs would be all edges."""
 
@@ -159,8 +161,23 @@ def coordinates(
             wanted = [wanted_place(key, across, sides, light) for key in layer]
             weights = [weight_of(key, extents, sides, light) for key in layer]
             across.update(zip(layer, spaced(layer, wanted, weights, extents), strict=True))
+    straighten(layers, across, extents, before, light)
     least = min((across[k] - extents[k][0] for k in across), default=0)
     return {key: place - least for key, place in across.items()}
+
+
+def straighten(
+    layers: list[list[str]], across: dict[str, float], extents: Extents, before: Links, light: Container[str]
+) -> None:
+    """Puts nodes that are nearly level with the only one they follow exactly there, where neighbours leave room."""
+    for layer in layers:
+        places = list(zip(["", *layer], layer, [*layer[1:], ""], strict=False))
+        for above, key, below in (*places, *reversed(places)):
+            followed = [x for x in before.get(key, ()) if x not in light]
+            if key not in light and len(followed) == 1 and abs(across[followed[0]] - across[key]) <= NEARLY:
+                low = across[above] + distance(above, key, extents) if above else -inf
+                high = across[below] - distance(key, below, extents) if below else inf
+                across[key] = max(low, min(across[followed[0]], high))
 
 
 def wanted_place(key: str, across: Mapping[str, float], sides: list[Links], light: Container[str]) -> float:

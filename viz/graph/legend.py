@@ -1,11 +1,12 @@
 """What stands under a picture: the meaning of colours and lines, and any remarks."""
 
+import math
 from collections.abc import Iterable
 
 from viz.graph.geometry import Layout, Rect, Region, Text, Wire
 from viz.graph.look import MARGIN, MARKS, SMALL, width_of
 from viz.graph.model import Diagram
-from viz.graph.overlay import Overlay, number_label
+from viz.graph.overlay import NOT_FINITE, Overlay, number_label
 
 LINE = 20.0
 SWATCH = 14.0
@@ -13,8 +14,10 @@ KINDS = {
     "input": "input", "parameter": "parameter", "constant": "constant", "product": "product", "nonlinear": "nonlinear",
     "arithmetic": "arithmetic", "reduce": "reduction", "move": "rearrangement", "loss": "loss", "group": "folded",
 }  # fmt: skip
-LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "into the next step"}
+LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "into the next turn"}
 STEPS_OF_SCALE = 7
+SCALE, CELLS = 336.0, 48
+"""Length of a scale in pixels, and how many colours it is made of."""
 
 
 def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) -> None:
@@ -67,13 +70,20 @@ def add_entries(layout: Layout, entries: list[tuple[str, str, bool]], y: float) 
 
 
 def add_scale(layout: Layout, overlay: Overlay, y: float) -> float:
-    """The colours of an overlay with the numbers they stand for."""
+    """The colours of an overlay from low to high, with numbers under them; its lower end."""
     layout.texts.append(Text(MARGIN, y + 9.5, overlay.title, "note"))
-    x = MARGIN + width_of(overlay.title, SMALL) + 14
+    x = MARGIN + width_of(overlay.title, SMALL) + 24
+    cell = SCALE / CELLS
+    for i in range(CELLS):
+        place = Rect(x + i * cell, y, cell + 0.5, 11)
+        layout.regions.append(Region(place, "scale", fill=overlay.colour_at((i + 0.5) / CELLS)))
     for value in overlay.samples(STEPS_OF_SCALE):
-        text = number_label(value)
-        layout.regions.append(Region(Rect(x, y, SWATCH, 12), "swatch", fill=overlay.tint(value)))
-        layout.texts.append(Text(x + SWATCH + 6, y + 9.5, text, "note"))
-        x += SWATCH + 6 + width_of(text, SMALL) + 14
+        place_of_value = x + SCALE * overlay.share(value)
+        layout.texts.append(Text(place_of_value, y + 22, number_label(value), "label", "middle"))
+    x += SCALE + 30
+    if not all(map(math.isfinite, overlay.values.values())):
+        layout.regions.append(Region(Rect(x, y, SWATCH, 11), "swatch", fill=NOT_FINITE))
+        layout.texts.append(Text(x + SWATCH + 7, y + 9.5, "not finite", "note"))
+        x += SWATCH + 7 + width_of("not finite", SMALL)
     layout.width = max(layout.width, x)
-    return y + LINE
+    return y + LINE + 14

@@ -42,7 +42,7 @@ LIGHT = {
     "ink": "#1c2128",
     "muted": "#59636e",
     "edge": "#76818d",
-    "faint": "#b3bbc4",
+    "faint": "#97a2ae",
 }
 DARK = {
     "ground": "#14181e",
@@ -51,7 +51,7 @@ DARK = {
     "ink": "#e8ebf0",
     "muted": "#9da7b5",
     "edge": "#8b97a5",
-    "faint": "#4d5764",
+    "faint": "#6b7684",
 }
 
 SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif"

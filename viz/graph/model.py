@@ -49,6 +49,11 @@ class Box:
         return self.name.replace(path, below) if below else self.name
 
 
+def is_gradient(box: Box) -> bool:
+    """Whether a box stands for all that computes one gradient."""
+    return bool(box.backward and box.pair and not box.op)
+
+
 @dataclass(frozen=True, order=True)
 class Edge:
     """The value of `source` is operand `slot` of `target`.
@@ -72,10 +77,8 @@ class Diagram:
     title: str = "graph"
     notes: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
-    rolled: int = 0
-    """How many time steps, or other repetitions, are drawn as one, if any."""
-    is_timed: bool = True
-    """Whether steps are those of time, or repetitions that were found."""
+    rolled: tuple[int, ...] = ()
+    """The time steps that are drawn as one, if any."""
 
     @cached_property
     def by_id(self) -> dict[str, Box]:

@@ -3,8 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import mul
 
 from viz.graph.model import Box, Diagram
+from viz.graph.starring import STAR, times_of
 
 
 @dataclass
@@ -36,7 +39,7 @@ def module_tree(diagram: Diagram, backward: bool = False, depth: int | None = No
     homes = dict(_homes(root))
     for box in diagram.boxes:
         if box.is_source and box.backward == backward:
-            chains = [homes[e.target] for e in diagram.outgoing[box.id] if e.target in homes]
+            chains = [of_its_own(homes[e.target], box) for e in diagram.outgoing[box.id] if e.target in homes]
             _common(chains or [[root]])[-1].boxes.insert(0, box.id)
     return root
 
@@ -52,15 +55,34 @@ def _fill(group: Group, boxes: Sequence[Box], diagram: Diagram, level: int, dept
             group.boxes.append(box.id)
     for name, members in inner.items():
         for number, call in enumerate(calls(members, diagram)):
-            if len(call) == len(boxes):
+            if len(call) == len(boxes) and takes_over(group, name):
                 group.label = f"{group.label}.{name}".lstrip(".")
                 _fill(group, call, diagram, level + 1, depth)
             elif len(call) == 1:
                 group.boxes.append(call[0].id)
             else:
-                child = Group(f"{group.id}/{name}{f'#{number}' if number else ''}", name)
+                child = Group(f"{group.id}/{name}{f'#{number}' if number else ''}", label_of(call[0].path, level))
                 group.groups.append(child)
                 _fill(child, call, diagram, level + 1, depth)
+
+
+def takes_over(group: Group, name: str) -> bool:
+    """Whether a group stands for the only module in it, too; what is drawn once for several keeps its own outline."""
+    is_root = "/" not in group.id
+    return times_of(group.label) == 1 and not (is_root and times_of(name) > 1)
+
+
+def of_its_own(chain: Sequence[Group], leaf: Box) -> Sequence[Group]:
+    """The groups around a reader in which it reads a leaf; outside of those of which all turns share the leaf."""
+    times = list(accumulate((times_of(group.label) for group in chain), mul))
+    return chain[: sum(number <= leaf.count for number in times)]
+
+
+def label_of(path: str, level: int) -> str:
+    """The name of a module at a level of a path; an item of a list is named with its list: `layers.0`."""
+    parts = path.split(".")
+    is_item = level and (parts[level][0].isdigit() or parts[level][0] == STAR)
+    return ".".join(parts[level - 1 : level + 1]) if is_item else parts[level]
 
 
 def calls(boxes: Sequence[Box], diagram: Diagram) -> list[list[Box]]:

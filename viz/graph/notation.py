@@ -14,7 +14,7 @@ SYMBOLS = {
     "Maximum": "max", "Minimum": "min", "Multiply": "×", "Negative": "−x", "NotEqual": "≠", "Or": "∨",
     "Power": "xᵃ", "Sigmoid": "σ",
     "Slice": "[ ]", "SlicePut": "put", "Softplus": "softplus", "Sqrt": "√", "Square": "x²", "Subtract": "−", "Sum": "Σ",
-    "SumTo": "Σ to", "Transpose": "xᵀ", "Xor": "⊻",
+    "SumTo": "Σ", "Transpose": "xᵀ", "Xor": "⊻",
 }  # fmt: skip
 
 FAMILIES = {

@@ -42,9 +42,11 @@ class Overlay:
 
     def tint(self, value: float) -> str:
         """The colour of a value."""
-        if not math.isfinite(value):
-            return NOT_FINITE
-        place = self.share(value) * (len(self.ramp) - 1)
+        return self.colour_at(self.share(value)) if math.isfinite(value) else NOT_FINITE
+
+    def colour_at(self, share: float) -> str:
+        """The colour at a place between low (0) and high (1)."""
+        place = share * (len(self.ramp) - 1)
         index = min(int(place), len(self.ramp) - 2)
         return mixed(self.ramp[index], self.ramp[index + 1], place - index)
 
@@ -105,14 +107,15 @@ def is_dark(colour: str) -> bool:
 
 
 def number_label(value: float) -> str:
-    """A number in few letters: 0.012, 340, 1.2M, 3e−08."""
+    """A number in few letters: 0.012, 340, 2.37k, 1.2M, 3e−08."""
     if not math.isfinite(value):
         return str(value)
     if value and (abs(value) < 1e-3 or abs(value) >= 1e12):
         return f"{value:.1e}".replace("-", "−").replace(".0e", "e")
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    value = float(f"{value:.3g}")
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.3g}{letter}"
+            return f"{value / size:.3g}{letter}".replace("-", "−")
     return f"{value:.3g}".replace("-", "−")
 
 

@@ -12,6 +12,8 @@ from minigrad.measure import evaluated, flops, nbytes, norm
 from minigrad.tensor import Tensor
 from viz.graph.gradients import Pairs
 
+SMALL = 20_000
+"""Elements up to which a graph is evaluated in order to print its scalars."""
 NAMES = ("kind", "grad_norm", "value_norm", "bytes", "ms", "flops", "check")
 
 
@@ -60,4 +62,11 @@ def measured(color: str, graph: Graph, pairs: Pairs, arguments: Sequence[Any]) -
 def gradient_norms(norms: Mapping[int, float], graph: Graph, pairs: Pairs) -> dict[int, float]:
     """The norm of each node's gradient, on the node and on what computes the gradient."""
     backward = {id(node): norms[id(node)] for node in graph.nodes if node.scope.backward and id(node) in norms}
-    return backward | {id(x): norms[key] for key, x in pairs.items() if key in norms}
+    return backward | {id(x): norms[id(g)] for x, g in pairs if id(g) in norms}
+
+
+def scalars(graph: Graph) -> dict[int, float]:
+    """The scalars of a small graph by identity, those computed too; none where something has no value."""
+    if sum(node.size for node in graph.nodes) > SMALL or any(x.value is None for x in (*graph.inputs, *graph.leaves)):
+        return {}
+    return {id(node): value.item() for node, value, _ in evaluated(graph) if node.shape == ()}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from viz.graph.frame import Frame
-from viz.graph.geometry import Point, Rect, Wire
+from viz.graph.geometry import Point, Rect, Wire, without_repeats
 from viz.graph.wiring import STRAIGHT, Path, Plan, Port
 
 SPACING = 5.0
@@ -61,18 +61,6 @@ def through(first: Point, tracks: Iterable[tuple[bool, float]], last: Point) -> 
         return [first, (first[0], middle), (last[0], middle), last]
     x, y = points[-1]
     return [*points, (last[0], y) if across else (x, last[1]), last]
-
-
-def without_repeats(points: Iterable[Point]) -> list[Point]:
-    """The points without those that equal the one before or lie on a straight line."""
-    kept: list[Point] = []
-    for point in points:
-        if kept and point == kept[-1]:
-            continue
-        if len(kept) > 1 and any(kept[-2][i] == kept[-1][i] == point[i] for i in (0, 1)):
-            kept.pop()
-        kept.append(point)
-    return kept
 
 
 def port_points(plan: Plan, rects: Mapping[str, Rect]) -> dict[Port, Point]:

@@ -8,17 +8,23 @@ import numpy as np
 from minigrad.graph import Graph
 from minigrad.measure import flops, nbytes
 from minigrad.tensor import Tensor
+from viz.graph.gradients import Pairs
 from viz.graph.look import printable
 from viz.graph.model import Box, Diagram, Edge
 from viz.graph.notation import attributes_of, dtype_text, formula_of, kind_of, number_text, shape_text, symbol_of
 
+NO_VALUES: Mapping[int, float] = {}
 
-def read(graph: Graph, pairs: Mapping[int, Tensor] | None = None, title: str = "graph") -> Diagram:
-    """The graph as boxes and edges; `pairs` maps ids of gradient nodes to the nodes whose gradients they are."""
+
+def read(graph: Graph, pairs: Pairs = (), title: str = "graph", values: Mapping[int, float] = NO_VALUES) -> Diagram:
+    """The graph as boxes and edges; `pairs` are nodes with their gradients, `values` those of scalars by identity."""
     numbers = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     given = {id(x) for x in graph.inputs}
-    paired = {key: numbers[id(x)] for key, x in (pairs or {}).items() if id(x) in numbers}
-    boxes = [box_of(node, numbers[id(node)], id(node) in given, paired.get(id(node), "")) for node in graph.nodes]
+    paired = {id(g): numbers[id(x)] for x, g in pairs if id(x) in numbers}
+    boxes = [
+        box_of(node, numbers[id(node)], id(node) in given, paired.get(id(node), ""), values.get(id(node)))
+        for node in graph.nodes
+    ]
     edges = [edge for node in graph.nodes if id(node) not in given for edge in edges_into(node, numbers)]
     return Diagram(tuple(boxes), tuple(edges), printable(title), outputs=tuple(numbers[id(y)] for y in graph.outputs))
 
@@ -36,7 +42,7 @@ def edge_kind(x: Tensor, node: Tensor) -> str:
     return "saved" if node.scope.backward and not x.scope.backward and x.op is not None else "data"
 
 
-def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
+def box_of(node: Tensor, key: str, given: bool, pair: str = "", value: float | None = None) -> Box:
     """What there is to say about a node."""
     kind = kind_of(node.op) if node.op is not None and node.inputs else leaf_kind(node, given)
     name = printable(node.name or "")
@@ -47,7 +53,7 @@ def box_of(node: Tensor, key: str, given: bool, pair: str = "") -> Box:
         kind=kind,
         symbol=symbol,
         title=title_of(node, symbol, name),
-        detail=detail_of(node, dtype),
+        detail=detail_of(node, dtype, value),
         op=repr(node.op) if node.op is not None else "",
         name=name,
         shape=shape,
@@ -69,10 +75,11 @@ def title_of(node: Tensor, symbol: str, name: str) -> str:
     return f"{name} = {text}" if name else text
 
 
-def detail_of(node: Tensor, dtype: str) -> str:
-    """The shape and a short dtype, or a scalar's value."""
+def detail_of(node: Tensor, dtype: str, value: float | None = None) -> str:
+    """The shape and a short dtype, or a scalar's value where it is known."""
     if node.shape == ():
-        return "scalar" if node.value is None else number_text(node.value.item())
+        known = node.value.item() if node.value is not None else value
+        return "scalar" if known is None else number_text(known)
     return f"{shape_text(node.shape)} {dtype_text(dtype)}"
 
 

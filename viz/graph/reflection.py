@@ -1,5 +1,6 @@
 """The backward pass as the mirror image of the forward one: each gradient exactly under its node."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from viz.graph.compound import Block
@@ -26,10 +27,24 @@ def reflection(forward: Block, diagram: Diagram) -> Block:
             block.outlines.append((flipped(rect, forward), replace(group, id=f"gradient {group.id}")))
     for edge in diagram.edges:
         source, target = diagram.by_id[edge.source], diagram.by_id[edge.target]
-        if source.backward and target.backward and edge.kind != "saved":
+        if source.backward and target.backward and edge.kind == "data":
             way = way_between(target.pair, source.pair, forward, diagram, gradient)
             block.ways[source.id, target.id] = [(x, forward.height - y) for x, y in reversed(way)]
+    owner = owners(diagram, gradient)
+    mirrored = (loop.mirrored(forward.height, owner) for loop in forward.loops)
+    block.loops = [loop for loop in mirrored if loop is not None]
     return block
+
+
+def owners(diagram: Diagram, gradient: Mapping[str, str]) -> dict[str, str]:
+    """For each node the box that holds its gradient: its own, or that of the node that hands its gradient on."""
+    found: dict[str, str] = {}
+    for box in reversed(diagram.boxes):
+        after = (e.target for e in diagram.outgoing[box.id] if e.kind == "data")
+        key = gradient.get(box.id) or next((found[x] for x in after if x in found), "")
+        if key and not box.backward:
+            found[box.id] = key
+    return found
 
 
 def flipped(rect: Rect, block: Block) -> Rect:

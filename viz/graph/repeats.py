@@ -1,66 +1,170 @@
-"""Loops that nobody declared: a run of boxes whose pattern of Ops and connections repeats becomes steps."""
+"""What repeats without being declared a loop, drawn once: equal modules in a row, or a pattern of Ops.
+
+Items are the modules and Ops that a module calls, in order. They are alike when their Ops and connections are, whatever
+attributes and shapes; structures are hashed to numbers, and a run of numbers that comes again is a repetition.
+"""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from viz.graph.contraction import op_or_kind
-from viz.graph.model import Box, Diagram
+from viz.graph.model import Box, Diagram, is_gradient
+from viz.graph.modules import Group, module_tree
+from viz.graph.rolling import drawn_once
+from viz.graph.starring import Naming
 
-NUMBER = re.compile(r"(?<=\.)\d+(?=\.|$)")
 LONGEST = 2_000
-"""Longest pattern looked for, in boxes."""
+"""Longest pattern looked for, in items."""
 LEAST = 3
-"""Fewer repetitions are no loop."""
+"""Fewer repetitions of Ops alone are no loop."""
+NUMBERS = re.compile(r"\d[\d,…]*$")
+Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 
-def with_found_steps(diagram: Diagram) -> Diagram:
-    """The diagram with steps where its forward boxes repeat; as it is when less than half of them do."""
-    boxes = [box for box in diagram.boxes if not box.is_source and not box.backward]
-    start, period, length = extended([op_or_kind(box) for box in boxes], *repetition(signatures(boxes, diagram)))
-    count = length // period
-    if count < LEAST or 2 * count * period < len(boxes):
-        return diagram
-    step = {box.id: i // period for i, box in enumerate(boxes[start : start + period * count])}
-    step |= steps_of_others(diagram, step)
-    renamed = tuple(without_number(box, step[box.id]) if box.id in step else box for box in diagram.boxes)
-    return replace(diagram, boxes=renamed, is_timed=False)
+@dataclass(frozen=True)
+class Item:
+    """A module or an Op that a module calls: its boxes in order; a name that those of equal modules begin with."""
+
+    boxes: tuple[Box, ...]
+    name: str = ""
+    is_listed: bool = False
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is more than one Op."""
+        return bool(self.name)
 
 
-def steps_of_others(diagram: Diagram, step: Mapping[str, int]) -> dict[str, int]:
-    """Gradients belong to the steps of their nodes, and parameters to the step that alone reads them."""
-    found = {box.id: step[box.pair] for box in diagram.boxes if box.pair in step}
-    for box in diagram.boxes:
-        readers = {step.get(e.target, -1) for e in diagram.outgoing[box.id] if not diagram.by_id[e.target].backward}
-        if box.kind == "parameter" and box.is_source and len(readers) == 1 and readers != {-1}:
-            found[box.id] = readers.pop()
-    pairs = {box.id: found[box.pair] for box in diagram.boxes if box.pair in found}
-    return found | pairs
+Run = Sequence[Sequence[Item]]
+"""The items of each turn of a loop."""
 
 
-def without_number(box: Box, step: int) -> Box:
-    """A box of a repetition, in whose names the numbers of list items are stars."""
-    names = ("path", "name", "title", "symbol") if box.kind in ("group", "parameter") else ("path", "name")
-    starred: dict[str, Any] = {name: NUMBER.sub("*", getattr(box, name)) for name in names}
-    return replace(box, step=step, **starred)
+def with_repeats_once(diagram: Diagram) -> Diagram:
+    """The diagram with all that repeats drawn once; first the outermost, then what repeats within it."""
+    found = diagram
+    while runs := list(runs_of(found)):
+        found = without_runs(found, runs)
+    return found if found is diagram else found.with_note("what repeats is drawn once, with the number of times")
 
 
-def signatures(boxes: Sequence[Box], diagram: Diagram) -> list[tuple[object, ...]]:
-    """For each box its Op, and how far back in the run each operand stands."""
-    place = {box.id: i for i, box in enumerate(boxes)}
-    return [
-        (op_or_kind(box), *(i - place[e.source] if e.source in place else "leaf" for e in diagram.incoming[box.id]))
-        for i, box in enumerate(boxes)
+def repeats(diagram: Diagram) -> bool:
+    """Whether there is something to be drawn once."""
+    return next(iter(runs_of(diagram)), None) is not None
+
+
+def runs_of(diagram: Diagram) -> Iterable[Run]:
+    """The outermost repetitions; gradients repeat as their nodes do."""
+    gradients = [is_gradient(box) for box in diagram.boxes if box.backward]
+    passes = (False,) if 2 * sum(gradients) >= len(gradients) else (False, True)
+    waiting = [module_tree(diagram, backward) for backward in passes]
+    while waiting:
+        group = waiting.pop()
+        children = {child.id: child for child in group.groups}
+        items, homes = items_of(group, diagram)
+        runs, rest = runs_among(items, diagram)
+        yield from runs
+        waiting += [children[home] for start, stop in rest for home in homes[start:stop] if home]
+
+
+def items_of(group: Group, diagram: Diagram) -> tuple[list[Item], list[str]]:
+    """What a group calls, in order, and the id of the inner group that each item is, if it is one."""
+    order = {box.id: i for i, box in enumerate(diagram.boxes)}
+
+    def boxes(keys: Iterable[str]) -> tuple[Box, ...]:
+        found = (diagram.by_id[key] for key in sorted(keys, key=order.__getitem__))
+        return tuple(box for box in found if not box.is_source)
+
+    items = [(module_item(boxes(child.members()), child.label), child.id) for child in group.groups]
+    for box in boxes(group.boxes):
+        items.append((module_item((box,), box.symbol) if box.kind == "group" else Item((box,)), ""))
+    items.sort(key=lambda item: order[item[0].boxes[0].id])
+    return [item for item, _ in items], [home for _, home in items]
+
+
+def module_item(boxes: tuple[Box, ...], label: str) -> Item:
+    """A module, whose name may end with a number."""
+    stem = NUMBERS.sub("*", label)
+    return Item(boxes, stem, stem.rpartition(".")[2] == "*")
+
+
+def runs_among(items: Sequence[Item], diagram: Diagram) -> tuple[list[Run], list[tuple[int, int]]]:
+    """The runs among the items, and start and stop of what is between them."""
+    strict, loose = signatures(items, diagram)
+    runs: list[Run] = []
+    rest = []
+    waiting = [(0, len(items))]
+    while waiting:
+        start, stop = waiting.pop()
+        here = slice(start, stop)
+        run = run_of_modules(items[here], loose[here], diagram)
+        run = run or run_of_any(items[here], strict[here], loose[here], diagram)
+        if run is None:
+            rest.append((start, stop))
+            continue
+        first, period, count = run
+        first += start
+        runs.append([items[i : i + period] for i in range(first, first + period * count, period)])
+        waiting += [(start, first), (first + period * count, stop)]
+    return runs, rest
+
+
+def signatures(items: Sequence[Item], diagram: Diagram) -> tuple[list[int], list[int]]:
+    """Two numbers for each item: equal where also the items that they read stand alike, and where they do the same."""
+    place = {box.id: (i, j) for i, item in enumerate(items) for j, box in enumerate(item.boxes)}
+    numbers: dict[Hashable, int] = {}
+    both = []
+    for i, item in enumerate(items):
+        own: list[Hashable] = []
+        others: list[Hashable] = []
+        for box in item.boxes:
+            operands = {edge.slot: edge.source for edge in reversed(diagram.incoming[box.id])}
+            read = [place.get(operands[slot], (i + 1, 0)) for slot in sorted(operands)]
+            own.append((op_or_kind(box), *(j if home == i else None for home, j in read)))
+            others.append(tuple((i - home, j) for home, j in read))
+        both.append([numbers.setdefault(tuple(s), len(numbers)) for s in ([*own, *others], own)])
+    return [strict for strict, _ in both], [loose for _, loose in both]
+
+
+def run_of_modules(items: Sequence[Item], loose: Sequence[int], diagram: Diagram) -> tuple[int, int, int] | None:
+    """Start, period and count of the longest run of equal modules: of a list, or each reading the one before."""
+    equal = [
+        a.is_module and a.name == b.name and x == y and (a.is_listed or reads(b, a, diagram))
+        for (a, x), (b, y) in pairwise(zip(items, loose, strict=True))
     ]
+    start, length = longest_run(np.array(equal, bool))
+    return (start, 1, length + 1) if length else None
 
 
-def repetition(items: Sequence[object]) -> tuple[int, int, int]:
+def reads(item: Item, other: Item, diagram: Diagram) -> bool:
+    """Whether an item reads something of another."""
+    keys = {box.id for box in other.boxes}
+    return any(edge.source in keys for box in item.boxes for edge in diagram.incoming[box.id])
+
+
+def run_of_any(
+    items: Sequence[Item], strict: Sequence[int], loose: Sequence[int], diagram: Diagram
+) -> tuple[int, int, int] | None:
+    """Start, period and count of the repetition that covers most; Ops alone must make up half of the items.
+
+    Each turn must read something of the one before: what is done side by side is no loop.
+    """
+    start, period, length = extended(loose, *repetition(strict))
+    count = length // period
+    first, second = items[start : start + period], items[start + period : start + 2 * period]
+    has_modules = any(item.is_module for item in first)
+    enough = count > 1 if has_modules else count >= LEAST and 2 * count * period >= len(items)
+    follows = any(reads(item, other, diagram) for item in second for other in first)
+    return (start, period, count) if enough and follows else None
+
+
+def repetition(numbers: Sequence[int]) -> tuple[int, int, int]:
     """Start, period and length of the repetition that covers most; of those that cover the same the shortest period."""
-    numbers = {item: i for i, item in enumerate(dict.fromkeys(items))}
-    series = np.array([numbers[item] for item in items])
+    series = np.array(numbers)
     best = (0, 1, 0)
     for period in range(1, min(LONGEST, len(series) // 2) + 1):
         start, length = longest_run(series[period:] == series[:-period])
@@ -69,17 +173,17 @@ def repetition(items: Sequence[object]) -> tuple[int, int, int]:
     return best
 
 
-def extended(names: Sequence[str], start: int, period: int, length: int) -> tuple[int, int, int]:
-    """The repetition with what does the same beside it, on operands from outside, as a first step does."""
+def extended(numbers: Sequence[int], start: int, period: int, length: int) -> tuple[int, int, int]:
+    """The repetition with what does the same beside it, on operands from outside, as a first turn does."""
     end = start + length
-    while length and start and names[start - 1] == names[start - 1 + period]:
+    while length and start and numbers[start - 1] == numbers[start - 1 + period]:
         start -= 1
-    while length and end < len(names) and names[end] == names[end - period]:
+    while length and end < len(numbers) and numbers[end] == numbers[end - period]:
         end += 1
     return start, period, end - start
 
 
-def longest_run(equal: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int, int]:
+def longest_run(equal: Flags) -> tuple[int, int]:
     """Start and length of the longest run of True."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], equal, [False]])))
     starts, lengths = edges[::2], edges[1::2] - edges[::2]
@@ -87,3 +191,46 @@ def longest_run(equal: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[int,
         return 0, 0
     longest = int(np.argmax(lengths))
     return int(starts[longest]), int(lengths[longest])
+
+
+def without_runs(diagram: Diagram, runs: Sequence[Run]) -> Diagram:
+    """The diagram with one turn for each run."""
+    role: dict[str, Hashable] = {}
+    turn: dict[str, int] = {}
+    namings: dict[Hashable, Naming] = {}
+    for number, run in enumerate(runs):
+        turns = [[box for item in items for box in item.boxes] for items in run]
+        namings[number] = Naming([[box.path for box in boxes] for boxes in turns], len(run[0]) == 1)
+        for i, boxes in enumerate(turns):
+            role |= {box.id: (number, j) for j, box in enumerate(boxes)}
+            turn |= dict.fromkeys((box.id for box in boxes), i)
+    add_leaves(diagram, role, turn, {number: naming.count for number, naming in namings.items()})
+    for box in diagram.boxes:
+        if is_gradient(box) and box.pair in role:
+            role[box.id], turn[box.id] = ("∂", role[box.pair]), turn[box.pair]
+    number_of = {key: run_number(found) for key, found in role.items()}
+    return drawn_once(diagram, role, turn, lambda box, members: namings[number_of[box.id]].named(box, members))
+
+
+def run_number(role: Hashable) -> Hashable:
+    """The run that a role belongs to."""
+    while isinstance(role, tuple):
+        role = role[1] if role[0] in ("∂", "leaf") else role[0]
+    return role
+
+
+def add_leaves(
+    diagram: Diagram, role: dict[str, Hashable], turn: dict[str, int], counts: Mapping[Hashable, int]
+) -> None:
+    """Gives a role to what each turn of a run has of its own to read: its parameters."""
+    alike: dict[Hashable, list[tuple[str, int]]] = defaultdict(list)
+    for box in diagram.boxes:
+        edges = [e for e in diagram.outgoing[box.id] if not diagram.by_id[e.target].backward] if box.is_source else []
+        turns = {turn.get(e.target) for e in edges}
+        if len(turns) == 1 and None not in turns:
+            place = tuple(sorted((str(role[e.target]), e.slot) for e in edges))
+            alike["leaf", run_number(role[edges[0].target]), place].append((box.id, turn[edges[0].target]))
+    for found, leaves in alike.items():
+        if len(leaves) == counts[run_number(found)]:
+            role |= dict.fromkeys((key for key, _ in leaves), found)
+            turn |= dict(leaves)

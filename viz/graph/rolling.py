@@ -1,6 +1,9 @@
-"""The rolled view of a loop: one time step stands for all, and its states return to it by delay edges."""
+"""What repeats, drawn once: one box for those that correspond, and edges from turn to turn as delays.
 
-from collections import Counter
+The rolled view of a loop in time stands on it, and so do the repetitions that `repeats` finds.
+"""
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from viz.graph.model import Box, Diagram, Edge
@@ -8,54 +11,66 @@ from viz.graph.steps import has_steps, timeline
 
 
 def rolled(diagram: Diagram) -> Diagram:
-    """One box for each row of the steps, taken from a step in the middle where that has one."""
+    """One time step for all: a box for each row of the steps, from a step in the middle where that has one."""
     if not has_steps(diagram):
         return diagram
     times = timeline(diagram)
-    count = Counter(times.role.values())
-    chosen: dict[int, str] = {}
-    middle = times.steps[len(times.steps) // 2]
-    for box in diagram.boxes:
-        role = times.role.get(box.id)
-        if role is not None and (role not in chosen or box.step == middle):
-            chosen[role] = box.id
-    stands_for = {box.id: chosen[times.role[box.id]] if box.id in times.role else box.id for box in diagram.boxes}
-    members: dict[str, list[str]] = {key: [] for key in chosen.values()}
-    for box in diagram.boxes:
-        if stands_for[box.id] in members:
-            members[stands_for[box.id]] += box.members
-    boxes = [
-        rolled_box(box, count[times.role[box.id]], members[box.id], stands_for) if box.id in members else box
-        for box in diagram.boxes
-        if stands_for[box.id] == box.id
-    ]
-    moved = (rolled_edge(edge, diagram, stands_for) for edge in diagram.edges)
-    edges = {(e.source, e.target, e.kind): e for e in moved}.values()
-    outputs = tuple(dict.fromkeys(stands_for[key] for key in diagram.outputs))
-    what = (
-        f"equal time steps, {times.steps[0]} to {times.steps[-1]}"
-        if diagram.is_timed
-        else "repetitions that were found"
-    )
-    note = f"one of {len(times.steps)} {what}"
-    return replace(diagram, boxes=tuple(boxes), edges=tuple(edges), outputs=outputs, rolled=len(times.steps)).with_note(
-        note
-    )
+    turn = {box.id: box.step for box in diagram.boxes if box.id in times.role and box.step is not None}
+    once = drawn_once(diagram, times.role, turn, step_for_all)
+    note = f"one of {len(times.steps)} equal time steps, {times.steps[0]} to {times.steps[-1]}"
+    return replace(once, rolled=times.steps).with_note(note)
 
 
-def rolled_box(box: Box, count: int, members: list[str], stands_for: dict[str, str]) -> Box:
-    """A box that stands for those of its row."""
-    facts = tuple(f for f in box.facts if f[0] != "time step")
-    pair = stands_for.get(box.pair, box.pair)
+def step_for_all(box: Box, members: Sequence[Box]) -> Box:
+    """A box that stands for those of its row; `[7]` becomes `[t]` where each step takes its own part."""
+    facts = tuple(fact for fact in box.facts if fact[0] != "time step")
+    parts = {member.symbol.replace(str(member.step), "t") for member in members}
+    symbol = parts.pop() if len(parts) == 1 and len(members) > 1 else box.symbol
+    title = box.title.replace(box.symbol, symbol, 1)
+    return replace(box, step=0, symbol=symbol, title=title, facts=(*facts, ("time steps", str(len(members)))))
+
+
+Roles = Mapping[str, Hashable]
+"""Id of a box → what it has in common with those of other turns."""
+Turns = Mapping[str, int]
+"""Id of a box → the turn that it belongs to."""
+
+
+def drawn_once(diagram: Diagram, role: Roles, turn: Turns, made: Callable[[Box, Sequence[Box]], Box]) -> Diagram:
+    """The diagram with one box for each role, taken from the turn in the middle and finished by `made`."""
+    members: dict[Hashable, list[Box]] = {}
+    for box in diagram.boxes:
+        if box.id in role:
+            members.setdefault(role[box.id], []).append(box)
+    chosen = {key: in_the_middle(boxes, turn) for key, boxes in members.items()}
+    stands_for = {box.id: chosen[role[box.id]].id if box.id in role else box.id for box in diagram.boxes}
+    once = {chosen[key].id: merged(chosen[key], boxes, stands_for, made) for key, boxes in members.items()}
+    computed = {key: number for key, number in turn.items() if not diagram.by_id[key].is_source}
+    moved = (moved_edge(edge, stands_for, computed) for edge in diagram.edges)
     return replace(
-        box, count=count, step=0, pair=pair, members=tuple(members), facts=(*facts, ("time steps", str(count)))
+        diagram,
+        boxes=tuple(once.get(box.id, box) for box in diagram.boxes if stands_for[box.id] == box.id),
+        edges=tuple({(e.source, e.target, e.kind): e for e in moved}.values()),
+        outputs=tuple(dict.fromkeys(stands_for[key] for key in diagram.outputs)),
     )
 
 
-def rolled_edge(edge: Edge, diagram: Diagram, stands_for: dict[str, str]) -> Edge:
-    """The edge between what stands for its ends; from step to step it is a delay."""
-    steps = diagram.by_id[edge.source].step, diagram.by_id[edge.target].step
-    moves = None not in steps and steps[0] != steps[1] and edge.kind != "saved"
+def in_the_middle(boxes: Sequence[Box], turn: Turns) -> Box:
+    """The box of the turn in the middle."""
+    return sorted(boxes, key=lambda box: turn[box.id])[len(boxes) // 2]
+
+
+def merged(box: Box, members: Sequence[Box], stands_for: Mapping[str, str], made: Callable[..., Box]) -> Box:
+    """The box with all that its members stand for, and the pair that is left."""
+    keys = tuple(key for member in members for key in member.members)
+    whole = replace(box, count=sum(m.count for m in members), pair=stands_for.get(box.pair, box.pair), members=keys)
+    return made(whole, members)
+
+
+def moved_edge(edge: Edge, stands_for: Mapping[str, str], turn: Turns) -> Edge:
+    """The edge between what stands for its ends; of what one turn computes and another reads it is a delay."""
+    ends = turn.get(edge.source), turn.get(edge.target)
+    moves = None not in ends and ends[0] != ends[1] and edge.kind != "saved"
     return replace(
         edge, source=stands_for[edge.source], target=stands_for[edge.target], kind="delay" if moves else edge.kind
     )

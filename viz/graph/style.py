@@ -5,11 +5,9 @@ from functools import cache
 from viz.graph.look import COLOURS, DARK, LETTER, LIGHT, MARKS, MONO, SANS, SMALL
 
 SHAPES = (
-    f"text{{font:{LETTER}px {MONO};text-anchor:middle}}",
+    f"text{{font:{LETTER}px {MONO}}}",
     f".small,.row,.note,.label{{font-size:{LETTER * SMALL:.2f}px}}",
     f".header,.title,.module-name{{font-family:{SANS};font-weight:600}}",
-    ".note,.title,.module-name{text-anchor:start}",
-    ".row{text-anchor:end}",
     ".title{font-size:15px}",
     ".module-name{font-size:10.5px}",
     ".wire{fill:none;stroke-width:1.1}",
@@ -18,8 +16,9 @@ SHAPES = (
     ".delay{stroke-width:1.4}",
     ".box rect{stroke-width:1.1}",
     ".output rect{stroke-width:2.2}",
-    ".sheets{fill:none;stroke-width:.9}",
+    ".label{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}",
     ".module{fill-opacity:.6}",
+    ".stacked{fill-opacity:1}",
     ".removed rect{stroke-dasharray:4 2}",
 )
 TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
@@ -42,10 +41,11 @@ def colours(base: dict[str, str], first: int) -> list[str]:
     return [
         f".ground{{fill:{base['ground']}}}",
         f".region{{fill:{base['band']}}}",
-        f".module{{stroke:{base['rule']}}}",
+        f".module,.stacked{{stroke:{base['rule']}}}",
         f"text{{fill:{base['ink']}}}",
         f".small,.row,.note,.label,.header,.module-name{{fill:{base['muted']}}}",
-        f".wire,.sheets{{stroke:{base['edge']}}}",
+        f".label{{stroke:{base['ground']}}}",
+        f".wire{{stroke:{base['edge']}}}",
         f".dot,.head{{fill:{base['edge']}}}",
         f".saved{{stroke:{base['faint']}}}",
         f".delay{{stroke:{COLOURS['reduce'][first + 1]}}}",

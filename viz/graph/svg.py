@@ -11,6 +11,10 @@ from viz.graph.style import style_sheet
 from viz.markup import escaped
 
 CORNER = 4.0
+RADII = {"bar": 2, "scale": 0, "swatch": 3}
+"""Of the corners of regions; others have 6."""
+SHEETS = (7.0, 3.5)
+"""How far the sheets behind what is drawn once for several stand out."""
 FACTS = 2_000
 """Letters of a box's facts that a picture carries."""
 
@@ -31,7 +35,7 @@ def document(diagram: Diagram, layout: Layout, body: Iterable[str], style: bool 
     width, height = number(layout.width), number(layout.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
-        'role="img" aria-labelledby="title desc" class="graph">',
+        'role="img" aria-labelledby="title desc" class="graph" text-anchor="middle">',
         tag("title", diagram.title, id="title"),
         tag("desc", description(diagram), id="desc"),
         f"<style>{style_sheet()}</style>" if style else "",
@@ -79,24 +83,26 @@ def number(value: float) -> str:
 def region(shown: Region) -> str:
     """A rectangle behind the boxes."""
     r = shown.rect
-    rect = tag(
-        "rect",
-        class_=f"region {shown.style}",
-        **sides(r),
-        rx=2 if shown.style == "bar" else 6,
-        data_key=shown.key or None,
-        style=f"fill:{shown.fill}" if shown.fill else None,
-    )
-    return rect + (
-        tag(
-            "text",
-            shown.label,
-            class_="module-name",
-            x=number(r.x + 9),
-            y=number(r.bottom - 8 if "under" in shown.style else r.y + 15),
+    look = {"class_": f"region {shown.style}", "style": f"fill:{shown.fill}" if shown.fill else None}
+    rx = next((radius for name, radius in RADII.items() if name in shown.style), 6)
+    sheets = [r.moved(shift, -shift) for shift in SHEETS] if "stacked" in shown.style else []
+    behind = "".join(tag("rect", **look, **sides(sheet), rx=rx) for sheet in sheets)
+    rect = tag("rect", **look, **sides(r), rx=rx, data_key=shown.key or None)
+    return (
+        behind
+        + rect
+        + (
+            tag(
+                "text",
+                shown.label,
+                class_="module-name",
+                text_anchor="start",
+                x=number(r.x + 9),
+                y=number(r.bottom - 8 if "under" in shown.style else r.y + 15),
+            )
+            if shown.label
+            else ""
         )
-        if shown.label
-        else ""
     )
 
 
@@ -106,21 +112,12 @@ def sides(rect: Rect) -> dict[str, str]:
 
 
 def wire(shown: Wire) -> str:
-    """A line with its arrow, dots and label."""
+    """A line with its arrow and dots."""
     marker = "url(#arrow)" if shown.arrow and shown.kind != "saved" else None
     ends = {"data_from": " ".join(shown.sources), "data_to": " ".join(shown.targets)} if shown.sources else {}
     parts = [tag("path", class_=f"wire {shown.kind}", d=PATHS[shown.shape](shown.points), marker_end=marker, **ends)]
     parts += [tag("circle", class_="dot", cx=number(x), cy=number(y), r=1.9) for x, y in shown.dots]
-    if shown.label:
-        (x0, y0), (x1, y1) = middle_stretch(shown.points)
-        parts.append(tag("text", shown.label, class_="label", x=number((x0 + x1) / 2), y=number((y0 + y1) / 2 - 3)))
     return "".join(parts)
-
-
-def middle_stretch(points: Sequence[Point]) -> tuple[Point, Point]:
-    """The two points between which half of a line's points lie on either side."""
-    half = max(1, len(points) // 2)
-    return points[half - 1], points[half]
 
 
 def rounded(points: Sequence[Point]) -> str:
@@ -198,18 +195,7 @@ def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
     texts = shown.lines
     if value is not None and len(texts) > 1:
         texts = (texts[0], number_label(value))
-    behind = stack_of(shown) if box.count > 1 else ""
-    return (
-        f'<g class="{escaped(classes)}" id="{escaped(box.id)}">{title}{behind}{rect}{"".join(lines(shown, texts))}</g>'
-    )
-
-
-def stack_of(shown: Placed) -> str:
-    """The edges of further sheets behind a box that stands for several."""
-    r = shown.rect
-    return tag(
-        "path", class_="sheets", d=f"M{number(r.x + 4)} {number(r.y - 3)}H{number(r.right + 3)}V{number(r.bottom - 4)}"
-    )
+    return f'<g class="{escaped(classes)}" id="{escaped(box.id)}">{title}{rect}{"".join(lines(shown, texts))}</g>'
 
 
 def lines(shown: Placed, texts: Sequence[str]) -> Iterable[str]:
@@ -229,5 +215,5 @@ def lines(shown: Placed, texts: Sequence[str]) -> Iterable[str]:
 
 def text(shown: Text) -> str:
     """A text beside the boxes."""
-    anchor = None if shown.anchor == "start" else shown.anchor
+    anchor = None if shown.anchor == "middle" else shown.anchor
     return tag("text", shown.content, class_=shown.style, x=number(shown.x), y=number(shown.y), text_anchor=anchor)

@@ -38,5 +38,5 @@ def about(box: Box) -> str:
 def place(box: Box) -> str:
     """Module, time step and pass."""
     step = "" if box.step is None else f"t={box.step}"
-    times = f"×{box.count}" if box.count > 1 and box.kind != "group" else ""
+    times = f"×{box.count}" if box.count > 1 and box.kind != "group" and "×" not in box.path else ""
     return " ".join(part for part in (box.path, step, "backward" if box.backward else "", times) if part)

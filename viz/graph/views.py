@@ -7,7 +7,7 @@ from typing import Literal
 from viz.graph.folding import BUDGET, fold_modules, fold_steps, fold_to_budget
 from viz.graph.gradients import fold_gradients
 from viz.graph.model import Diagram
-from viz.graph.repeats import with_found_steps
+from viz.graph.repeats import repeats, with_repeats_once
 from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 from viz.graph.tidy import only, with_steps, without_scalars
@@ -46,7 +46,7 @@ def shown(diagram: Diagram, options: Options) -> Diagram:
     if options.fold == "rolled":
         return rolled(found)
     if options.fold == "repeats":
-        return rolled(found if has_steps(found) else with_found_steps(found))
+        return rolled(found) if has_steps(found) else with_repeats_once(found)
     return fold_to_budget(found) if options.fold == "auto" else found
 
 
@@ -67,7 +67,9 @@ def ways(diagram: Diagram, options: Options) -> list[tuple[str, str, Options]]:
         offered += [(f"step-{t}", f"time step {t} open", replace(plain, fold="steps", expand=(t,))) for t in few]
     for depth in range(deepest(diagram)):
         offered.append((f"depth-{depth}", module_label(depth), replace(plain, depth=depth)))
-    if len(steps) <= 1 and deepest(diagram):
+    if len(steps) <= 1 and repeats(diagram):
+        offered.append(("repeats", "what repeats once", replace(plain, fold="repeats")))
+    if len(steps) <= 1 and len(offered) > 1:
         offered.append(("all", "everything", plain))
     return list(distinct(offered))
 
@@ -102,7 +104,7 @@ def unfolding(name: str, diagram: Diagram, offered: set[str]) -> dict[str, str]:
     deeper = f"depth-{int(name.removeprefix('depth-')) + 1}" if name.startswith("depth-") else ""
     found = {}
     for box in diagram.boxes:
-        if box.kind == "group":
+        if box.kind == "group" or box.count > 1:
             targets = [f"step-{box.step}" if box.path == "step" else "", deeper, "all", "drawn"]
             found[box.id] = next((t for t in targets if t in offered and t != name), "")
     return {key: target for key, target in found.items() if target}
