@@ -1,4 +1,4 @@
-"""Gradients as functions: grad, value_and_grad, vjp, jvp, hvp. Imports Tensor and the reverse walk."""
+"""Gradients as functions: grad, value_and_grad, jvp, hvp. Imports Tensor and the reverse walk."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Initialisers: arrays drawn from a numpy.random.Generator. Imports NumPy alone."""
+"""Initialisers: arrays drawn from a numpy.random.Generator. Imports op.py alone."""
 
 from math import prod, sqrt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which arrays were changed in place, when, and by which line. Imports op.py and errors.py alone.
+"""Which arrays were changed in place, when, and by which line. Imports op.py alone.
 
 One counter orders everything: a node takes a number when it is made, a change takes one when it happens. A saved array
 was changed if its memory has a later number than the node that reads it. Views count as the memory they look into.

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from minigrad.errors import UsageError
@@ -29,6 +30,8 @@ Log = Sequence[Record]
 Vector = npt.NDArray[np.float64]
 
 _GROUPS = {"right": "all", "right_seen": "seen", "right_never_seen": "never seen"}
+_MARGIN = 0.14
+"""Inches around the panels of a file that stands alone; in a page the panels are on cards."""
 _STYLE = {
     "svg.hashsalt": "minigrad",
     "svg.fonttype": "none",
@@ -188,7 +191,9 @@ def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: 
 def _figure(panels: Sequence[Panel], titles: bool) -> Figure:
     """The first panel, and right of it the others, one above another."""
     beside = len(panels) - 1
-    figure = Figure(figsize=(9.2 if beside > 0 else 4.0, 2.15 * max(beside, 1.2)), layout="constrained")
+    margin = _MARGIN if titles else None
+    layout = ConstrainedLayoutEngine(w_pad=margin, h_pad=margin)
+    figure = Figure(figsize=(9.2 if beside > 0 else 4.0, 2.15 * max(beside, 1.2)), layout=layout)
     grid = figure.add_gridspec(max(beside, 1), 2 if beside > 0 else 1)
     places = [grid[:, 0], *(grid[row, 1] for row in range(beside))]
     for panel, place in zip(panels, places, strict=False):

@@ -35,7 +35,7 @@ COMMANDS = {
 
 _EXAMPLES = """
 examples:
-  minigrad train                                  scenes, an LSTM, four minutes on two cores
+  minigrad train                                  scenes, an LSTM, two minutes on two cores
   minigrad train --data coco --cell rnn           a folder of your own in CS231n's four-file schema
   minigrad caption runs/scenes-lstm-1 picture.png --beams 3
   minigrad evaluate runs/scenes-lstm-1 --json

@@ -1,7 +1,7 @@
-"""Elementwise Ops with gradients: arithmetic, exponentials, activations, selection. Imports op.py alone.
+"""Elementwise Ops with gradients: arithmetic, exponentials, selection. Imports op.py and logic.py.
 
-Conventions where a derivative does not exist, all finite: abs, relu and sqrt have gradient 0 at 0, leaky_relu its
-slope; maximum and minimum share the gradient equally at ties; clip passes it at its edges; 0 ** 0 has gradient 0.
+Conventions where a derivative does not exist, all finite: abs and sqrt have gradient 0 at 0, maximum and minimum share
+the gradient equally at ties, 0 ** 0 has gradient 0.
 """
 
 from dataclasses import dataclass

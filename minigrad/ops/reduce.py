@@ -1,4 +1,4 @@
-"""Ops that reduce or scan axes. Imports op.py alone. `axes` are sorted and non-negative; `keepdims` as in NumPy.
+"""Ops that reduce or scan axes. Imports op.py and siblings. `axes` are sorted and non-negative; `keepdims` as in NumPy.
 
 At ties, max and min share the gradient equally among the extreme elements. The mean or extreme of nothing is an error.
 """
