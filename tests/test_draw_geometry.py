@@ -27,6 +27,8 @@ PICTURES: dict[str, tuple[Any, dict[str, Any]]] = {
     "in layers": (lambda: graphs.lstm(3), {"view": "both", "engine": "layered"}),
     "one module": (graphs.lstm, {"view": "both", "depth": 1}),
     "repeats": (graphs.residual, {"view": "both", "fold": "repeats"}),
+    "lines": (graphs.residual, {"view": "both"}),
+    "lines without modules": (lambda: graphs.random_graph(120), {"view": "both"}),
     "shapes": (graphs.mlp, {"view": "both", "labels": True}),
     "shapes in lanes": (graphs.rnn, {"view": "both", "labels": True}),
 }

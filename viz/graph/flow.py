@@ -4,14 +4,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
+from viz.graph.breaking import broken, unbroken
 from viz.graph.compound import BETWEEN_RANKS, Block, Given, lay_out_group
 from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Text, Wire, without_repeats
 from viz.graph.look import MARGIN, PADDING, SMALL, TOP, shortened, width_of
 from viz.graph.loops import OUT, Loop, around, homes_of_loops
 from viz.graph.model import Box, Diagram, Edge
 from viz.graph.modules import module_tree
+from viz.graph.paper import BETWEEN_PASSES, Paper
 from viz.graph.ranking import Pair, ranks_of
-from viz.graph.reflection import is_reflection, reflection
+from viz.graph.reflection import is_reflection, mirrored_id, reflection
 from viz.graph.saved import saved_wires
 from viz.graph.starring import times_of
 
@@ -19,7 +21,6 @@ NEAR = 2
 """Readers so many ranks apart share a leaf; farther ones have copies."""
 HEIGHT = 34.0
 LETTERS = 24
-BETWEEN_PASSES = 48.0
 
 
 def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
@@ -30,28 +31,54 @@ def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
     sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
     if reflects:
         sizes |= {box.pair: max(sizes[box.pair], sizes[box.id]) for box in diagram.boxes if box.backward}
-    passes = sorted({box.backward for box in diagram.boxes})
     gap = max([BETWEEN_RANKS, *(width_of(e.label, SMALL) + 16 for e in diagram.edges if labels)])
+    passes = sorted({box.backward for box in diagram.boxes})
     blocks = [pass_block(diagram, backward, sizes, gap) for backward in passes if not (backward and reflects)]
-    if reflects:
-        blocks.append(reflection(blocks[0], diagram))
-    layout = Layout(engine="layered", width=max((block.width for block in blocks), default=0))
-    y = TOP + 4
+    papers = papers_of(blocks, diagram, reflects)
+    layout = Layout(engine="layered", width=max((paper.width for paper in papers), default=0))
     rects: dict[str, Rect] = {}
-    for block, style in zip(blocks, ("module", "module under" if reflects else "module"), strict=False):
-        rects |= {key: rect.moved(0, y) for key, rect in block.rects.items()}
-        layout.regions += [
-            Region(r.moved(0, y), f"{style} stacked" if times_of(group.label) > 1 else style, group.label, group.id)
-            for r, group in block.outlines
-        ]
-        layout.wires += [*wires_of(diagram, block, y), *loop_wires(block, y)]
-        y += block.height + BETWEEN_PASSES
-    layout.height = y - BETWEEN_PASSES + MARGIN
+    for paper in papers:
+        for back, block in enumerate(paper.blocks):
+            rects |= {key: paper.rect(rect, bool(back)) for key, rect in block.rects.items()}
+            layout.regions += regions_of(paper, bool(back))
+            layout.wires += [*wires_of(diagram, paper, bool(back)), *loop_wires(paper, bool(back))]
+        layout.wires += wires_round(diagram, paper)
+    layout.height = (papers[-1].bottom if papers else TOP) + MARGIN
     layout.placed = [Placed(box, rects[box.id], lines[box.id]) for box in diagram.boxes if box.id in rects]
     if labels:
         layout.texts += labels_of(diagram, layout.wires)
-    layout.wires = [*saved_wires(diagram, rects), *layout.wires]
+    layout.wires = [*saved_wires(diagram, rects, bands_of(papers)), *layout.wires]
     return layout
+
+
+def papers_of(blocks: Sequence[Block], diagram: Diagram, reflects: bool) -> list[Paper]:
+    """The passes on paper: together, in lines where they are long, or each by itself below the other."""
+    if reflects:
+        return [Paper([*blocks, reflection(blocks[0], diagram)], broken(blocks[0], 2))]
+    papers: list[Paper] = []
+    for block in blocks:
+        top = papers[-1].bottom + BETWEEN_PASSES if papers else TOP + 4
+        papers.append(Paper([block], broken(block, 1) if len(blocks) == 1 else unbroken(block), top))
+    return papers
+
+
+def bands_of(papers: Sequence[Paper]) -> list[tuple[float, float]]:
+    """For each line between which heights its passes leave room for what is kept."""
+    if len(papers) == 1:
+        return [papers[0].band(line) for line in range(len(papers[0].tops))]
+    return [(above.bottom, below.top) for above, below in pairwise(papers)]
+
+
+def regions_of(paper: Paper, back: bool) -> Iterable[Region]:
+    """The outlines of a pass, line by line."""
+    own = {group.id for _, group in paper.blocks[back].outlines}
+    for line, pieces in enumerate(paper.broken.outlines):
+        for rect, group, begins in pieces:
+            key = mirrored_id(group.id) if back else group.id
+            if key in own:
+                style = f"module{' under' * back}{' stacked' * (times_of(group.label) > 1)}"
+                label = group.label if begins else f"{group.label} …"
+                yield Region(paper.piece(rect, back, line), style, label, key)
 
 
 def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float, float]], gap: float) -> Block:
@@ -117,15 +144,22 @@ def with_leaves_at_use(diagram: Diagram, backward: bool) -> Diagram:
     return replace(diagram, boxes=tuple(boxes), edges=moved)
 
 
-def wires_of(diagram: Diagram, block: Block, y: float) -> list[Wire]:
-    """Curves along the ways of a pass."""
-    wires = []
+def wires_of(diagram: Diagram, paper: Paper, back: bool) -> Iterable[Wire]:
+    """Curves along the ways of a pass, those over several lines in parts."""
     for edge in diagram.edges:
-        way = block.ways.get((edge.source, edge.target), [])
+        way = paper.blocks[back].ways.get((edge.source, edge.target), [])
         if way and edge.kind != "saved":
-            points = tuple(without_repeats((px, py + y) for px, py in way))
-            wires.append(Wire(points, edge.kind, (edge.source,), (edge.target,), shape="level"))
-    return wires
+            *parts, last = (tuple(without_repeats(part)) for part in paper.stretches(way, back))
+            wire = Wire(last, edge.kind, (edge.source,), (edge.target,), shape="level")
+            yield from (replace(wire, points=part, arrow=False) for part in parts)
+            yield wire
+
+
+def wires_round(diagram: Diagram, paper: Paper) -> Iterable[Wire]:
+    """What goes on in another line, round the ends."""
+    for source, way in paper.rounds():
+        targets = tuple(edge.target for edge in diagram.outgoing[source] if edge.kind != "saved")
+        yield Wire(way, "data", (source,), targets, arrow=False)
 
 
 def place_of_use(leaf: Box, reader: Box, depth: int) -> tuple[str, int]:
@@ -141,8 +175,9 @@ def labels_of(diagram: Diagram, wires: Iterable[Wire]) -> list[Text]:
     """What edges carry, in the gap behind their source; where two would cover each other only one."""
     label = {(edge.source, edge.target): edge.label for edge in diagram.edges}
     found: dict[tuple[float, float], Text] = {}
-    for wire in wires:
-        text = label.get((wire.sources[0], wire.targets[0]), "")
+    first = {(wire.sources[0], wire.targets[0]): wire for wire in reversed(list(wires)) if wire.targets}
+    for ends, wire in first.items():
+        text = label.get(ends, "")
         if text:
             x, y = middle_of_gap(wire.points)
             found.setdefault((round(x), round(y)), Text(x, y + 3, text, "label", "middle"))
@@ -155,9 +190,9 @@ def middle_of_gap(points: Sequence[Point]) -> Point:
     return (x0 + x1) / 2, (y0 + y1) / 2
 
 
-def loop_wires(block: Block, y: float) -> Iterable[Wire]:
+def loop_wires(paper: Paper, back: bool) -> Iterable[Wire]:
     """The ways from turn to turn of what is drawn once."""
-    for loop in (loop.moved(0, y) for loop in block.loops):
+    for loop in (paper.loop(loop, back) for loop in paper.blocks[back].loops):
         for points, targets in loop.inner:
             ends = loop.sources, targets or loop.targets
             yield Wire(tuple(without_repeats(points)), "delay", *ends, arrow=bool(targets), shape="level")

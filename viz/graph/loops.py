@@ -32,6 +32,8 @@ class Loop:
     sources: tuple[str, ...]
     targets: tuple[str, ...]
     inner: tuple[Piece, ...] = ()
+    entrance: Way = ()
+    """The way from the outline to the first of the targets, whether or not an edge shares it."""
 
     @property
     def ends_outside(self) -> bool:
@@ -61,7 +63,8 @@ class Loop:
         return loop._changed(lambda way: tuple((x, height - y) for x, y in way)).turned()
 
     def _changed(self, change: Callable[[Way], Way]) -> "Loop":
-        return replace(self, points=change(self.points), inner=tuple((change(way), to) for way, to in self.inner))
+        inner = tuple((change(way), to) for way, to in self.inner)
+        return replace(self, points=change(self.points), inner=inner, entrance=change(self.entrance))
 
 
 def homes_of_loops(root: Group, delays: Iterable[Pair]) -> dict[str, list[Pair]]:
@@ -124,7 +127,8 @@ def loops_around(rect: Rect, turns: Sequence[Turn], ways: Mapping[Pair, Sequence
         start, end = (rect.right, ways[turn.leaves][-1][1]), (rect.x, ways[turn.enters][0][1])
         made = [edge for edge in edges_of([turn]) if edge in ways]
         inner = tuple((tuple(ways[a, b]), (b,) if b in turn.targets else ()) for a, b in made)
-        yield Loop(around(rect, start, end, out), (turn.leaves[0],), turn.targets, inner)
+        points = around(rect, start, end, out)
+        yield Loop(points, (turn.leaves[0],), turn.targets, inner, tuple(ways[turn.enters]))
 
 
 def room_for(turns: Sequence[Turn]) -> float:

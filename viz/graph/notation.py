@@ -41,7 +41,7 @@ def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
         return _brackets(op, shapes[0])
     if name == "SlicePut":
         return f"put {_brackets(op, getattr(op, 'to', ()))}"
-    return SYMBOLS.get(name, name.lower())
+    return SYMBOLS.get(name, name.lower() if type(op).__module__.startswith("minigrad.") else name)
 
 
 def _brackets(op: Any, whole: tuple[int, ...]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from viz.graph.compound import Block
 from viz.graph.geometry import Point, Rect
+from viz.graph.loops import Loop
 from viz.graph.model import Diagram
 from viz.graph.ranking import Pair
 
@@ -24,16 +25,32 @@ def reflection(forward: Block, diagram: Diagram) -> Block:
     inhabited = {key for key in forward.rects if key in gradient}
     for rect, group in forward.outlines:
         if inhabited.intersection(group.members()):
-            block.outlines.append((flipped(rect, forward), replace(group, id=f"gradient {group.id}")))
+            block.outlines.append((flipped(rect, forward), replace(group, id=mirrored_id(group.id))))
     for edge in diagram.edges:
         source, target = diagram.by_id[edge.source], diagram.by_id[edge.target]
         if source.backward and target.backward and edge.kind == "data":
             way = way_between(target.pair, source.pair, forward, diagram, gradient)
             block.ways[source.id, target.id] = [(x, forward.height - y) for x, y in reversed(way)]
     owner = owners(diagram, gradient)
-    mirrored = (loop.mirrored(forward.height, owner) for loop in forward.loops)
-    block.loops = [loop for loop in mirrored if loop is not None]
+    for loop in forward.loops:
+        mirrored = loop.mirrored(forward.height, owner)
+        if mirrored is not None:
+            begins = any(mirrored.points[0] in way for way in block.ways.values())
+            block.loops.append(mirrored if begins else with_way_out(mirrored, loop, forward, diagram, gradient))
     return block
+
+
+def with_way_out(mirrored: Loop, loop: Loop, forward: Block, diagram: Diagram, gradient: dict[str, str]) -> Loop:
+    """The loop of gradients with its own way to the outline, where no gradient leaves the group there."""
+    start, end = loop.targets[0], diagram.by_id[mirrored.sources[0]].pair
+    way = [*loop.entrance, *(way_between(start, end, forward, diagram, gradient) if start != end else ())]
+    out = tuple((x, forward.height - y) for x, y in reversed(way))
+    return replace(mirrored, inner=(*mirrored.inner, (out, ())))
+
+
+def mirrored_id(key: str) -> str:
+    """The id of a group's mirror image."""
+    return f"gradient {key}"
 
 
 def owners(diagram: Diagram, gradient: Mapping[str, str]) -> dict[str, str]:

@@ -1,9 +1,8 @@
 """Dotted lines from what the forward pass keeps to what reads it below: down between the boxes, not behind them."""
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from viz.graph.geometry import Rect, Wire, without_repeats
 from viz.graph.model import Diagram
@@ -18,39 +17,59 @@ REACH = 400.0
 """Farther boxes on either side are not looked at: a line that finds no way there runs behind them."""
 
 
-def saved_wires(diagram: Diagram, rects: Mapping[str, Rect]) -> list[Wire]:
-    """A line for each value that is kept, and for each leaf that the other pass reads."""
-    edges = [
-        e for e in diagram.edges if e.source in rects and e.target in rects and is_kept(e.source, e.target, diagram)
-    ]
-    if not edges:
-        return []
-    upper, lower = (
-        [rects[b.id] for b in diagram.boxes if b.id in rects and b.backward == back] for back in (False, True)
-    )
-    above, below = Obstacles(upper), Obstacles(lower)
-    floor, ceiling = max(r.bottom for r in upper) + BEND, min(r.y for r in lower) - BEND
-
-    @cache
-    def lane_down(key: str) -> float:
-        return above.lane(rects[key].cx, rects[key].bottom, floor)
-
-    @cache
-    def lane_in(key: str) -> float:
-        return below.lane(rects[key].cx, ceiling, rects[key].y)
-
-    wires = []
-    for edge in edges:
-        a, b, x, to = rects[edge.source], rects[edge.target], lane_down(edge.source), lane_in(edge.target)
-        points = [(a.cx, a.bottom), (x, a.bottom + BEND), (x, floor), (to, ceiling), (to, b.y - BEND), (b.cx, b.y)]
-        way = without_repeats(points)
-        wires.append(Wire(tuple(way), "saved", (edge.source,), (edge.target,), shape="upright"))
-    return wires
+Band = tuple[float, float]
+"""Between which heights the passes of a line of the flow leave room."""
 
 
-def is_kept(source: str, target: str, diagram: Diagram) -> bool:
-    """Whether an edge leads from one pass to the other."""
-    return diagram.by_id[source].backward != diagram.by_id[target].backward
+def saved_wires(diagram: Diagram, rects: Mapping[str, Rect], bands: Sequence[Band]) -> list[Wire]:
+    """A wire for each value that is kept, and for each leaf that the other pass reads."""
+    ways = Ways({box.id: box.backward for box in diagram.boxes if box.id in rects}, rects, bands)
+    edges = [e for e in diagram.edges if e.source in rects and e.target in rects]
+    return [ways.wire(e.source, e.target) for e in edges if ways.is_between(e.source, e.target)]
+
+
+class Ways:
+    """How to come from a box of the forward pass, down between the others, to one of the backward pass."""
+
+    def __init__(self, backward: Mapping[str, bool], rects: Mapping[str, Rect], bands: Sequence[Band]) -> None:
+        self._backward, self._rects = backward, rects
+        middles = [(floor + ceiling) / 2 for floor, ceiling in bands]
+        self._line = {key: bisect_left(middles, rects[key].cy) - back for key, back in backward.items()}
+        self._bands = bands
+        obstacles: dict[tuple[int, bool], list[Rect]] = defaultdict(list)
+        for key, back in backward.items():
+            obstacles[self._line[key], back].append(rects[key])
+        self._obstacles = {place: Obstacles(found) for place, found in obstacles.items()}
+        self._lanes: dict[str, float] = {}
+        self._margins: dict[tuple[str, int], int] = {}
+
+    def is_between(self, source: str, target: str) -> bool:
+        """Whether an edge leads from one pass to the other."""
+        return self._backward[source] != self._backward[target]
+
+    def wire(self, source: str, target: str) -> Wire:
+        """The dotted line; to another line of the flow by way of the left margin."""
+        a, b, x, to = self._rects[source], self._rects[target], self._lane(source), self._lane(target)
+        line, other = self._line[source], self._line[target]
+        floor, ceiling = self._bands[line][0] + BEND, self._bands[other][1] - BEND
+        if line == other:
+            points = [(a.cx, a.bottom), (x, a.bottom + BEND), (x, floor), (to, ceiling), (to, b.y - BEND), (b.cx, b.y)]
+            return Wire(tuple(without_repeats(points)), "saved", (source,), (target,), shape="upright")
+        number = self._margins.setdefault((source, other), len(self._margins)) % MOST
+        shift, out = BESIDE * (number - MOST // 2), BESIDE * (number + 1)
+        y, below = a.bottom + BEND / 2, b.y - BEND / 2
+        down = [(a.cx, a.bottom), (a.cx, y), (x, y), (x, floor + BEND + shift), (out, floor + BEND + shift)]
+        up = [(out, ceiling - BEND + shift), (to, ceiling - BEND + shift), (to, below), (b.cx, below), (b.cx, b.y)]
+        return Wire(tuple(without_repeats([*down, *up])), "saved", (source,), (target,))
+
+    def _lane(self, key: str) -> float:
+        """Where the line of a box passes the others of its pass."""
+        if key not in self._lanes:
+            rect, back, line = self._rects[key], self._backward[key], self._line[key]
+            floor, ceiling = self._bands[line]
+            top, bottom = (ceiling, rect.y) if back else (rect.bottom, floor)
+            self._lanes[key] = self._obstacles[line, back].lane(rect.cx, top, bottom)
+        return self._lanes[key]
 
 
 class Obstacles:
