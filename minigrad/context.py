@@ -84,10 +84,18 @@ def observing(observer: Observer) -> Iterator[None]:
 
 @contextmanager
 def scope(name: str = "", step: int | None = None) -> Iterator[None]:
-    """Nodes made inside the block belong to module `name` (joined to the path so far) and time step `step`."""
+    """Nodes made inside the block belong to module `name` (joined to the path so far) and time step `step`.
+
+    So do errors: whose message does not say where, gets a note that does.
+    """
     context = current.get()
     outer = context.scope
     path = f"{outer.path}.{name}" if outer.path and name else outer.path or name
     inner = Scope(path, outer.step if step is None else step, outer.backward)
     with using(replace(context, scope=inner)):
-        yield
+        try:
+            yield
+        except Exception as error:
+            if not hasattr(error, "__notes__") and f"in {path or inner}" not in str(error):
+                error.add_note(f"in {inner}")
+            raise

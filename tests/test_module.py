@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad.errors import CheckpointError, ShapeError, UsageError
+from minigrad.errors import CheckpointError, IndexRangeError, ShapeError, UsageError
 
 
 class Linear(mg.Module):
@@ -75,6 +75,27 @@ def test_every_node_knows_its_module_and_step() -> None:
     assert paths == {"net", "net.embed", "net.layers.0", "net.layers.1", "net.heads.left"}
     (gw,) = mg.grad(y, net.embed.w, mg.tensor(np.ones((2, 1))), create_graph=True)
     assert str(gw.scope) == "net.embed t=4 backward"
+
+
+class Unrolled(mg.Module):
+    """Reads column t at step t, one more than there are."""
+
+    def __init__(self) -> None:
+        self.cell = Linear(3, 1)
+
+    def forward(self, x: mg.Tensor) -> None:
+        for t in range(x.shape[1] + 1):
+            with mg.scope(step=t):
+                self.cell(x[:, t])
+
+
+def test_an_error_that_does_not_say_where_gets_a_note_of_module_and_step() -> None:
+    with pytest.raises(IndexRangeError, match="index 2 is outside") as caught:
+        Unrolled()(mg.tensor(np.ones((5, 2, 3))))
+    assert caught.value.__notes__ == ["in unrolled t=2"]
+    with pytest.raises(ShapeError, match=r"in unrolled\.cell t=0") as told:
+        Unrolled()(mg.tensor(np.ones((5, 2, 4))))
+    assert not hasattr(told.value, "__notes__")
 
 
 def test_state_goes_from_one_module_to_another() -> None:
