@@ -9,7 +9,7 @@ import pytest
 import minigrad as mg
 from minigrad.compiler.function import Compiled
 from minigrad.compiler.passes import PASSES, Pass
-from minigrad.compiler.plan import planned
+from minigrad.compiler.plan import allocate, planned
 from minigrad.errors import TraceError, UsageError
 from minigrad.op import Array
 from minigrad.ops.linalg import MatMul
@@ -98,7 +98,9 @@ def test_values_that_live_at_the_same_time_never_overlap() -> None:
     f, features, captions = unrolled("lstm", 4)
     compiled = mg.compile(f)
     compiled(features, captions)
-    roots = [r for r in planned(compiled.graph).roots.values() if r.kind == "arena"]
+    plan = planned(compiled.graph)
+    allocate(plan)
+    roots = [r for r in plan.roots.values() if r.kind == "arena"]
     for i, a in enumerate(roots):
         for b in roots[:i]:
             apart = a.offset + a.nbytes <= b.offset or b.offset + b.nbytes <= a.offset

@@ -20,7 +20,7 @@ Axes: TypeAlias = tuple[int | None, ...]
 Rule: TypeAlias = Callable[[Any, int, Shape, Sequence[Shape]], Axes | None]
 """`rule(op, axis, y, xs)`: how the operands are cut when y is cut along `axis`; None where it cannot be."""
 
-WORTH_CUTTING = 4096
+WORTH_CUTTING = 16384
 """Elements: less is done sooner than cut."""
 GRAIN = 16
 """BLAS takes as long for 13 rows as for 16."""

@@ -66,7 +66,10 @@ class Workers:
         with one_blas_thread():
             meeting = Meeting(len(self))
             futures = [self._pool.submit(copy_context().run, meeting.attend, i, stages) for i in range(len(self))]
-            wait(futures)
+            try:
+                wait(futures)
+            finally:  # whatever interrupts the waiting: nobody else may touch the arena before they have ended
+                wait(futures)
         for future in futures:
             future.result()
 

@@ -78,7 +78,7 @@ def windows(concat: Tensor) -> list[tuple[tuple[slice, ...], Tensor]]:
 
 
 def planned(graph: Graph) -> Plan:
-    """The plan of a graph."""
+    """The plan of a graph; `allocate` gives its values their places in the arena."""
     plan = Plan(graph)
     results = {id(y) for y in graph.outputs}
     given = {id(x) for x in graph.inputs}
@@ -95,7 +95,7 @@ def planned(graph: Graph) -> Plan:
     for node in graph.nodes:
         if id(node) in results and plan.root(node).kind == "arena":
             plan.root(node).kind = "result"
-    return allocate(plan)
+    return plan
 
 
 def is_given(node: Tensor, given: set[int]) -> bool:
@@ -158,7 +158,7 @@ def widened(span: Span, to: int) -> Span:
     return min(span[0], to), max(span[1], to)
 
 
-def allocate(plan: Plan, stages: Sequence[int] | None = None) -> Plan:
+def allocate(plan: Plan, stages: Sequence[int] | None = None) -> None:
     """Gives every root in the arena an offset, the largest first, each at the lowest place that is free while it lives.
 
     With several workers, two values of one stage share memory only if they have the same shape and place, so that each
@@ -173,7 +173,6 @@ def allocate(plan: Plan, stages: Sequence[int] | None = None) -> Plan:
         root.offset = place_for(root, form, table[:i])
         table[i] = root.offset, root.offset + root.nbytes, *root.moments, *root.stages, form
     plan.arena = max((root.offset + root.nbytes for root in roots), default=0)
-    return plan
 
 
 def place_for(root: Root, form: int, placed: Array) -> int:

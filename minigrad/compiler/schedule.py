@@ -70,13 +70,14 @@ def parts_of(work: Work, axis: int | None, xs: Sequence[Array], y: Array, count:
 
 
 def divided(plan: Plan, count: int) -> list[Division]:
-    """Divides a plan's work among `count` workers, and places its values again so that they wait less.
+    """Divides a plan's work among `count` workers, and gives its values their places.
 
     First as if no value shared memory with another, in runs without waiting as long as can be; then, when each has its
     place, whoever touches what another has touched waits.
     """
     work = list(works(plan))
     if count == 1:
+        allocate(plan)
         return [Division(None, waits=False) for _ in work]
     memory = hollow(plan, shared=False)
     apart = [list(options(plan, w, memory, count)) for w in work]
