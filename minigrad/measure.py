@@ -45,6 +45,11 @@ def flops(node: Tensor) -> int:
     return max([node.size, *(x.size for x in node.inputs)])
 
 
+def product_flops(graph: Graph) -> int:
+    """Of all matrix products in the graph."""
+    return sum(flops(node) for node in graph.nodes if isinstance(node.op, MatMul | Einsum))
+
+
 def evaluated(graph: Graph, *arguments: Any) -> Iterator[tuple[Tensor, Array, float]]:
     """Every node in order, with its value for these arguments and the seconds that computing it took.
 

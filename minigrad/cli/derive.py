@@ -8,7 +8,7 @@ from typing import Any
 
 from minigrad.check.derivation import Derivation, derive
 from minigrad.cli import console
-from minigrad.cli.draw import function
+from minigrad.cli.functions import function
 from minigrad.cli.prove import proved, selected, table_markdown
 from minigrad.errors import UsageError
 from models.derivations import DERIVATIONS

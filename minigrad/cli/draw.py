@@ -1,15 +1,12 @@
 """`minigrad draw`: the graph of a run's loss, or of what a function of the user's returns, as a picture."""
 
 import argparse
-import importlib
-import inspect
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import viz
 from minigrad.cli import console
+from minigrad.cli.functions import called
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.tensor import Tensor
@@ -67,31 +64,3 @@ def of_function(name: str) -> Graph:
     if isinstance(result, Graph):
         return result
     raise UsageError(f"{name} returned {type(result).__name__}; it must return a Tensor or a Graph")
-
-
-def called(name: str) -> Any:
-    """What the function returns; what it raises is the user's to see, traceback and all."""
-    found = function(name)
-    try:
-        inspect.signature(found).bind()
-    except TypeError as error:
-        raise UsageError(f"{name} cannot be called without arguments ({error})") from None
-    except ValueError:
-        pass  # a builtin function that does not tell its parameters
-    return found()
-
-
-def function(name: str) -> Callable[[], Any]:
-    """The function that `module:function` names, imported with the current folder on the path."""
-    module, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
-        raise UsageError(f"{name} is neither a run's folder nor of the form module:function, as in examples.net:loss")
-    if "" not in sys.path and str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
-    try:
-        found = getattr(importlib.import_module(module), attribute, None)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{name}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}") from None
-    if not callable(found):
-        raise UsageError(f"{name}: the module {module} has no function {attribute!r}")
-    return found  # type: ignore[no-any-return]

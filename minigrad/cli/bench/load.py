@@ -1,0 +1,68 @@
+"""Who else uses the processor while something is measured. Imports nothing of ours."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TOLERATED = 0.05
+"""Of a core: what others may take while something is measured."""
+
+
+class Load:
+    """What others took of a core inside a `with`: 1.0 is a whole one; None where the system does not tell."""
+
+    others: float | None = None
+
+    def __enter__(self) -> "Load":
+        self._start, self._busy, self._own = time.perf_counter(), busy(), own()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        end = busy()
+        if end is not None and self._busy is not None:
+            foreign = end - self._busy - (own() - self._own)
+            self.others = max(0.0, foreign / (time.perf_counter() - self._start))
+
+
+def busy() -> float | None:
+    """Seconds that all cores have worked so far, or had work and were lent to another virtual machine."""
+    try:
+        fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
+    except OSError:
+        return None
+    user, nice, system, _idle, _waiting, *interrupts_and_stolen = map(int, fields[:8])
+    return (user + nice + system + sum(interrupts_and_stolen)) / os.sysconf("SC_CLK_TCK")
+
+
+def own() -> float:
+    """Seconds that this process and its children have worked so far."""
+    return sum(os.times()[:4])
+
+
+def wait_for_calm(patience: float) -> None:
+    """Returns when others have left the processor alone for half a second, or after `patience` seconds."""
+    start = time.perf_counter()
+    while time.perf_counter() - start < patience:
+        with Load() as load:
+            time.sleep(0.5)
+        if (load.others or 0) <= TOLERATED:
+            return
+
+
+@contextmanager
+def a_busy_process() -> Iterator[None]:
+    """Another process keeps one core busy inside the block."""
+    process = subprocess.Popen([sys.executable, "-c", _SPIN])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+_SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
+"""Ends by itself when the process that started it is gone."""

@@ -1,0 +1,93 @@
+"""Inside a contestant's process: threads bound, the work called again and again, and what it took."""
+
+import os
+import statistics
+import time
+from typing import Any
+
+from minigrad.cli.bench import memory
+from minigrad.cli.bench.benchmark import Benchmark, Work
+from minigrad.cli.bench.load import Load, a_busy_process
+from minigrad.cli.machine import blas, product_rate
+
+WARM_UP, SHORTEST = 2, 1.0
+"""Calls before those that count, and seconds that these take at least: others' load shows in less only by luck."""
+BESIDE, PATIENCE = 20, 20.0
+"""Calls beside a busy process; fewer where these take more seconds, as when threads wait for each other in vain."""
+FLOOR = "floor"
+"""Stands for a contestant: the rate of large products."""
+
+
+def measured(benchmark: Benchmark, name: str, threads: int, beside: bool) -> dict[str, Any]:
+    """All that one process finds out, for its parent to read."""
+    bind(threads)
+    if name == FLOOR:
+        return rates(threads)
+    (contestant,) = (c for c in benchmark.contestants if c.name == name)
+    work = contestant.prepare()
+    before = memory.resident()
+    first = seconds(work)
+    for _ in range(WARM_UP):
+        work()
+    memory.forget_peak()
+    with Load() as load:
+        calls = timed(work, benchmark.calls)
+    peak = memory.peak()
+    return {
+        "least": min(calls),
+        "median": statistics.median(calls),
+        "first": first,
+        "memory": None if peak is None or before is None else peak - before,
+        "others": load.others,
+        "beside": slowed(work, statistics.median(calls)) if beside else None,
+        "kernels": kernels(contestant.package),
+    }
+
+
+def bind(threads: int) -> None:
+    """To as many cores as threads: some libraries ask the system for no other limit."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def rates(threads: int) -> dict[str, Any]:
+    """Of 2048³ products: one call with all threads, and a call in each thread."""
+    with Load() as load:
+        found = {"together": product_rate(2048, threads), "each": product_rate(2048, 1, threads)}
+    return {**found, "others": load.others}
+
+
+def kernels(package: str) -> str:
+    """Who multiplies matrices for a package."""
+    if package == "torch":
+        import torch
+
+        library = "MKL" if torch.backends.mkl.is_available() else "its own BLAS"
+        return f"{library} {torch.backends.cpu.get_cpu_capability()}, {torch.get_num_threads()} threads"
+    return "XLA" if package == "jax" else ", ".join(blas() or ["unknown: threadpoolctl is missing"])
+
+
+def timed(work: Work, calls: int) -> list[float]:
+    """Seconds of each call; more calls than asked for where those take too little."""
+    found: list[float] = []
+    start = time.perf_counter()
+    while len(found) < calls or time.perf_counter() - start < SHORTEST:
+        found.append(seconds(work))
+    return found
+
+
+def slowed(work: Work, alone: float) -> float:
+    """The median call beside a process that keeps one core busy, in terms of that without."""
+    found: list[float] = []
+    with a_busy_process():
+        work()
+        while len(found) < BESIDE and sum(found) < PATIENCE:
+            found.append(seconds(work))
+    return statistics.median(found) / alone
+
+
+def seconds(work: Work) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

@@ -1,0 +1,123 @@
+"""Compares contestants: each in a process of its own, one after another, for several rounds."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import minigrad
+from minigrad.cli.bench.benchmark import Benchmark
+from minigrad.cli.bench.load import TOLERATED, wait_for_calm
+from minigrad.cli.bench.measuring import FLOOR
+from minigrad.cli.machine import PINS, THREADS
+
+ATTEMPTS, PATIENCE = 3, 20.0
+"""How often a run is made that others disturb, and the seconds to wait for them to end."""
+
+Run = dict[str, Any]
+
+
+@dataclass
+class Comparison:
+    """What came of a benchmark: `runs` by contestant, those disturbed by others `disturbed`, and who was left out."""
+
+    benchmark: Benchmark
+    threads: int
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    disturbed: dict[str, list[Run]] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def least(self, name: str) -> float:
+        """Seconds of a contestant's quickest call in any round."""
+        return float(min(run["least"] for run in self.runs[name]))
+
+    def median(self, name: str) -> float:
+        """Seconds of the median call in the median round."""
+        return float(median(run["median"] for run in self.runs[name]))
+
+    def typical(self, name: str, what: str) -> float | None:
+        """The median over the rounds of something that is measured once in each."""
+        found = [run[what] for run in self.runs[name] if run[what] is not None]
+        return median(found) if found else None
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """The best rates of large products in any round: one call with all threads, or a call in each."""
+        found = self.runs.get(FLOOR, ())
+        return {how: max(run[how] for run in found) for how in ("together", "each")} if found else {}
+
+    @property
+    def floor(self) -> float | None:
+        """Seconds that the work's products take at the better of these rates."""
+        return self.benchmark.flops / max(self.rates.values()) if self.rates else None
+
+
+class Rounds:
+    """`arguments`, those of the command line, are what the contestants' processes are told."""
+
+    def __init__(self, benchmark: Benchmark, arguments: Mapping[str, Any], packages: Sequence[str]) -> None:
+        self._arguments = dict(arguments)
+        self._environment = environment(arguments["threads"])
+        self._result = Comparison(benchmark, arguments["threads"])
+        self._turns = list(self._starting(packages)) * arguments["rounds"]
+
+    def __len__(self) -> int:
+        return len(self._turns)
+
+    def compared(self, progress: Callable[[int, str], None]) -> Comparison:
+        """All contestants in turn, for all rounds; `progress` hears how far it is."""
+        for done, name in enumerate(self._turns):
+            progress(done, name)
+            if name not in self._result.left_out:
+                self._add(name)
+        return self._result
+
+    def _starting(self, packages: Sequence[str]) -> Iterator[str]:
+        """Those of `packages` that are installed, and the floor."""
+        for contestant in self._result.benchmark.contestants:
+            if contestant.package not in packages:
+                continue
+            if find_spec(contestant.package):
+                yield contestant.name
+            else:
+                why = f"not installed: python -m pip install {contestant.package}"
+                self._result.left_out[contestant.name] = why
+        if self._result.benchmark.flops:
+            yield FLOOR
+
+    def _add(self, name: str) -> None:
+        """One run; made again while others disturb it, and kept as it is the last time."""
+        result = self._result
+        for attempt in range(ATTEMPTS):
+            run = self._run(name)
+            if isinstance(run, str):
+                result.left_out[name] = run
+                return
+            if (run["others"] or 0) <= TOLERATED or attempt == ATTEMPTS - 1:
+                result.runs.setdefault(name, []).append(run)
+                return
+            result.disturbed.setdefault(name, []).append(run)
+            wait_for_calm(PATIENCE)
+
+    def _run(self, name: str) -> Run | str:
+        """What a process measured, or its last line of complaint; once is enough beside a busy process."""
+        told = json.dumps(self._arguments | {"beside": self._arguments["beside"] and name not in self._result.runs})
+        command = [sys.executable, "-P", "-m", "minigrad.cli.bench.child", told, name]
+        done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
+        if done.returncode:
+            return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        run: Run = json.loads(done.stdout.splitlines()[-1])
+        return run
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Of the contestants' processes: no variable that pins kernels, and as many BLAS threads as were asked for."""
+    kept = {name: value for name, value in os.environ.items() if name not in PINS}
+    path = os.pathsep.join(filter(None, (str(Path(minigrad.__file__).parents[1]), kept.get("PYTHONPATH"))))
+    return kept | dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": path}

@@ -1,0 +1,38 @@
+"""Functions of the user's that a command is told by name, `module:function`. Any command may import it."""
+
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from minigrad.errors import UsageError
+
+
+def called(name: str) -> Any:
+    """What the function returns; what it raises is the user's to see, traceback and all."""
+    found = function(name)
+    try:
+        inspect.signature(found).bind()
+    except TypeError as error:
+        raise UsageError(f"{name} cannot be called without arguments ({error})") from None
+    except ValueError:
+        pass  # a builtin function that does not tell its parameters
+    return found()
+
+
+def function(name: str) -> Callable[[], Any]:
+    """The function that `module:function` names, imported with the current folder on the path."""
+    module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in (*module.split("."), attribute)):
+        raise UsageError(f"{name} is not of the form module:function, as in examples.net:loss")
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{name}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}") from None
+    if not callable(found):
+        raise UsageError(f"{name}: the module {module} has no function {attribute!r}")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,87 @@
+"""What computes here: the processor, its BLAS and kernels, and the rate at which they multiply."""
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import numpy as np
+
+REPEATS = 5
+
+PINS = {
+    "OPENBLAS_CORETYPE": "pins the kernels of one kind of processor",
+    "OPENBLAS_L2_SIZE": "sizes the blocks of the kernels for another cache",
+    "MKL_ENABLE_INSTRUCTIONS": "keeps MKL from newer instructions",
+    "MKL_CBWR": "keeps MKL from newer instructions",
+    "BLIS_ARCH_TYPE": "pins the kernels of one kind of processor",
+    "NPY_DISABLE_CPU_FEATURES": "keeps NumPy's own loops from newer instructions",
+}
+"""Variables with which an environment makes arithmetic slower than the processor could do it."""
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+"""Variables that say how many threads BLAS takes."""
+
+
+def processor() -> str:
+    """The processor's name, as the system has it."""
+    return cpuinfo().get("model name") or platform.processor() or platform.machine()
+
+
+def cpuinfo() -> dict[str, str]:
+    """What Linux says about the first core; nothing elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return {}
+    pairs = (line.partition(":") for line in text.split("\n\n", 1)[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def blas() -> list[str] | None:
+    """`openblas 0.3.31 SkylakeX, 2 threads` for each BLAS in the process; None where nobody can tell."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return None
+    return [
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}, {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+
+
+def product_rate(size: int, threads: int | None = None, at_once: int = 1) -> float:
+    """The best floating-point operations a second in float32 products of `size` × `size` matrices.
+
+    `at_once` of them in as many Python threads, each with `threads` of BLAS, or with what BLAS takes by itself.
+    """
+    a = np.ones((size, size), np.float32)
+    results = [np.empty_like(a) for _ in range(at_once)]
+    with limited(threads), ThreadPoolExecutor(at_once) as pool:
+        best = min(seconds(lambda: list(pool.map(lambda c: np.matmul(a, a, c), results))) for _ in range(REPEATS))
+    return at_once * 2 * size**3 / best
+
+
+def limited(threads: int | None) -> AbstractContextManager[object]:
+    """Holds BLAS to some threads, where that can be done."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return nullcontext() if threads is None else threadpool_limits(threads, "blas")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def pins() -> dict[str, str]:
+    """The variables set here that may pin slower kernels, and their values."""
+    return {name: os.environ[name] for name in PINS if name in os.environ}
