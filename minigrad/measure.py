@@ -46,8 +46,8 @@ def flops(node: Tensor) -> int:
 
 
 def product_flops(graph: Graph) -> int:
-    """Of all matrix products in the graph."""
-    return sum(flops(node) for node in graph.nodes if isinstance(node.op, MatMul | Einsum))
+    """Of all matrix products and convolutions in the graph."""
+    return sum(flops(node) for node in graph.nodes if isinstance(node.op, MatMul | Einsum | Convolution))
 
 
 def evaluated(graph: Graph, *arguments: Any) -> Iterator[tuple[Tensor, Array, float]]:
