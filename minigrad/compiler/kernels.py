@@ -9,6 +9,7 @@ import numpy as np
 from minigrad.op import Array, Op
 from minigrad.ops import loss
 from minigrad.ops.activation import Relu, Sigmoid
+from minigrad.ops.conv import Convolution, ConvWeight2d
 from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.index import Gather, ScatterAdd, check_ids
 from minigrad.ops.linalg import MatMul
@@ -16,6 +17,7 @@ from minigrad.ops.logic import Cast, Logical
 from minigrad.ops.loss import CrossEntropy, CrossEntropyGrad
 from minigrad.ops.reduce import Sum
 from minigrad.ops.shape import Copy, SumTo
+from minigrad.ops.window import whole
 
 Call: TypeAlias = Callable[[], object]
 BLOCK, MOST_ROWS = 1 << 16, 64
@@ -86,6 +88,11 @@ def sum_(op: Sum, xs: Sequence[Array], y: Array) -> list[Call]:
     return [partial(np.add.reduce, xs[0], axis=op.axes, out=y, keepdims=op.keepdims)]
 
 
+def convolution(op: Any, xs: Sequence[Array], y: Array) -> list[Call]:
+    """Block by block, straight into y."""
+    return [partial(op.into, y, *(() if isinstance(op, ConvWeight2d) else (whole(y.shape),)), *xs)]
+
+
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
     """Checked first, so that NumPy need not hold the rows back until all are known to be there."""
     table, ids = xs
@@ -137,6 +144,7 @@ KERNELS: dict[type[Op], Kernel] = {
     Copy: copy,
     SumTo: sum_to,
     Sum: sum_,
+    Convolution: convolution,
     Gather: gather,
     ScatterAdd: scatter_add,
     CrossEntropy: cross_entropy,

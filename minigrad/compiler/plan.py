@@ -14,9 +14,13 @@ import numpy as np
 
 from minigrad.compiler.rewrite import Scalar, is_op
 from minigrad.graph import Graph
-from minigrad.op import Array
-from minigrad.ops.index import Slice
-from minigrad.ops.shape import BroadcastTo, Concat, Reshape, Transpose
+from minigrad.op import Array, Shape
+from minigrad.ops.conv import Convolution
+from minigrad.ops.elementwise import Elementwise
+from minigrad.ops.index import Slice, SlicePut
+from minigrad.ops.logic import Cast, Logical
+from minigrad.ops.pool import Pooling
+from minigrad.ops.shape import BroadcastTo, Concat, Copy, Reshape, Transpose
 from minigrad.tensor import Tensor
 
 VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
@@ -31,9 +35,19 @@ class Root:
 
     node: Tensor
     kind: str  # "given", "result" or "arena"
+    order: Shape | None = None  # the node's axes as they lie in memory, where that is not their own order
     moments: Span = (0, 0)  # the first and the last at which it is in use
     stages: Span = (0, 0)
     offset: int = 0
+
+    @property
+    def laid_out(self) -> Shape:
+        """The node's sizes as they lie in memory."""
+        return self.node.shape if self.order is None else tuple(self.node.shape[a] for a in self.order)
+
+    def seen(self, memory: Array) -> Array:
+        """Memory of those sizes as the node's array."""
+        return memory if self.order is None else memory.transpose(*np.argsort(self.order))
 
     @property
     def nbytes(self) -> int:
@@ -51,6 +65,7 @@ class Plan:
     inside: dict[int, tuple[Tensor, tuple[slice, ...]]] = field(default_factory=dict)
     views: set[int] = field(default_factory=set)
     order: list[Tensor] = field(default_factory=list)
+    orders: dict[int, Shape] = field(default_factory=dict)
     arena: int = 0
 
     def root(self, node: Tensor) -> Root:
@@ -79,7 +94,7 @@ def windows(concat: Tensor) -> list[tuple[tuple[slice, ...], Tensor]]:
 
 def planned(graph: Graph) -> Plan:
     """The plan of a graph; `allocate` gives its values their places in the arena."""
-    plan = Plan(graph)
+    plan = Plan(graph, orders=orders(graph))
     results = {id(y) for y in graph.outputs}
     given = {id(x) for x in graph.inputs}
     for node in reversed(graph.nodes):
@@ -98,6 +113,19 @@ def planned(graph: Graph) -> Plan:
     return plan
 
 
+def orders(graph: Graph) -> dict[int, Shape]:
+    """By id: the axes in the order of memory, of pictures. What works on each element keeps its operands' order."""
+    found: dict[int, Shape] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Convolution | Pooling):
+            found[id(node)] = node.op.order(node.shape)
+        elif is_op(node, Elementwise, Logical, Cast, Copy, Concat, Slice, SlicePut):
+            known = [found[id(x)] for x in node.inputs if id(x) in found and x.ndim == node.ndim]
+            if known:
+                found[id(node)] = known[0]
+    return found
+
+
 def is_given(node: Tensor, given: set[int]) -> bool:
     """Inputs, leaves, and the program's own numbers."""
     return node.op is None or id(node) in given or is_op(node, Scalar)
@@ -107,7 +135,7 @@ def place(plan: Plan, node: Tensor) -> None:
     """Memory for a node that is computed, unless it has a place inside a concatenation; and places for its parts."""
     inputs = {id(x) for x in plan.graph.inputs}
     if id(node) not in plan.inside:
-        plan.roots[id(node)] = Root(node, "arena")
+        plan.roots[id(node)] = Root(node, "arena", plan.orders.get(id(node)))
     if not is_op(node, Concat):
         return
     for window, part in windows(node):
@@ -127,8 +155,8 @@ def see(plan: Plan, node: Tensor) -> None:
 def reshapes_in_place(plan: Plan, node: Tensor) -> bool:
     """Asked of NumPy, on memory of the same layout that nobody writes to."""
     (source,) = node.inputs
-    root = plan.root(source).node
-    array = seen(plan, source, {id(root): np.empty(root.shape, root.dtype)})
+    root = plan.root(source)
+    array = seen(plan, source, {id(root.node): root.seen(np.empty(root.laid_out, root.node.dtype))})
     return np.may_share_memory(array.reshape(node.shape), array)
 
 
@@ -169,7 +197,7 @@ def allocate(plan: Plan, stages: Sequence[int] | None = None) -> None:
     table = np.empty((len(roots), 7), int)  # begin, end, first and last moment, first and last stage, form
     forms: dict[object, int] = {}
     for i, root in enumerate(roots):
-        form = forms.setdefault((root.node.shape, root.node.dtype), len(forms))
+        form = forms.setdefault((root.node.shape, root.node.dtype, root.order), len(forms))
         root.offset = place_for(root, form, table[:i])
         table[i] = root.offset, root.offset + root.nbytes, *root.moments, *root.stages, form
     plan.arena = max((root.offset + root.nbytes for root in roots), default=0)

@@ -91,7 +91,7 @@ class Program:
         for root in self.plan.roots.values():
             if root.kind == "arena":
                 node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
-                yield id(node), memory[root.offset : end].view(node.dtype).reshape(node.shape)
+                yield id(node), root.seen(memory[root.offset : end].view(node.dtype).reshape(root.laid_out))
 
     def _bind(self, places: Sequence[int]) -> None:
         for i in places:
@@ -140,9 +140,9 @@ class Pool:
         free = (i for i in range(len(self._arrays)) if i != self._current and not self._is_held(i))
         self._current = next(free, len(self._arrays))
         if self._current == len(self._arrays):
-            self._arrays.append(np.empty(self._root.node.shape, self._root.node.dtype))
+            self._arrays.append(np.empty(self._root.laid_out, self._root.node.dtype))
             self._expected.append(0)
-        return self._arrays[self._current]
+        return self._root.seen(self._arrays[self._current])
 
     def expect(self) -> None:
         """Remembers how many references each array has while the caller has none."""

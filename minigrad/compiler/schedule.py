@@ -114,9 +114,9 @@ def hollow(plan: Plan, shared: bool) -> Memory:
     for root in plan.roots.values():
         if root.kind == "arena" and shared:
             array = arena[root.offset : root.offset + root.node.size * root.node.dtype.itemsize]
-            found[id(root.node)] = array.view(root.node.dtype).reshape(root.node.shape)
+            found[id(root.node)] = root.seen(array.view(root.node.dtype).reshape(root.laid_out))
         else:
-            found[id(root.node)] = np.empty(root.node.shape, root.node.dtype)
+            found[id(root.node)] = root.seen(np.empty(root.laid_out, root.node.dtype))
     return found
 
 

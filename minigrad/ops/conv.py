@@ -1,7 +1,8 @@
 """Convolution and its two adjoints. Imports op.py and window.py.
 
 The three are the derivatives of one trilinear form, Σ y · conv(x, w): each one's gradients are the other two, to every
-order. Each is one product with the unfolded input, which is made block by block so that it stays in the cache.
+order. Each is one product with the unfolded input, or of which the folded output is made, block by block so that it
+stays in the cache.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
-from minigrad.ops.window import Pair, blocks, first, last, padded, windows
+from minigrad.ops.window import LAST, Pair, Place, blocks, empty, last, padded, reach, whole, windows
 
-FEW = 8  # channels; for fewer, the unfolded input is better copied one of its columns at a time
+FEW = 8  # channels: with fewer, products are of whole columns of pixels
 
 
 @dataclass(frozen=True)
@@ -36,29 +37,34 @@ class Convolution(Op):
         if self.result(x, w) != y:
             raise ValueError(f"weights {w} over pictures {x} give {self.result(x, w)}, not {y}")
 
-    def grown(self, size: Shape) -> Pair:
-        """Height and width with the padding on both sides."""
-        return size[0] + 2 * self.padding[0], size[1] + 2 * self.padding[1]
+    def order(self, shape: Shape) -> Shape:
+        """The axes of a result of this shape in the order in which they lie in memory."""
+        return LAST
 
-    def unfolded(self, x: Array, y: Array, kernel: Shape) -> Iterator[tuple[Array, Array]]:
-        """Blocks of y (N, H', W', K) as rows (n, K), and what each row sees of x (N, C, H, W): (n, kh · kw · C)."""
-        seen = self.seen(padded(last(x), self.padding, self.grown(x.shape[2:])), y.shape, kernel)
-        size = kernel[0] * kernel[1] * x.shape[1]
-        for at in blocks(len(y), y.shape[1], y.shape[2] * size):
-            yield y[at].reshape(-1, y.shape[3]), flattened(seen[at], size)
+    def unfolded(self, x: Array, y: Array, kernel: Shape, at: Place) -> Iterator[tuple[Array, Array]]:
+        """Blocks (n, h, W', K) of y, and what their windows see of x (N, H, W, C): rows (n · h · W', kh · kw · C)."""
+        size = kernel[0] * kernel[1] * x.shape[3]
+        for pictures, rows in blocks(at, y.shape[2] * size):
+            part = y[pictures, rows]
+            seen = self.seen(x[pictures], rows, (*part.shape[:3], *kernel, x.shape[3]))
+            yield part, flattened(seen, size)
 
-    def seen(self, x: Array, y: Shape, kernel: Shape) -> Array:
-        """The windows (N, H', W', kh, kw, C), as a view of a padded x (N, H, W, C)."""
-        n, h, w, c = x.strides
-        strides = (n, h * self.stride[0], w * self.stride[1], h, w, c)
-        return as_strided(x, (*y[:3], *kernel, x.shape[3]), strides, writeable=False)
+    def seen(self, x: Array, rows: slice, shape: Shape) -> Array:
+        """The windows (n, h, W', kh, kw, C) of those rows, as a view of x (N, H, W, C) or of a padded part of it."""
+        (down, across), (above, left) = self.stride, self.padding
+        top, bottom = rows.start * down - above, (rows.stop - 1) * down - above + shape[3]
+        near = x[:, max(top, 0) : max(bottom, 0)]
+        near = padded(near, (max(-top, 0), left), (bottom - top, (shape[2] - 1) * across + shape[4]))
+        n, h, w, c = near.strides
+        return as_strided(near, shape, (n, h * down, w * across, h, w, c), writeable=False)
 
 
 def flattened(seen: Array, size: int) -> Array:
     """Windows (n, h, w, kh, kw, C) as rows (n · h · w, size): copied, save for kernels of 1 × 1."""
+    number = seen[..., 0, 0, 0].size
     if seen.shape[5] < FEW and size > seen.shape[5]:
-        return np.ascontiguousarray(seen.transpose(3, 4, 5, 0, 1, 2)).reshape(size, seen[..., 0, 0, 0].size).T
-    return seen.reshape(seen[..., 0, 0, 0].size, size)
+        return np.ascontiguousarray(seen.transpose(3, 4, 5, 0, 1, 2)).reshape(size, number).T
+    return seen.reshape(number, size)
 
 
 def matrix(w: Array) -> Array:
@@ -71,15 +77,21 @@ class Conv2d(Convolution):
 
     def forward(self, x: Array, w: Array, *bias: Array) -> Array:
         """Rows of the unfolded x times w."""
-        n, k, height, width = self.shape(x.shape, w.shape, *(b.shape for b in bias))
-        dtype = self.dtype(*(a.dtype for a in (x, w, *bias)))
-        y = np.empty_like(x, shape=(n, height, width, k), dtype=dtype, order="C")
+        shape = self.shape(x.shape, w.shape, *(b.shape for b in bias))
+        y = empty(x, shape, np.result_type(x, w, *bias), self.order(shape))
+        self.into(y, whole(y.shape), x, w, *bias)
+        return y
+
+    def into(self, y: Array, at: Place, x: Array, w: Array, *bias: Array) -> None:
+        """Writes some rows of the result."""
         columns = matrix(w).T
-        for rows, seen in self.unfolded(x, y, w.shape[2:]):
+        for part, seen in self.unfolded(last(x), last(y), w.shape[2:], at):
+            rows = part.reshape(-1, len(w))
             np.matmul(seen, columns, out=rows)
             for b in bias:
                 rows += b
-        return first(y)
+            if not np.may_share_memory(rows, part):
+                part[...] = rows.reshape(part.shape)
 
     def shape(self, x: Shape, w: Shape, *bias: Shape) -> Shape:
         """(N, K, H', W')."""
@@ -105,18 +117,47 @@ class ConvTranspose2d(Convolution):
 
     def forward(self, y: Array, w: Array) -> Array:
         """Rows of y times w, folded: the reverse of unfolding."""
-        n, c, *_ = self.shape(y.shape, w.shape)
-        height, width = self.grown(self.size)
-        x = np.zeros_like(y, shape=(n, height, width, c), dtype=self.dtype(y.dtype, w.dtype), order="C")
-        rows_of, (down, across) = matrix(w), self.stride
-        for pictures, rows in blocks(n, y.shape[2], y.shape[3] * rows_of.shape[1]):
-            part = last(y)[pictures, rows]
-            spread = (part.reshape(-1, len(w)) @ rows_of).reshape(*part.shape[:3], *w.shape[2:], c)
+        shape = self.shape(y.shape, w.shape)
+        x = empty(y, shape, np.result_type(y, w), self.order(shape))
+        self.into(x, whole(shape), y, w)
+        return x
+
+    def order(self, shape: Shape) -> Shape:
+        """Few channels lie one after the other."""
+        return LAST if shape[1] >= FEW else (0, 1, 2, 3)
+
+    def into(self, x: Array, at: Place, y: Array, w: Array) -> None:
+        """Writes some rows of the result."""
+        if w.shape[2:] == self.stride == (1, 1) and self.padding == (0, 0):
+            return Conv2d(self.stride, self.padding).into(x, at, y, w.swapaxes(0, 1))
+        pictures, rows = at
+        x, y = last(x), last(y)
+        x[pictures, rows] = 0
+        near = reach(rows, w.shape[2], self.stride[0], self.padding[0], slice(0, y.shape[1]))
+        for n, part in blocks((pictures, near), y.shape[2] * w[0].size):
+            spread = self.spread(y[n, part], w)
             for i, j in product(*map(range, w.shape[2:])):
-                top = rows.start * down + i
-                place = x[pictures, top : top + part.shape[1] * down : down, j : j + part.shape[2] * across : across]
-                place += spread[:, :, :, i, j]
-        return first(x[:, self.padding[0] :, self.padding[1] :][:, : self.size[0], : self.size[1]])
+                down, height = self.place(part, rows, i, 0)
+                right, width = self.place(slice(0, y.shape[2]), slice(0, x.shape[2]), j, 1)
+                x[n, height, width] += spread[i][j][:, down, right]
+        return None
+
+    def place(self, steps: slice, inside: slice, shift: int, axis: int) -> tuple[slice, slice]:
+        """Along one axis, for a place in the kernel: which of those steps put it inside, from the first, and where."""
+        stride, padding = self.stride[axis], self.padding[axis] - shift
+        found = reach(inside, 1, stride, padding, steps)
+        start, count = found.start * stride - padding, found.stop - found.start
+        where = slice(start, start + count * stride, stride) if count else slice(0, 0)
+        return slice(found.start - steps.start, found.stop - steps.start), where
+
+    def spread(self, y: Array, w: Array) -> Array:
+        """For each place of the kernel (kh, kw): y (n, h, W', K) times w there, (n, h, W', C)."""
+        rows, (k, c, *kernel) = y.reshape(-1, y.shape[3]), w.shape
+        if c < FEW:
+            planes: Array = (matrix(w).T @ rows.T).reshape(*kernel, c, *y.shape[:3])
+            return planes.transpose(0, 1, 3, 4, 5, 2)
+        by_place: Array = np.matmul(rows, matrix(w).reshape(k, -1, c).transpose(1, 0, 2))
+        return by_place.reshape(*kernel, *y.shape[:3], c)
 
     def shape(self, y: Shape, w: Shape) -> Shape:
         """(N, C, *size), if the convolution of that gives y."""
@@ -140,11 +181,16 @@ class ConvWeight2d(Convolution):
 
     def forward(self, x: Array, y: Array) -> Array:
         """Columns of y times rows of the unfolded x."""
-        k, c, *_ = self.shape(x.shape, y.shape)
-        w = np.zeros_like(x, shape=(k, *self.kernel, c), dtype=self.dtype(x.dtype, y.dtype), order="C")
-        for rows, seen in self.unfolded(x, last(y), self.kernel):
-            w += (rows.T @ seen).reshape(w.shape)
-        return first(w)
+        w = empty(x, self.shape(x.shape, y.shape), np.result_type(x, y), LAST)
+        self.into(w, x, y)
+        return w
+
+    def into(self, w: Array, x: Array, y: Array) -> None:
+        """Writes the result into memory that is channels-last."""
+        total = matrix(w)
+        total[...] = 0
+        for part, seen in self.unfolded(last(x), last(y), self.kernel, whole(y.shape)):
+            total += part.reshape(-1, len(w)).T @ seen
 
     def shape(self, x: Shape, y: Shape) -> Shape:
         """(K, C, kh, kw), if the convolution with that gives y."""

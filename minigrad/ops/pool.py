@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.op import Array, FloatingDtype, Gradient, Op, SameDtype, Shape, Value, apply
-from minigrad.ops.window import Pair, first, last, padded, strips, windows
+from minigrad.ops.window import LAST, Pair, first, last, padded, strips, windows
 
 DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
 
@@ -24,6 +24,10 @@ class Pooling(Op):
     kernel: Pair
     stride: Pair
     padding: Pair
+
+    def order(self, shape: Shape) -> Shape:
+        """The axes of a result of this shape in the order in which they lie in memory."""
+        return LAST
 
     def pooled(self, x: Shape, ceil_mode: bool = False) -> Shape:
         """The shape of y; ValueError when no window fits, or one could miss the picture."""

@@ -12,6 +12,8 @@ import numpy as np
 from minigrad.op import Array, Shape
 
 Pair: TypeAlias = tuple[int, int]
+Place: TypeAlias = tuple[slice, slice]  # pictures and rows
+LAST: Shape = (0, 2, 3, 1)  # channels-last memory
 BLOCK = 1 << 16  # elements worked on at a time: 256 KiB of float32, a part of a second-level cache
 
 
@@ -68,10 +70,29 @@ def strips(x: Array, axis: int, kernel: int, stride: int) -> list[Array]:
     return [x[(*before, slice(i, i + end, stride))] for i in range(kernel)]
 
 
-def blocks(number: int, count: int, each: int) -> Iterator[tuple[slice, slice]]:
-    """Parts of N pictures with `count` rows of windows, `each` row needing so many elements: whole pictures or rows."""
-    pictures = max(1, BLOCK // max(1, count * each))
-    rows = count if pictures > 1 else max(1, BLOCK // max(1, each))
-    for n in range(0, number, pictures):
-        for row in range(0, count, rows):
-            yield slice(n, n + pictures), slice(row, min(row + rows, count))
+def empty(like: Array, shape: Shape, dtype: Any, order: Shape) -> Array:
+    """A new array (N, C, H, W) whose axes lie in memory in that order, of the same module as `like`."""
+    y = np.empty_like(like, shape=tuple(shape[a] for a in order), dtype=dtype, order="C")
+    return y.transpose(tuple(order.index(a) for a in range(4)))
+
+
+def whole(shape: Shape) -> Place:
+    """All rows of all pictures (N, C, H, W)."""
+    return slice(0, shape[0]), slice(0, shape[2])
+
+
+def blocks(at: Place, each: int) -> Iterator[Place]:
+    """Parts of some rows of some pictures, when a row needs so many elements: whole pictures, or rows of one."""
+    pictures, rows = at
+    count = rows.stop - rows.start
+    number = max(1, BLOCK // max(1, count * each))
+    height = count if number > 1 else max(1, BLOCK // max(1, each))
+    for n in range(pictures.start, pictures.stop, number):
+        for row in range(rows.start, rows.stop, max(1, height)):
+            yield slice(n, min(n + number, pictures.stop)), slice(row, min(row + height, rows.stop))
+
+
+def reach(inside: slice, kernel: int, stride: int, padding: int, steps: slice) -> slice:
+    """Along one axis: which of those steps of a window touch positions `inside`."""
+    start = max(steps.start, -((kernel - 1 - padding - inside.start) // stride))
+    return slice(start, max(start, min(steps.stop, (inside.stop - 1 + padding) // stride + 1)))
