@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import functional as F
+from minigrad.context import scope
 from minigrad.errors import ShapeError, UsageError
 from minigrad.layers import AdaptiveAvgPool2d, Conv2d, Dropout, MaxPool2d, ReLU, Sequential
 from minigrad.module import Module
@@ -78,7 +79,8 @@ class SqueezeNet(Module):
             raise ShapeError(f"SqueezeNet takes pictures (N, 3, H, W), not {x.shape}")
         for part in (self.features, self.classifier):
             for i, layer in enumerate(part):
-                x = layer(x)
+                with scope(part.scope_name):
+                    x = layer(x)
                 yield f"{part.scope_name}.{i}", x
 
 

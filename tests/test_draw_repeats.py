@@ -10,6 +10,7 @@ import sample_graphs as graphs
 
 import minigrad as mg
 import viz
+from models.squeezenet import SqueezeNet
 from viz.graph.geometry import Layout
 from viz.graph.model import Diagram
 
@@ -94,6 +95,17 @@ def test_named_modules_in_a_row_and_rows_within_rows() -> None:
     assert {box.count for box in layers.boxes if box.op == "Relu()"} == {12}
 
 
+def test_squeezenet() -> None:
+    x = mg.from_numpy(np.zeros((1, 3, 32, 32), np.float32))
+    drawing = viz.draw(SqueezeNet(num_classes=10)(x).sum(), fold="repeats", view="both")
+    labels = ["×2", "features.* ×2", "features.* ×4"]
+    assert sorted(outlines(drawing.layout)) == sorted(2 * labels)
+    assert len(drawing.shown.boxes) < 90
+    texts = {placed.lines[0] for placed in drawing.layout.placed}
+    assert {"conv 3×3 stride 2", "max pool 3×3 stride 2", "squeeze.weight", "∂expand3x3.bias"} <= texts
+    assert "1×64…128×7…3×7…3" in {placed.lines[1] for placed in drawing.layout.placed}
+
+
 def test_shapes_that_differ_are_told() -> None:
     class Growing(mg.Module):
         def __init__(self) -> None:
@@ -106,7 +118,7 @@ def test_shapes_that_differ_are_told() -> None:
             return x
 
     (product,) = (box for box in once(Growing()(np.ones((4, 2)))).boxes if box.op == "MatMul()")
-    assert (product.count, product.detail) == (5, "several shapes")
+    assert (product.count, product.detail) == (5, "4×3…7")
     assert dict(product.facts)["shapes"] == "4×3, 4×4, 4×5, 4×6 and 1 more"
 
 

@@ -139,7 +139,7 @@ def pieces_of(block: Block, start: float, stop: float) -> list[Piece]:
             found.append((rect, group, True))
         elif rect.x < stop and start < rect.right:
             members = set(group.members())
-            inner = {child.id for child in all_groups(group)}
+            inner = {child.id for child in group.all()}
             held = [r for key, r in block.rects.items() if key in members and start <= r.x < stop]
             held += [r for r, child, _ in found if child.id in inner]
             if held:
@@ -147,14 +147,6 @@ def pieces_of(block: Block, start: float, stop: float) -> list[Piece]:
                 x, right = max(rect.x, start), min(rect.right, stop)
                 found.append((Rect(x, top, right - x, bottom - top), group, start <= rect.x))
     return found[::-1]
-
-
-def all_groups(group: Group) -> Iterable[Group]:
-    """The groups within a group."""
-    waiting = list(group.groups)
-    while waiting:
-        yield (inner := waiting.pop())
-        waiting += inner.groups
 
 
 def line_of(block: Block, start: float, stop: float, pieces: Sequence[Piece]) -> Line:

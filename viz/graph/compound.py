@@ -90,7 +90,7 @@ def lay_out_group(group: Group, edges: Sequence[Pair], given: Given) -> Block:
     """The block of a group from the edges that touch it."""
     turns = turns_of(given.delays[group.id], edges, set(group.members())) if group.id in given.delays else []
     level = level_of(group, [*edges, *edges_of(turns)], given)
-    ranks = ranks_with_doors(list(level.sizes), level.ends.values())
+    ranks = ranks_with_doors(level, given.light)
     block = assembled(group, level, arrange(level.extents(), level.ends.values(), ranks, given.light), given)
     if turns:
         block.loops += loops_around(Rect(0, 0, block.width, block.height), turns, block.ways)
@@ -114,14 +114,28 @@ def level_of(group: Group, edges: Sequence[Pair], given: Given) -> Level:
     return Level(blocks, own, here)
 
 
-def ranks_with_doors(items: list[str], edges: Iterable[Pair]) -> dict[str, int]:
+def ranks_with_doors(level: Level, light: Container[str]) -> dict[str, int]:
     """Ranks of items, entrances in the first and exits in the last."""
-    inner = [edge for edge in edges if not is_door(edge[0]) and not is_door(edge[1])]
+    items = list(level.sizes)
+    inner = [edge for edge in level.ends.values() if not is_door(edge[0]) and not is_door(edge[1])]
     ranks = ranks_of([item for item in items if not is_door(item)], inner)
+    ranks = beside_groups(ranks, inner, level, light)
     entrances = any(item[0] == "<" for item in items)
     ranks = {item: rank + entrances for item, rank in ranks.items()}
     last = max(ranks.values(), default=0) + 1
     return ranks | {item: 0 if item[0] == "<" else last for item in items if is_door(item)}
+
+
+def beside_groups(
+    ranks: Mapping[str, int], edges: Iterable[Pair], level: Level, light: Container[str]
+) -> dict[str, int]:
+    """The ranks with one of their own for leaves that would stand above or below a group, far from their readers."""
+    groups = {ranks[item] for item in level.blocks}
+    fed = {b for _, b in edges}
+    leaves = {a for a, b in edges if a in light and a not in fed and ranks[b] == ranks[a] + 1 and ranks[a] in groups}
+    halves = {item: 2 * rank + (item in leaves) for item, rank in ranks.items()}
+    numbers = {half: i for i, half in enumerate(sorted({*halves.values()}))}
+    return {item: numbers[half] for item, half in halves.items()}
 
 
 def is_door(item: str) -> bool:

@@ -10,7 +10,7 @@ from viz.graph.geometry import Layout, Placed, Point, Rect, Region, Text, Wire, 
 from viz.graph.look import MARGIN, PADDING, SMALL, TOP, shortened, width_of
 from viz.graph.loops import OUT, Loop, around, homes_of_loops
 from viz.graph.model import Box, Diagram, Edge
-from viz.graph.modules import module_tree
+from viz.graph.modules import module_tree, small_modules
 from viz.graph.paper import BETWEEN_PASSES, Paper
 from viz.graph.ranking import Pair, ranks_of
 from viz.graph.reflection import is_reflection, mirrored_id, reflection
@@ -27,7 +27,8 @@ def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
     """Places a diagram along its edges, modules in outlines; with `labels` each edge has its own."""
     reflects = is_reflection(diagram)
     diagram = with_leaves_at_use(diagram, not reflects)
-    lines = {box.id: texts(box) for box in diagram.boxes}
+    small = small_modules(module_tree(diagram), diagram)
+    lines = {box.id: texts(box, small.get(box.pair or box.id, "")) for box in diagram.boxes}
     sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
     if reflects:
         sizes |= {box.pair: max(sizes[box.pair], sizes[box.id]) for box in diagram.boxes if box.backward}
@@ -96,9 +97,12 @@ def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float
     return block
 
 
-def texts(box: Box) -> tuple[str, str]:
-    """What stands in a box: what it is; its shape and dtype, or its value."""
-    return shortened(box.title, LETTERS), shortened(box.detail, int(LETTERS / SMALL))
+def texts(box: Box, module: str = "") -> tuple[str, str]:
+    """What stands in a box: what it is, a parameter with its module; its shape and dtype, or its value."""
+    title = box.title
+    if module:
+        title = f"∂{module}.{title[1:]}" if box.pair else f"{module}.{title}"
+    return shortened(title, LETTERS), shortened(box.detail, int(LETTERS / SMALL))
 
 
 def width_of_lines(text: tuple[str, str]) -> float:

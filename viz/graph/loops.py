@@ -70,10 +70,7 @@ class Loop:
 def homes_of_loops(root: Group, delays: Iterable[Pair]) -> dict[str, list[Pair]]:
     """The edges from turn to turn by the id of the innermost repeated group around both of their ends."""
     home: dict[Pair, str] = {}
-    waiting = [root]
-    while waiting:
-        group = waiting.pop()
-        waiting += group.groups
+    for group in root.all():
         if times_of(group.label) > 1:
             members = set(group.members())
             home |= {edge: group.id for edge in delays if members.issuperset(edge)}

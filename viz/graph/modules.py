@@ -12,19 +12,27 @@ from viz.graph.starring import STAR, times_of
 
 @dataclass
 class Group:
-    """A call of a module, or the whole diagram: boxes and inner groups in topological order."""
+    """A call of a module, or the whole diagram: boxes and inner groups in topological order.
+
+    `small` are the names of modules that are one Op here, by its box.
+    """
 
     id: str
     label: str = ""
     boxes: list[str] = field(default_factory=list)
     groups: list["Group"] = field(default_factory=list)
+    small: dict[str, str] = field(default_factory=dict)
 
     def members(self) -> Iterable[str]:
         """All boxes in it, also those in inner groups."""
+        for group in self.all():
+            yield from group.boxes
+
+    def all(self) -> Iterable["Group"]:
+        """The group and those in it, the outer ones first."""
         waiting = [self]
         while waiting:
-            group = waiting.pop()
-            yield from group.boxes
+            yield (group := waiting.pop())
             waiting += group.groups
 
 
@@ -60,6 +68,7 @@ def _fill(group: Group, boxes: Sequence[Box], diagram: Diagram, level: int, dept
                 _fill(group, call, diagram, level + 1, depth)
             elif len(call) == 1:
                 group.boxes.append(call[0].id)
+                group.small[call[0].id] = name
             else:
                 child = Group(f"{group.id}/{name}{f'#{number}' if number else ''}", label_of(call[0].path, level))
                 group.groups.append(child)
@@ -80,9 +89,10 @@ def of_its_own(chain: Sequence[Group], leaf: Box) -> Sequence[Group]:
 
 def label_of(path: str, level: int) -> str:
     """The name of a module at a level of a path; an item of a list is named with its list: `layers.0`."""
-    parts = path.split(".")
-    is_item = level and (parts[level][0].isdigit() or parts[level][0] == STAR)
-    return ".".join(parts[level - 1 : level + 1]) if is_item else parts[level]
+    *around, name = path.split(".")[: level + 1]
+    modules = [part for part in around if times_of(part) == 1]
+    is_item = name[0].isdigit() or name[0] == STAR
+    return f"{modules[-1]}.{name}" if is_item and modules else name
 
 
 def calls(boxes: Sequence[Box], diagram: Diagram) -> list[list[Box]]:
@@ -108,6 +118,18 @@ def _connected(start: Box, inside: Mapping[str, Box], diagram: Diagram) -> set[s
             if other in inside and other not in found and inside[other].step == start.step:
                 found.add(other)
                 waiting.append(other)
+    return found
+
+
+def small_modules(root: Group, diagram: Diagram) -> dict[str, str]:
+    """For each parameter the name of its module, where that is one Op and so has no outline to say it."""
+    small = {key: name for group in root.all() for key, name in group.small.items()}
+    found = {}
+    for box in diagram.boxes:
+        readers = (edge.target for edge in diagram.outgoing[box.id] if not diagram.by_id[edge.target].backward)
+        names = {small.get(key, "") for key in readers}
+        if box.kind == "parameter" and box.is_source and len(names) == 1 and names != {""}:
+            found[box.id] = names.pop()
     return found
 
 

@@ -17,9 +17,17 @@ SYMBOLS = {
     "SumTo": "Σ", "Transpose": "xᵀ", "Xor": "⊻",
 }  # fmt: skip
 
+WINDOWS = {
+    "Conv2d": "conv", "ConvTranspose2d": "convᵀ", "ConvWeight2d": "conv weight", "MaxPool2d": "max pool",
+    "AvgPool2d": "mean pool",
+}  # fmt: skip
+"""Ops whose symbol tells the size of the window that they move over pictures."""
+NEUTRAL = {"stride": 1, "padding": 0}
+"""Attributes that are not worth a word where all their numbers are these; kernels are in the symbol."""
+
 FAMILIES = {
     "activation": "nonlinear", "conv": "product", "index": "move", "linalg": "product", "loss": "loss",
-    "norm": "nonlinear", "reduce": "reduce", "shape": "move",
+    "norm": "nonlinear", "pool": "reduce", "reduce": "reduce", "shape": "move",
 }  # fmt: skip
 """The family of an Op by the file of minigrad.ops it stands in; what is in none is `arithmetic`."""
 _NONLINEAR = frozenset({"Cos", "Exp", "Log", "Log1p", "LogSoftmax", "LogSumExp", "Sin", "Softmax", "Sqrt"})
@@ -39,6 +47,9 @@ def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
         return number_text(op.number)
     if name == "Slice":
         return _brackets(op, shapes[0])
+    if name in WINDOWS:
+        kernel = getattr(op, "kernel", None) or shapes[1][-2:]
+        return f"{WINDOWS[name]} {shape_text(kernel)}"
     if name == "SlicePut":
         return f"put {_brackets(op, getattr(op, 'to', ()))}"
     return SYMBOLS.get(name, name.lower() if type(op).__module__.startswith("minigrad.") else name)
@@ -62,17 +73,21 @@ def _part(part: Any) -> str:
     return f"{start}:{stop}" if step == 1 else f"{start}:{'' if stop < 0 else stop}:{step}"
 
 
-def attributes_of(op: Op) -> str:
-    """`axis 1, keepdims`: the static attributes in words."""
-    shown = ((f.name, getattr(op, f.name)) for f in fields(op))
+def attributes_of(op: Op, briefly: bool = False) -> str:
+    """`axis 1, keepdims`: the static attributes in words; `briefly` without those that go without saying."""
+    shown = {f.name: getattr(op, f.name) for f in fields(op)}
+    if briefly and type(op).__name__ in WINDOWS:
+        shown = {name: value for name, value in shown.items() if name in NEUTRAL and {*value} != {NEUTRAL[name]}}
     return ", ".join(
-        name if value is True else f"{name} {_listed(value)}" for name, value in shown if value is not False
+        name if value is True else f"{name} {_listed(value)}" for name, value in shown.items() if value is not False
     )
 
 
 def _listed(value: Any) -> str:
-    """A tuple of numbers without brackets."""
+    """A tuple of numbers without brackets; of two that are equal one."""
     flat = isinstance(value, tuple) and not any(isinstance(part, tuple) for part in value)
+    if flat and len(value) == 2 and value[0] == value[1]:
+        return str(value[0])
     return ",".join(map(str, value)) if flat else str(value)
 
 

@@ -71,7 +71,7 @@ def title_of(node: Tensor, symbol: str, name: str) -> str:
     """A name, or the Op's symbol with its attributes."""
     if node.op is None:
         return symbol
-    text = symbol if symbol.endswith("]") else f"{symbol} {attributes_of(node.op)}".strip()
+    text = symbol if symbol.endswith("]") else f"{symbol} {attributes_of(node.op, briefly=True)}".strip()
     return f"{name} = {text}" if name else text
 
 

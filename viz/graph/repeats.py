@@ -124,7 +124,7 @@ def signatures(items: Sequence[Item], diagram: Diagram) -> tuple[list[int], list
         for box in item.boxes:
             operands = {edge.slot: edge.source for edge in reversed(diagram.incoming[box.id])}
             read = [place.get(operands[slot], (i + 1, 0)) for slot in sorted(operands)]
-            own.append((op_or_kind(box), *(j if home == i else None for home, j in read)))
+            own.append((op_or_kind(box), box.count, *(j if home == i else None for home, j in read)))
             others.append(tuple((i - home, j) for home, j in read))
         both.append([numbers.setdefault(tuple(s), len(numbers)) for s in ([*own, *others], own)])
     return [strict for strict, _ in both], [loose for _, loose in both]

@@ -39,10 +39,10 @@ Turns = Mapping[str, int]
 def drawn_once(diagram: Diagram, role: Roles, turn: Turns, made: Callable[[Box, Sequence[Box]], Box]) -> Diagram:
     """The diagram with one box for each role, taken from the turn in the middle and finished by `made`."""
     members: dict[Hashable, list[Box]] = {}
-    for box in diagram.boxes:
+    for box in sorted(diagram.boxes, key=lambda box: turn.get(box.id, 0)):
         if box.id in role:
             members.setdefault(role[box.id], []).append(box)
-    chosen = {key: in_the_middle(boxes, turn) for key, boxes in members.items()}
+    chosen = {key: boxes[len(boxes) // 2] for key, boxes in members.items()}
     stands_for = {box.id: chosen[role[box.id]].id if box.id in role else box.id for box in diagram.boxes}
     once = {chosen[key].id: merged(chosen[key], boxes, stands_for, made) for key, boxes in members.items()}
     computed = {key: number for key, number in turn.items() if not diagram.by_id[key].is_source}
@@ -53,11 +53,6 @@ def drawn_once(diagram: Diagram, role: Roles, turn: Turns, made: Callable[[Box, 
         edges=tuple({(e.source, e.target, e.kind): e for e in moved}.values()),
         outputs=tuple(dict.fromkeys(stands_for[key] for key in diagram.outputs)),
     )
-
-
-def in_the_middle(boxes: Sequence[Box], turn: Turns) -> Box:
-    """The box of the turn in the middle."""
-    return sorted(boxes, key=lambda box: turn[box.id])[len(boxes) // 2]
 
 
 def merged(box: Box, members: Sequence[Box], stands_for: Mapping[str, str], made: Callable[..., Box]) -> Box:

@@ -82,11 +82,23 @@ def listed(names: Sequence[str]) -> str:
     return ",".join(names) if len(names) <= MOST_LISTED else f"{names[0]}…{names[-1]}"
 
 
+def spanned(shapes: Sequence[tuple[int, ...]]) -> str:
+    """One text for shapes that differ: `1×16…64×7`, from the first to the last."""
+    if len({len(shape) for shape in shapes}) > 1:
+        return "several shapes"
+    sizes = (list(dict.fromkeys(sizes)) for sizes in zip(*shapes, strict=True))
+    return "×".join(f"{found[0]}…{found[-1]}" if len(found) > 1 else str(found[0]) for found in sizes)
+
+
 def with_shapes(box: Box, members: Sequence[Box]) -> Box:
     """The box, which says so where the members' shapes differ."""
-    shapes = list(dict.fromkeys(shape_text(m.shape) for m in members))
+    shapes = list(dict.fromkeys(shape_text(member.shape) for member in members))
     facts = [*(fact for fact in box.facts if fact[0] not in ("shape", "bytes")), ("drawn for", str(len(members)))]
     if len(shapes) == 1:
         return replace(box, facts=(*box.facts, facts[-1]))
     rest = f" and {len(shapes) - MOST_LISTED} more" if len(shapes) > MOST_LISTED else ""
-    return replace(box, detail="several shapes", facts=(*facts, ("shapes", ", ".join(shapes[:MOST_LISTED]) + rest)))
+    return replace(
+        box,
+        detail=spanned([member.shape for member in members]),
+        facts=(*facts, ("shapes", ", ".join(shapes[:MOST_LISTED]) + rest)),
+    )
