@@ -13,6 +13,7 @@ from minigrad.compiler.plan import allocate, planned
 from minigrad.errors import TraceError, UsageError
 from minigrad.op import Array
 from minigrad.ops.linalg import MatMul
+from minigrad.ops.shape import Copy
 
 N, D, W, H, V = 6, 5, 3, 4, 11
 
@@ -213,3 +214,19 @@ def test_tables_are_multiplied_before_rows_are_looked_up() -> None:
         ids = rng.integers(0, 5, count)
         agree(compiled(ids), step(ids))
         assert {n.shape for n in compiled.graph if isinstance(n.op, MatMul)} == {(rows, 4), (rows, 3), (3, 4)}
+
+
+def test_a_large_matrix_that_is_multiplied_often_is_turned_once() -> None:
+    rng = np.random.default_rng(0)
+    w = mg.Parameter(rng.normal(size=(512, 1024), scale=1e-2))
+
+    def recurrence(x: Any) -> Any:
+        for _ in range(8):
+            x = mg.tanh(x @ w)[:, :512]
+        return x
+
+    x = rng.normal(size=(8, 512))
+    f = mg.compile(recurrence, workers=2)
+    assert np.allclose(f(x).numpy(), recurrence(mg.tensor(x)).numpy(), atol=1e-14)
+    assert {n.shape for n in f.graph if isinstance(n.op, MatMul)} == {(1024, 8)}
+    assert sum(isinstance(n.op, Copy) for n in f.graph) == 1

@@ -20,6 +20,8 @@ from minigrad.ops.shape import Copy, SumTo
 from minigrad.ops.window import whole
 
 Call: TypeAlias = Callable[[], object]
+STRIP = 16
+"""Columns of a transposed matrix that are copied at a time: a line of the cache."""
 BLOCK, MOST_ROWS = 1 << 16, 64
 """Bytes and rows that are summed by id at a time."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
@@ -63,8 +65,12 @@ def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def copy(op: Cast | Copy, xs: Sequence[Array], y: Array) -> list[Call]:
-    """A copy, that converts where dtypes differ."""
-    return [partial(np.copyto, y, xs[0], casting="unsafe")]
+    """A copy, that converts where dtypes differ; of a transposed matrix in strips, each of which stays in the cache."""
+    (x,) = xs
+    if x.ndim != 2 or x.strides[0] >= x.strides[1]:
+        return [partial(np.copyto, y, x, casting="unsafe")]
+    strips = [slice(i, i + STRIP) for i in range(0, x.shape[1], STRIP)]
+    return [partial(np.copyto, y[:, s], x[:, s], casting="unsafe") for s in strips]
 
 
 def sum_to(op: SumTo, xs: Sequence[Array], y: Array) -> list[Call]:

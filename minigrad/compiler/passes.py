@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minigrad.compiler.identities import IDENTITIES
-from minigrad.compiler.layout import LAYOUT
+from minigrad.compiler.layout import LAYOUT, turn_often
 from minigrad.compiler.lookups import multiply_tables
 from minigrad.compiler.products import batch_products
 from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
@@ -63,7 +63,12 @@ PASSES = (
         "Of rows looked up in a shorter table the table is multiplied: equal rows have equal products.",
     ),
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
-    Pass("layout", rebuilt, all_rules(IDENTITIES, LAYOUT), "Few rows times a transposed matrix are computed turned."),
+    Pass(
+        "layout",
+        turn_often,
+        all_rules(IDENTITIES, LAYOUT),
+        "Few rows times a large matrix are computed turned, where the matrix is transposed or is multiplied often.",
+    ),
 )
 
 
