@@ -8,11 +8,13 @@ import numpy as np
 
 import minigrad as mg
 from minigrad.check.counterexample import NEAR
+from minigrad.check.proof import Proof, prove
 from minigrad.check.proof.algebra import Algebra, Atom
 from minigrad.check.proof.lemmas import Lemmas
 from minigrad.check.proof.polynomial import Polynomial
 from minigrad.graph import Graph
 from minigrad.op import Array
+from models.theorems import zeros
 
 ROWS, COLUMNS = 2, 3
 
@@ -139,3 +141,10 @@ def normal_form_values(graph: Graph, arrays: list[Array], limit: int) -> tuple[l
     forms = lemmas.outputs(graph, [np.full(node.shape, None, object) for node in graph.nodes])
     atoms = numbers(lemmas.algebra, arrays)
     return [np.array([value(p, atoms) for p in form.flat]).reshape(form.shape) for form in forms], lemmas.algebra
+
+
+def compared(f: Callable[..., Any], g: Callable[..., Any], *sizes: Any, **options: Any) -> Proof:
+    """What `prove` says of two functions; a size is a shape, or an array where dtype matters."""
+    inputs = zeros(dict(zip("xyz", sizes, strict=False)))
+    symbols = [mg.tensor(array, name=name) for name, array in inputs.items()]
+    return prove(mg.trace(f, *symbols), mg.trace(g, *symbols), **options)

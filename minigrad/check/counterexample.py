@@ -16,10 +16,11 @@ from minigrad.op import Array, Shape
 from minigrad.ops import logic
 from minigrad.tensor import Tensor
 
-NORMAL, POSITIVE, HALVES, WIDE = "normal", "positive", "halves", "wide"
-KINDS = (NORMAL, NORMAL, POSITIVE, HALVES, WIDE)
-"""Of numbers: any; positive ones, for logarithms and roots; halves, among which are zeros and equals; integers that
-need not be ids, negative ones too."""
+NORMAL, POSITIVE, HALVES, EQUAL, WIDE = "normal", "positive", "halves", "equal", "wide"
+KINDS = (NORMAL, NORMAL, NORMAL, POSITIVE, HALVES, HALVES, EQUAL, WIDE, WIDE)
+"""Of numbers: any; positive ones, for logarithms and roots; halves, among which are zeros and equals, the first one
+zero; all the same. At last integers that need not be ids, negative ones too."""
+ORDINARY = KINDS.count(NORMAL)
 DIFFERENT, ROUNDING = 1e-6, 1e-12
 """What no rounding explains: relative to the two results, and to the largest number on the way to them."""
 
@@ -72,8 +73,7 @@ def trials(automatic: Graph, textbook: Graph, below: int) -> list[Trial]:
     """A few runs; integers are ids less than `below`, some repeated, in the last run any if the programs allow."""
     found = []
     for run, kind in enumerate(KINDS):
-        rngs = [np.random.default_rng((run, i)) for i in range(len(automatic.inputs))]
-        arguments = [argument(x, below, rng, run, kind) for x, rng in zip(automatic.inputs, rngs, strict=True)]
+        arguments = [argument(x, below, run, i) for i, x in enumerate(automatic.inputs)]
         try:
             found.append(Trial(arguments, run_real(automatic, arguments), run_real(textbook, arguments)))
         except IndexError:
@@ -82,18 +82,27 @@ def trials(automatic: Graph, textbook: Graph, below: int) -> list[Trial]:
     return found
 
 
-def argument(x: Tensor, below: int, rng: np.random.Generator, run: int, kind: str) -> Array:
-    """One of the arguments; of ids and truth values the first ones take turns, and the last repeats the first."""
+def argument(x: Tensor, below: int, run: int, i: int) -> Array:
+    """The i-th of the arguments; of ids and truth values the first takes turns, and the last repeats it."""
+    kind, rng = KINDS[run], np.random.default_rng((run, i))
     if x.dtype.kind in "iu" and kind == WIDE:
         return rng.integers(-9 * (x.dtype.kind == "i"), 10, x.shape).astype(x.dtype)
     if x.dtype.kind in "biu":
-        numbers = rng.integers(0, 2 if x.dtype.kind == "b" else below, x.size)
-        numbers[:1], numbers[1:2] = run % min(2, below), (run + 1) % min(2, below)
-        numbers[-1:] = numbers[:1]
-        return numbers.reshape(x.shape).astype(x.dtype)
-    normal = rng.standard_normal(x.shape)
-    special = {POSITIVE: np.abs(normal) + 0.1, HALVES: np.round(2 * normal) / 2}
-    return np.asarray(special.get(kind, normal), x.dtype)
+        ids = rng.integers(0, 2 if x.dtype.kind == "b" else below, x.size)
+        ids[:1] = (run >> i % 3) % min(2, below)
+        ids[-1:] = ids[:1]
+        return ids.reshape(x.shape).astype(x.dtype)
+    return numbers(kind, x.size, rng).reshape(x.shape).astype(x.dtype)
+
+
+def numbers(kind: str, size: int, rng: np.random.Generator) -> Array:
+    """Real ones."""
+    if kind == EQUAL:
+        return np.full(size, 0.5)
+    if kind == HALVES:
+        return rng.integers(-2, 3, size) / 2 * (np.arange(size) > 0)
+    normal = rng.standard_normal(size)
+    return np.abs(normal) + 0.1 if kind == POSITIVE else normal
 
 
 def run_real(graph: Graph, arguments: Sequence[Array]) -> list[Array]:

@@ -23,7 +23,8 @@ PROOFS = """## Theorems
 The automatic gradients against the textbook's derivations (`models/closed_form.py`), formula against formula:
 `minigrad prove` reduces both to a normal form of exact polynomials and compares those. A theorem holds for all real
 numbers at the sizes of its graphs, which are distinct primes; that it holds for every T follows from the step's theorem
-by induction. What is taken for granted: ids name rows that are there, masks are 0 or 1, nothing is divided by zero.
+by induction. What is taken for granted: ids name rows that are there, masks are 0 or 1, nothing is divided by zero, no
+logarithm or root is taken outside its domain; rounding is not modelled.
 That the rules of the operations themselves are right is checked against differences, by `minigrad gradcheck`.
 """
 

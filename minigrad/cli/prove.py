@@ -23,6 +23,9 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="theorems whose name has this in it (all)")
     parser.add_argument("--markdown", action="store_true", help="a table for a document, without times")
+    parser.add_argument(
+        "--verbose", action="store_true", help="the sizes of each theorem, and what it takes for granted"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of the table")
 
 
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     for result in proved(chosen):
         results.append(result)
         if not quiet:
-            console.say("\n".join(lines(*result)))
+            console.say("\n".join([*lines(*result), *(details(result[1]) if arguments.verbose else ())]))
     if quiet:
         console.say(table_markdown(results)) if arguments.markdown else console.say_json(as_json(results))
     else:
@@ -66,12 +69,18 @@ def lines(theorem: Theorem, proof: Proof) -> list[str]:
     return [first, *(f"    {explained(verdict)}" for verdict in proof.verdicts if verdict.status != PROVED)]
 
 
+def details(proof: Proof) -> list[str]:
+    """The inputs' shapes, and what is taken for granted."""
+    sizes = ", ".join(f"{name} {shape}" for name, shape in proof.sizes.items())
+    return [f"    sizes: {sizes}", *(f"    given: {given}" for given in proof.assumptions)]
+
+
 def explained(verdict: Verdict) -> str:
     """What speaks against it, or what could not be decided."""
     if verdict.counterexample:
         return f"{verdict.output} differs {verdict.counterexample}"
     sides = " and ".join(map(formula, verdict.difference or ()))
-    return f"{verdict.output} not decided" + (f": {sides}" if sides else ": it took too long")
+    return f"{verdict.output} not decided: {sides or 'it took too long, or there is no number to compare'}"
 
 
 def summary(results: Sequence[Result]) -> str:
@@ -81,18 +90,10 @@ def summary(results: Sequence[Result]) -> str:
 
 
 def as_json(results: Sequence[Result]) -> dict[str, Any]:
-    """`{"theorems": [{"name", "status", "seconds", "lemmas", "work", "outputs", "assumptions"}]}`."""
+    """`{"theorems": [{"name", "status", "seconds"}]}`."""
     return {
         "theorems": [
-            {
-                "name": theorem.name,
-                "status": proof.status,
-                "seconds": round(proof.seconds, 3),
-                "lemmas": proof.lemmas,
-                "work": proof.work,
-                "outputs": {verdict.output: verdict.status for verdict in proof.verdicts},
-                "assumptions": list(proof.assumptions),
-            }
+            {"name": theorem.name, "status": proof.status, "seconds": round(proof.seconds, 3)}
             for theorem, proof in results
         ]
     }

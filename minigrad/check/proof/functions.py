@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
-from minigrad.check.proof.algebra import Algebra, Rule, Rules, quotient
-from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial
+from minigrad.check.proof.algebra import Algebra, Atom, Rule, Rules, quotient
+from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial, rational
 
 Function: TypeAlias = Callable[[Polynomial], Polynomial]
 
@@ -35,8 +35,7 @@ def where_one(p: Polynomial, b: int) -> Polynomial:
     """p where the 0/1 atom b is 1; what excludes b is 0 there."""
     held = (p * p.algebra.power(b)).terms
     parts = (Polynomial(p.algebra, {tuple(f for f in m if f[0] != b): c}) for m, c in held.items())
-    total: Polynomial = p.algebra.total(parts)
-    return total
+    return p.algebra.total(parts)
 
 
 # signs
@@ -67,13 +66,7 @@ def content(p: Polynomial) -> tuple[Any, Monomial, Polynomial]:
     terms = {quotient(e, shared): c for e, c in zip(exponents, p.terms.values(), strict=True)}
     rest = p.algebra.settled(Polynomial(p.algebra, terms))
     factor = rest.terms[rest.lead]
-    return factor, shared, rest.scaled(ratio(1, factor))
-
-
-def ratio(a: Any, b: Any) -> Any:
-    """a / b, exactly; whole if it can be."""
-    quotient = Fraction(a) / Fraction(b)
-    return quotient.numerator if quotient.denominator == 1 else quotient
+    return factor, shared, rest.scaled(rational(1 / Fraction(factor)))
 
 
 def factors(p: Polynomial) -> tuple[Any, list[tuple[Polynomial, Any, bool]]]:
@@ -96,16 +89,10 @@ def single(p: Polynomial) -> Any:
     return m[0][0] if c == 1 and len(m) == 1 and m[0][1] == 1 else None
 
 
-def kind(p: Polynomial) -> Any:
-    """The function that p is a single atom of, or None."""
-    atom = single(p)
-    return None if atom is None else p.algebra.atoms[atom].kind
-
-
-def argument(p: Polynomial) -> Polynomial:
-    """What stands in the function that p is."""
-    inner: Polynomial = p.algebra.atoms[single(p)].arguments[0]
-    return inner
+def atom_of(p: Polynomial) -> Atom:
+    """The atom that p is; one of no kind if it is none."""
+    number = single(p)
+    return Atom(None) if number is None else p.algebra.atoms[number]
 
 
 # functions
@@ -114,11 +101,11 @@ def argument(p: Polynomial) -> Polynomial:
 @by_cases
 def exp(p: Polynomial) -> Polynomial:
     """The exponential of a sum is the product of those of its terms, each atom with the coefficient as exponent."""
-    result: Polynomial = p.algebra.number(1)
+    result = p.algebra.number(1)
     for m, c in p.terms.items():
         term = Polynomial(p.algebra, {m: 1})
-        if kind(term) == "log" and c == int(c):
-            result = result * power(argument(term), int(c))
+        if atom_of(term).kind == "log" and c == int(c):
+            result = result * power(atom_of(term).arguments[0], int(c))
         else:
             atom = single(p.algebra.atom("exp", term, sign=2))
             result = result * p.algebra.power(atom, c)
@@ -145,9 +132,10 @@ def log_of_factor(q: Polynomial) -> Polynomial:
     """The logarithm of a positive factor."""
     if q.constant == 1:
         return q.algebra.number(0)
-    if kind(q) == "exp":
-        return argument(q)
-    return -log(argument(q)) if kind(q) == "inverse" else q.algebra.atom("log", q)
+    atom = atom_of(q)
+    if atom.kind == "exp":
+        return atom.arguments[0]
+    return -log(atom.arguments[0]) if atom.kind == "inverse" else q.algebra.atom("log", q)
 
 
 @by_cases
@@ -156,12 +144,12 @@ def inverse(p: Polynomial) -> Polynomial:
     if not p.terms:
         return p.algebra.atom("inverse", p)
     number, parts = factors(p)
-    result: Polynomial = p.algebra.number(ratio(1, number))
+    result = p.algebra.number(1 / Fraction(number))
     for q, k, positive in parts:
         if is_logistic(q):
             result = result * power(1 - sigmoid(log(q - 1)), k)
-        elif kind(q) == "inverse":
-            result = result * power(argument(q), k)
+        elif atom_of(q).kind == "inverse":
+            result = result * power(atom_of(q).arguments[0], k)
         elif positive and single(q) is not None:
             result = result * p.algebra.power(single(q), -k)
         else:
@@ -195,8 +183,7 @@ def sqrt(p: Polynomial) -> Polynomial:
     """√p, whose square is p."""
     if p.constant in (0, 1):
         return p
-    result: Polynomial = p.algebra.atom("sqrt", p, sign=max(sign(p), 1), rules=lambda s: [(((s, 2),), p)])
-    return result
+    return p.algebra.atom("sqrt", p, sign=max(sign(p), 1), rules=lambda s: [(((s, 2),), p)])
 
 
 @by_cases
@@ -210,7 +197,7 @@ def tanh(p: Polynomial) -> Polynomial:
 
     def rules(i: int) -> list[Rule]:
         t = p.algebra.power(i)
-        return [((*grown.lead, (i, 1)), grown - 1 - t)] if grown.terms == {grown.lead: 1} else []
+        return [((*grown.lead, (i, 1)), grown - 1 - t)] if list(grown.terms.values()) == [1] else []
 
     return p.algebra.atom("tanh", p, rules=rules)
 
@@ -228,7 +215,7 @@ def is_zero(p: Polynomial) -> Polynomial:
     """1 where p = 0, else 0. A product is 0 where one of its factors is."""
     if p.constant is not None:
         return p.algebra.number(int(p.constant == 0))
-    nowhere: Polynomial = p.algebra.number(1)
+    nowhere = p.algebra.number(1)
     for q, _, _ in factors(p)[1]:
         nowhere = nowhere * (1 - factor_is_zero(q))
     return 1 - nowhere
@@ -248,8 +235,7 @@ def factor_is_zero(q: Polynomial) -> Polynomial:
         family.append(z)
         return found
 
-    result: Polynomial = algebra.atom("zero", q, binary=True, sign=1, rules=rules)
-    return result
+    return algebra.atom("zero", q, binary=True, sign=1, rules=rules)
 
 
 @by_cases
@@ -275,13 +261,17 @@ def maximum(a: Polynomial, b: Polynomial) -> Polynomial:
     return b + (a - b) * is_positive(a - b)
 
 
+def minimum(a: Polynomial, b: Polynomial) -> Polynomial:
+    """The other of the two."""
+    return a + b - maximum(a, b)
+
+
 def largest(values: Sequence[Polynomial]) -> Polynomial:
     """The largest of several."""
     different = sorted(set(values), key=lambda p: sorted(p.terms.items()))
     if len(different) < 3:
         return maximum(different[0], different[-1])
-    result: Polynomial = values[0].algebra.atom("largest", *different)
-    return result
+    return values[0].algebra.atom("largest", *different)
 
 
 def one_hot(p: Polynomial, depth: int) -> list[Polynomial]:

@@ -54,18 +54,13 @@ class Lemmas:
             if not lemmas or len(gap) > LARGEST_GAP:
                 break
             gap, unfolded = self._unfolded(gap, max(lemmas)), unfolded + 1
-        return not gap.terms or self._note_gap(p, q)
-
-    def _note_gap(self, p: Polynomial, q: Polynomial) -> bool:
-        if self.smallest_gap is None or len(p) + len(q) < sum(map(len, self.smallest_gap)):
+        if gap.terms and (self.smallest_gap is None or len(p) + len(q) < sum(map(len, self.smallest_gap))):
             self.smallest_gap = p, q
-        return False
+        return not gap.terms
 
     def _input(self, x: Tensor, i: int) -> Form:
-        binary = x.dtype.kind == "b"
-        name = x.name or f"input {i}"
-        atoms = [self.algebra.atom(("input", i, place, name), binary=binary) for place in np.ndindex(x.shape)]
-        return np.array(atoms, object).reshape(x.shape)
+        kinds = (("input", i, place, x.name or f"input {i}") for place in np.ndindex(x.shape))
+        return np.array([self.algebra.atom(k, binary=x.dtype.kind == "b") for k in kinds], object).reshape(x.shape)
 
     def _named(self, p: Polynomial, key: Key) -> Polynomial:
         """The atom that p is called, where it occurs in both programs and is more than a few symbols."""
@@ -92,11 +87,15 @@ class Lemmas:
         )
 
 
-def keys_of(values: Sequence[Sequence[Array]]) -> list[Form]:
-    """A key for each element of arrays known for several arguments: equal for equal numbers, None where all are 0."""
-    numbers = [grouped(np.concatenate([np.ravel(a).astype(float) for a in arrays])) for arrays in values]
+def keys_of(values: Sequence[Sequence[Array]], ordinary: int) -> list[Form]:
+    """A key for each element of arrays known for several arguments: equal for equal numbers, None where all are 0.
+
+    The first `ordinary` ones make the key where they can: others are rounded away by saturation, or cancel.
+    """
+    numbers = [grouped(np.concatenate([np.ravel(a).astype(float) for a in arrays])).tolist() for arrays in values]
     keys = np.empty(len(numbers[0]), object)
-    keys[:] = [key if any(key) else None for key in zip(*(n.tolist() for n in numbers), strict=True)]
+    rows = zip(*numbers, strict=True)
+    keys[:] = [row[:ordinary] if any(row[:ordinary]) else row if any(row) else None for row in rows]
     ends = np.cumsum([np.size(a) for a in values[0]])[:-1]
     return [k.reshape(np.shape(a)) for k, a in zip(np.split(keys, ends), values[0], strict=True)]
 
@@ -104,7 +103,7 @@ def keys_of(values: Sequence[Sequence[Array]]) -> list[Form]:
 def grouped(numbers: Array) -> Array:
     """A positive integer for each, the same for numbers that nothing but rounding tells apart; 0 for 0 and for NaN."""
     order = np.argsort(numbers)
-    ordered = numbers[order]
+    ordered = np.nan_to_num(numbers[order])
     found = np.empty(len(numbers), int)
     found[order] = 1 + np.cumsum(np.diff(ordered, prepend=ordered[:1]) > ALIKE * np.abs(ordered))
     return np.where(np.isfinite(numbers) & (numbers != 0), found, 0)

@@ -117,12 +117,12 @@ def rank(m: Monomial) -> tuple[Any, ...]:
 
 
 def rational(value: Any) -> Any:
-    """The simplest fraction that rounds to the value, so that 0.1 and 1 / 3 mean what was written."""
-    if isinstance(value, int | Fraction):
+    """The simplest fraction that rounds to the value, so that 0.1 and 1 / 3 mean what was written; whole if it is."""
+    if isinstance(value, int):
         return value
     if not isfinite(value):
         raise UsageError(f"a proof is about real numbers, and the program has the constant {value}")
-    exact = Fraction(float(value))
+    exact = Fraction(value)
     simple = exact.limit_denominator(10**6)
-    chosen = simple if float(simple) == float(value) else exact
+    chosen = simple if float(simple) == value else exact
     return chosen.numerator if chosen.denominator == 1 else chosen

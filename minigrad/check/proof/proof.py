@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from minigrad.check.counterexample import Counterexample, corresponding, counterexamples, defined, trials
+from minigrad.check.counterexample import ORDINARY, Counterexample, corresponding, counterexamples, defined, trials
 from minigrad.check.proof.algebra import TooMuchWork
 from minigrad.check.proof.lemmas import Lemmas, keys_of
 from minigrad.check.proof.polynomial import Polynomial
@@ -59,16 +59,17 @@ def prove(
     """Whether two programs over the same inputs have equal outputs, for all real numbers; `names` are the outputs'.
 
     Boolean inputs are 0 or 1; integer ones are ids, from 0 to what they pick from, and tried with numbers `below`.
-    Sizes are those of the graphs: distinct primes leave no accidental fit. ShapeError when inputs or outputs do not
-    correspond, DTypeError for complex numbers. Rounding, and integers that overflow, are not modelled. Nothing is
-    claimed where a program divides by zero or takes a logarithm or root outside its domain. Nothing is called proved
-    because numbers agree.
+    Parameters that are no inputs are the numbers they hold. Sizes are those of the graphs: distinct primes leave no
+    accidental fit. ShapeError when inputs or outputs do not correspond, DTypeError for complex numbers.
+
+    Rounding, and integers beyond 64 bits, are not modelled. Nothing is claimed where a program divides by zero or takes
+    a logarithm or root outside its domain. Nothing is called proved because numbers agree.
     """
     start = time.perf_counter()
     corresponding(automatic, textbook)
     tried = trials(automatic, textbook, below)
     examples = list(counterexamples(automatic, textbook, tried))
-    keys = keys_of([[*t.automatic, *t.textbook] for t in tried])
+    keys = keys_of([[*t.automatic, *t.textbook] for t in tried], ORDINARY)
     compared = list(defined(automatic, textbook, tried))
     wanted = [i for i, example in enumerate(examples) if compared[i] and not example]
     lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), wanted, limit)

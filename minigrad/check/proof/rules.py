@@ -13,28 +13,23 @@ import numpy as np
 from minigrad.check.proof import functions as f
 from minigrad.check.proof.algebra import Algebra
 from minigrad.check.proof.polynomial import Polynomial
-from minigrad.op import Op
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce, shape
 from minigrad.tensor import Tensor
 
 Form: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 """An array of polynomials."""
 
-PLAIN: tuple[type[Op], ...] = (
-    elementwise.Add, elementwise.Subtract, elementwise.Multiply, elementwise.Negative, elementwise.Square,
-    linalg.MatMul, linalg.Einsum, reduce.Sum, reduce.Mean, reduce.CumSum, index.Slice, index.SlicePut, logic.Detach,
-)  # fmt: skip
-"""These, and all in `shape`, are made of sums, products and movements: their forward pass runs on polynomials."""
-
-
-JOINING = (linalg.MatMul, linalg.Einsum, index.ScatterAdd)
-"""Of booleans these are no sums: they join by or."""
+ADDING: Any = (linalg.MatMul, linalg.Einsum, index.ScatterAdd, reduce.Sum, reduce.CumSum, shape.SumTo)
+SCALING = (elementwise.Multiply, elementwise.Negative, elementwise.Square, elementwise.PowerOf, elementwise.Abs)
+ARITHMETIC = (*ADDING, *SCALING, elementwise.Add, elementwise.Subtract)
+PLAIN = (*ARITHMETIC, reduce.Mean, index.Slice, index.SlicePut, logic.Detach)
+"""What has no rule below, and all in `shape`, is made of sums, products and movements: it runs on polynomials."""
 
 
 def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
     """The array of polynomials that the node is, made of its inputs'."""
     kind, op = type(node.op), node.op
-    if node.dtype.kind == "b" and kind in JOINING:
+    if wraps(kind, node.dtype):
         return unknown(algebra, node, *xs)
     booleans = node.dtype.kind == "b" and kind in ON_BOOLEANS
     if booleans or kind in ELEMENTWISE:
@@ -44,6 +39,12 @@ def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
     if kind in PLAIN or kind.__module__ == shape.__name__:
         return lifted(algebra, op.forward(*xs))  # type: ignore[union-attr]
     return unknown(algebra, node, *xs)
+
+
+def wraps(kind: type[Any], dtype: np.dtype[Any]) -> bool:
+    """Whether a result is no real number: a sum of booleans, which joins by or; arithmetic of short integers."""
+    short = dtype.kind in "iu" and dtype != np.int64
+    return (dtype.kind == "b" and kind in ADDING) or (short and kind in ARITHMETIC)
 
 
 def lifted(algebra: Algebra, form: Any) -> Form:
@@ -67,8 +68,7 @@ def along(function: Callable[[list[Polynomial]], Polynomial], x: Form, axes: tup
 
 def hot(ids: Form, depth: int) -> Form:
     """(…) ids to (…, depth)."""
-    flat: list[Polynomial] = [h for p in ids.flat for h in f.one_hot(p, depth)]
-    return np.array(flat, object).reshape((*ids.shape, depth))
+    return np.array([h for p in ids.flat for h in f.one_hot(p, depth)], object).reshape((*ids.shape, depth))
 
 
 def unknown(algebra: Algebra, node: Tensor, *xs: Form) -> Form:
@@ -82,8 +82,7 @@ def unknown(algebra: Algebra, node: Tensor, *xs: Form) -> Form:
 
 def exp_sum(values: list[Polynomial]) -> Polynomial:
     """Σ eˣ."""
-    total: Polynomial = values[0].algebra.total(map(f.exp, values))
-    return total
+    return values[0].algebra.total(map(f.exp, values))
 
 
 def softmax(x: Form, axis: int) -> Form:
@@ -119,17 +118,23 @@ def scatter_add(node: Any, x: Form, ids: Form) -> Any:
 
 
 def rows_picked(node: Any, x: Form, *ids: Form) -> Any:
-    """Gather, where the index array picks rows and nothing else."""
-    whole = (None, *((0, n, 1) for n in x.shape[1:]))
-    return gather(node, x, *ids) if node.op.parts == whole else unknown(x.flat[0].algebra, node, x, *ids)
+    """Gather, where the index array picks rows and nothing else; from the end if it is a number less than 0."""
+    if node.op.parts != (None, *((0, n, 1) for n in x.shape[1:])):
+        return unknown(x.flat[0].algebra, node, x, *ids)
+    return gather(node, x, each(lambda p: p + len(x) if (p.constant or 0) < 0 else p, *ids))
 
 
 def cast(node: Any, x: Form) -> Form:
-    """Nothing to a real number, but to a boolean whether it is 0; to an integer it rounds, and is unknown."""
-    source, to = node.inputs[0].dtype.kind, np.dtype(node.op.to).kind
-    if to == "b" and source != "b":
-        return each(lambda p: 1 - f.is_zero(p), x)
-    return unknown(x.flat[0].algebra, node, x) if to in "iu" and source == "f" else x
+    """Nothing to a number whose value fits, but to a boolean whether it is 0; what may not fit is unknown."""
+    if node.dtype.kind == "b":
+        return truth(node, x)
+    fits = node.dtype.kind == "f" or np.can_cast(node.inputs[0].dtype, node.dtype)
+    return x if fits else unknown(x.flat[0].algebra, node, x)
+
+
+def truth(node: Any, x: Form) -> Form:
+    """1 where x is not 0."""
+    return x if node.inputs[0].dtype.kind == "b" else each(lambda p: 1 - f.is_zero(p), x)
 
 
 def power_of(node: Any, x: Form) -> Form:
@@ -140,6 +145,13 @@ def power_of(node: Any, x: Form) -> Form:
     return each(lambda p: f.power(f.sqrt(p), int(twice)) if twice % 2 else f.power(p, int(twice) // 2), x)
 
 
+def clip(node: Any, x: Form) -> Form:
+    """min(max(x, low), high)."""
+    low, high = node.op.low, node.op.high
+    x = x if low == -np.inf else each(f.maximum, x, 0 * x + low)
+    return x if high == np.inf else each(f.minimum, x, 0 * x + high)
+
+
 ELEMENTWISE: dict[Any, Callable[..., Polynomial]] = {
     elementwise.Divide: lambda a, b: a * f.inverse(b),
     elementwise.Sqrt: f.sqrt,
@@ -148,8 +160,7 @@ ELEMENTWISE: dict[Any, Callable[..., Polynomial]] = {
     elementwise.Log1p: lambda p: f.log(1 + p),
     elementwise.Abs: lambda p: p * (2 * f.is_positive(p) - 1),
     elementwise.Maximum: f.maximum,
-    elementwise.Minimum: lambda a, b: a + b - f.maximum(a, b),
-    elementwise.Where: lambda c, a, b: c * a + (1 - c) * b,
+    elementwise.Minimum: f.minimum,
     activation.Tanh: f.tanh,
     activation.Sigmoid: f.sigmoid,
     activation.Relu: lambda p: f.maximum(p, p * 0),
@@ -186,5 +197,8 @@ SHAPED: dict[Any, Callable[..., Any]] = {
     index.OneHot: lambda node, ids: hot(ids, node.op.depth),
     index.Index: rows_picked,
     elementwise.PowerOf: power_of,
+    elementwise.Where: lambda node, c, a, b: b + truth(node, c) * (a - b),
+    activation.LeakyRelu: lambda node, x: node.op.slope * x + (1 - node.op.slope) * each(f.maximum, x, 0 * x),
+    activation.Clip: clip,
     logic.Cast: cast,
 }
