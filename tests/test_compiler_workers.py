@@ -1,18 +1,19 @@
 """Work divided among threads: the same values for any number of them, in whatever order they come to run."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 from random_programs import random_program
 from test_compiler import agree, unrolled
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import minigrad as mg
-from minigrad.compiler import cuts
+from minigrad.compiler import cuts, parallel
 from minigrad.compiler.cuts import cut
 from minigrad.compiler.function import Compiled
-from minigrad.compiler.parallel import Stage, Workers, follow
+from minigrad.compiler.parallel import Stage, Workers, follow, one_blas_thread
 from minigrad.errors import UsageError
 from models import Captioner
 from models.cells import CELLS
@@ -163,7 +164,7 @@ def test_small_work_is_left_to_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_are_used_by_themselves_where_that_pays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("minigrad.compiler.function.usable_cores", lambda: 2)
+    monkeypatch.setattr("minigrad.compiler.function.default_workers", lambda: 2)
     square = mg.compile(lambda x: (x @ (x.T @ x)).sum(axis=1))
     for x, workers in ((rng.normal(size=(64, 8)), 1), (rng.normal(size=(64, 1024)), 2)):
         assert np.allclose(square(x).numpy(), (x @ (x.T @ x)).sum(axis=1))
@@ -201,3 +202,41 @@ def test_warnings_are_as_the_caller_wants_them() -> None:
     f = mg.compile(lambda x: mg.exp(x), workers=2)
     with np.errstate(over="ignore"):
         assert np.isinf(f(np.full((4, 2), 1e4)).numpy()).all()
+
+
+@pytest.fixture
+def blas_with_two_threads() -> Iterator[None]:
+    with threadpool_limits(2, "blas"):
+        yield
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+@pytest.mark.usefixtures("blas_with_two_threads")
+def test_blas_has_its_threads_back_after_a_step_even_a_failed_one() -> None:
+    f = mg.compile(lambda ids: mg.gather(W, ids) @ W.T, workers=2)
+    f(np.arange(4))
+    assert blas_threads() == {2}
+    with pytest.raises(IndexError):
+        f(np.array([0, 9, 0, 0]))
+    assert blas_threads() == {2}
+
+
+@pytest.mark.usefixtures("blas_with_two_threads")
+def test_blas_is_held_until_the_last_of_several_programs_has_ended() -> None:
+    with one_blas_thread():
+        with one_blas_thread():
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}
+    assert blas_threads() == {2}
+
+
+def test_there_is_one_worker_where_blas_cannot_be_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "usable_cores", lambda: 2)
+    assert parallel.default_workers() == 2
+    monkeypatch.setattr(parallel, "blas", lambda: None)
+    assert parallel.default_workers() == 1
+    with one_blas_thread():
+        pass

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any
 
-from minigrad.compiler.parallel import usable_cores
+from minigrad.compiler.parallel import default_workers
 from minigrad.errors import UsageError
 from models.data.scenes import RECIPE
 from models.training import Settings, Source
@@ -78,7 +78,7 @@ def settings_of(arguments: argparse.Namespace, source: Source, captions: int) ->
 
 def defaults(source: Source) -> Settings:
     """The settings for scenes are their recipe's, those for other data Settings' own."""
-    settings = Settings(threads=min(MOST_THREADS, usable_cores()))
+    settings = Settings(threads=min(MOST_THREADS, default_workers()))
     return replace(settings, **recipe()) if source.scenes else settings
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minigrad.compiler.explain import Explanation, explained
-from minigrad.compiler.parallel import Workers, one_blas_thread, usable_cores, worth_splitting
+from minigrad.compiler.parallel import Workers, default_workers, one_blas_thread, worth_splitting
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
@@ -32,7 +32,7 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int | None = None) -> None:
         self._f, self._passes, self._asked_for = f, passes, workers
-        self._workers = Workers(usable_cores() if workers is None else workers)
+        self._workers = Workers(default_workers() if workers is None else workers)
         self._one = Workers(1)
         self._entries: dict[Any, Entry] = {}
         self._lock = RLock()

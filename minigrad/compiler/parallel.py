@@ -1,12 +1,12 @@
 """Workers: threads that do their parts of a program's stages at once, each with one BLAS thread."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from contextvars import copy_context
 from functools import cache
 from queue import SimpleQueue
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -112,6 +112,16 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def can_be_held() -> bool:
+    """Whether BLAS lets itself be held to one thread."""
+    return bool(blas() and blas().lib_controllers)
+
+
+def default_workers() -> int:
+    """One for each core; one in all where BLAS cannot be held to one thread, for its threads would fight ours."""
+    return usable_cores() if can_be_held() else 1
+
+
 def worth_splitting(graph: Graph) -> bool:
     """Whether threads gain more than they cost, by the work in the products."""
     return sum(flops(node) for node in graph.nodes) >= WORTH_SPLITTING
@@ -134,12 +144,29 @@ def blas() -> Any:
     return ThreadpoolController().select(user_api="blas")
 
 
-@contextmanager
-def one_blas_thread() -> Iterator[None]:
-    """Holds BLAS to one thread inside the block: its own threads collapse beside others."""
-    controller = blas()
-    if controller is None:
-        yield
-        return
-    with controller.limit(limits=1):
-        yield
+class Held:
+    """`with`: BLAS has one thread. Whoever enters first says so, and whoever leaves last gives it back what it had."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._limit = Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1 and can_be_held():
+                self._limit = blas().limit(limits=1)
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside and self._limit is not None:
+                self._limit.restore_original_limits()
+                self._limit = None
+
+
+HELD = Held()
+
+
+def one_blas_thread() -> Held:
+    """Holds BLAS to one thread inside a `with`: its own threads collapse beside others."""
+    return HELD
