@@ -13,8 +13,8 @@ from minigrad.cli import main
 from minigrad.cli.bench import rounds, table
 from minigrad.cli.bench.benchmark import Benchmark, Contestant
 from minigrad.cli.bench.captioner import flops, step
-from minigrad.cli.bench.load import Load, a_busy_process
 from minigrad.cli.bench.task import Task
+from minigrad.cli.load import Load, a_busy_process
 from minigrad.measure import product_flops
 from models import Captioner
 

@@ -213,7 +213,7 @@ def test_doctor_tells_versions_and_kernels(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))  # the user's own may hold scenes
     found = said(capsys, "doctor")
     assert found["versions"]["numpy"] == np.__version__ and found["missing"] == []
-    assert "thread" in found["blas"][0] and set(found["layout"]) and found["data"]["scenes"] is None
+    assert "thread" in found["speed"]["blas"][0] and set(found["layout"]) and found["data"]["scenes"] is None
 
 
 def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ COMMANDS = {
     "derive": "derive a gradient as a formula",
     "weights": "inspect, convert and fetch trained weights",
     "bench": "compare our speed with PyTorch, JAX and autograd on the same work",
-    "doctor": "versions, BLAS kernels and threads, layout engines, data found, extras missing",
+    "doctor": "versions, BLAS kernels and what they reach, workers, layout engines, data found, extras missing",
 }
 """What `minigrad --help` lists; a command's own parser says the rest."""
 

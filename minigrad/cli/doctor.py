@@ -1,7 +1,6 @@
 """`minigrad doctor`: what this machine has, what is missing, and how to get it. Needs no extra package itself."""
 
 import argparse
-import os
 import platform
 import shutil
 import subprocess
@@ -10,9 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np  # noqa: F401 (its BLAS is looked at)
-
-from minigrad.cli import console
+from minigrad.cli import console, speed
 from models.data.cache import find_scenes, writable_root
 
 _INSTALL = "python -m pip install 'minigrad[all]'"
@@ -23,8 +20,8 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "doctor",
         help="what this machine has",
-        description="Versions, BLAS kernels and threads, the engines that can lay out graphs, data found, packages "
-        "missing and how to install them. Exits 1 when something is missing.",
+        description="Versions, the kernels that multiply matrices and what they reach, workers, the engines that can "
+        "lay out graphs, data found, packages missing and how to install them. Exits 1 when something is missing.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -33,8 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints what is found; 1 when a package is missing."""
     found = {
         "versions": versions(),
-        "blas": blas(),
-        "cores": os.cpu_count(),
+        "speed": speed.speed(),
         "layout": layout_engines(),
         "data": data(),
         "missing": [name for name, there in versions().items() if there is None],
@@ -73,19 +69,6 @@ def installed(package: str) -> str | None:
         return None
 
 
-def blas() -> list[str] | None:
-    """`openblas 0.3.31 SkylakeX, 2 threads` for each BLAS in the process; None where nobody can tell."""
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return None
-    return [
-        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}, {pool['num_threads']} threads"
-        for pool in threadpool_info()
-        if pool["user_api"] == "blas"
-    ]
-
-
 def layout_engines() -> dict[str, str | None]:
     """The engines for graphs of no special form, by preference; None for one that is missing."""
     return {
@@ -117,9 +100,8 @@ def in_words(found: dict[str, Any]) -> Iterator[str]:
     """The report, section by section."""
     yield "versions"
     yield from pairs(found["versions"], "missing")
-    yield "BLAS"
-    yield from (f"  {line}" for line in found["blas"] or ["unknown: threadpoolctl is missing"])
-    yield f"  {found['cores']} cores"
+    yield "speed"
+    yield from speed.in_words(found["speed"])
     yield "layout of graphs"
     yield from pairs(found["layout"], "not found")
     yield "data"

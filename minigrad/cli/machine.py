@@ -5,7 +5,7 @@ import platform
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,9 @@ PINS = {
     "NPY_DISABLE_CPU_FEATURES": "keeps NumPy's own loops from newer instructions",
 }
 """Variables with which an environment makes arithmetic slower than the processor could do it."""
+
+ZEN_4 = 25
+"""AMD's family of processors that compute AVX-512 in halves; the next one does not."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
 """Variables that say how many threads BLAS takes."""
@@ -85,3 +88,31 @@ def seconds(work: Callable[[], object]) -> float:
 def pins() -> dict[str, str]:
     """The variables set here that may pin slower kernels, and their values."""
     return {name: os.environ[name] for name in PINS if name in os.environ}
+
+
+def without_pins() -> dict[str, str]:
+    """The environment without them."""
+    return {name: value for name, value in os.environ.items() if name not in PINS}
+
+
+def operations_a_cycle() -> tuple[int, str] | None:
+    """Of float32 on one core, and why; None for processors of which this is not known here.
+
+    Two units multiply and add, 2 operations for each number in a register.
+    """
+    about = cpuinfo()
+    flags, newest = about.get("flags", "").split(), int(about.get("cpu family", 0)) > ZEN_4
+    if "avx512f" in flags and about.get("vendor_id") == "AuthenticAMD" and not newest:
+        return 32, "AVX-512 in two halves"
+    if "avx512f" in flags:
+        return 64, "AVX-512 on two units"
+    return (32, "AVX2 with FMA") if "fma" in flags else None
+
+
+def clock() -> tuple[float, str] | None:
+    """Cycles a second, and who says so; None where nobody does."""
+    with suppress(OSError, ValueError):
+        highest = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
+        return 1e3 * int(highest.read_text(encoding="ascii")), "the highest that cpufreq allows"
+    megahertz = cpuinfo().get("cpu MHz")
+    return (1e6 * float(megahertz), "what /proc/cpuinfo says") if megahertz else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.cli.bench import memory
 from minigrad.cli.bench.benchmark import Benchmark, Work
-from minigrad.cli.bench.load import Load, a_busy_process
+from minigrad.cli.load import Load, a_busy_process
 from minigrad.cli.machine import blas, product_rate
 
 WARM_UP, SHORTEST = 2, 1.0

@@ -13,9 +13,9 @@ from typing import Any
 
 import minigrad
 from minigrad.cli.bench.benchmark import Benchmark
-from minigrad.cli.bench.load import TOLERATED, wait_for_calm
 from minigrad.cli.bench.measuring import FLOOR
-from minigrad.cli.machine import PINS, THREADS
+from minigrad.cli.load import TOLERATED, wait_for_calm
+from minigrad.cli.machine import THREADS, without_pins
 
 ATTEMPTS, PATIENCE = 3, 20.0
 """How often a run is made that others disturb, and the seconds to wait for them to end."""
@@ -118,6 +118,6 @@ class Rounds:
 
 def environment(threads: int) -> dict[str, str]:
     """Of the contestants' processes: no variable that pins kernels, and as many BLAS threads as were asked for."""
-    kept = {name: value for name, value in os.environ.items() if name not in PINS}
+    kept = without_pins()
     path = os.pathsep.join(filter(None, (str(Path(minigrad.__file__).parents[1]), kept.get("PYTHONPATH"))))
     return kept | dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": path}

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from minigrad.cli.bench.load import TOLERATED
 from minigrad.cli.bench.measuring import FLOOR
 from minigrad.cli.bench.rounds import Comparison
+from minigrad.cli.load import TOLERATED
 
 MARKDOWN_HEAD = (
     "| work | who | ms or µs: least (median) | × ours | first call, s | memory, MB |\n|---|---|---|---|---|---|"

@@ -1,0 +1,78 @@
+"""What `minigrad doctor` says about speed: kernels, what they reach, what pins them, and why so many workers."""
+
+import json
+from typing import Any
+
+import pytest
+
+from minigrad.cli import machine, speed
+from minigrad.compiler.parallel import usable_cores
+
+FOUND: dict[str, Any] = {
+    "processor": "A Processor",
+    "cores": 4,
+    "blas": ["openblas 0.3 Haswell, 4 threads"],
+    "one": 50e9,
+    "all": 190e9,
+    "others": 0.0,
+    "peak": {"rate": 100e9, "operations_a_cycle": 32, "is": "32 operations a cycle at 3.1 GHz"},
+    "pins": {},
+    "threads": {},
+    "unpinned": None,
+    "workers": 4,
+    "blas_can_be_held": True,
+    "handing_over": 5e-5,
+}
+
+
+def told(**changes: Any) -> str:
+    return "\n".join(speed.in_words(FOUND | changes))
+
+
+def test_what_is_reached_of_the_peak() -> None:
+    assert "50 GFLOP/s on one core, 190 GFLOP/s with one on each" in told()
+    assert "100 GFLOP/s, 32 operations a cycle at 3.1 GHz; reached: 50%" in told()
+    assert "clock is in truth 3.8 GHz or more" in told(one=120e9)
+    assert "not known" in told(peak=None)
+    assert "other processes took 0.7 cores" in told(others=0.7)
+
+
+def test_a_variable_that_pins_slower_kernels_is_named_with_the_remedy() -> None:
+    pins, better = {"OPENBLAS_CORETYPE": "Haswell"}, {"one": 90e9, "blas": ["openblas 0.3 SkylakeX, 4 threads"]}
+    text = told(pins=pins, unpinned=better)
+    assert "OPENBLAS_CORETYPE=Haswell pins" in text
+    assert "without it 90 GFLOP/s on one core, openblas 0.3 SkylakeX, 4 threads: unset OPENBLAS_CORETYPE" in text
+    assert "no faster" in told(pins=pins, unpinned=better | {"one": 50e9})
+
+
+def test_why_there_are_as_many_workers() -> None:
+    assert "4 by default, one for each core: products on all run 3.8 times as fast" in told()
+    assert "less than 0.1 GFLOP, 2.0 ms of products here" in told()
+    assert "1 by default: the threads of this BLAS cannot be held" in told(blas_can_be_held=False, workers=1)
+    assert "OMP_NUM_THREADS=1: so many threads" in told(threads={"OMP_NUM_THREADS": "1"})
+
+
+@pytest.mark.parametrize(
+    ("about", "operations"),
+    [
+        ({"vendor_id": "AuthenticAMD", "cpu family": "25", "flags": "fma avx512f"}, 32),
+        ({"vendor_id": "AuthenticAMD", "cpu family": "26", "flags": "fma avx512f"}, 64),
+        ({"vendor_id": "GenuineIntel", "cpu family": "6", "flags": "fma avx512f"}, 64),
+        ({"vendor_id": "GenuineIntel", "cpu family": "6", "flags": "fma avx2"}, 32),
+        ({"flags": "asimd"}, None),
+        ({}, None),
+    ],
+)
+def test_operations_a_cycle(about: dict[str, str], operations: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "cpuinfo", lambda: about)
+    found = machine.operations_a_cycle()
+    assert (found and found[0]) == operations
+
+
+def test_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speed, "SIZE", 64)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    found = speed.speed()
+    assert found["one"] > 0 and found["all"] > 0 and found["cores"] == usable_cores()
+    assert found["unpinned"]["one"] > 0 and found["pins"] == {"OPENBLAS_CORETYPE": "Haswell"}
+    assert "CORETYPE" in "\n".join(speed.in_words(json.loads(json.dumps(found))))
