@@ -139,7 +139,7 @@ def workers_in_words(found: dict[str, Any]) -> Iterator[str]:
     times, alone = found["all"] / found["one"], 1e3 * WORTH_SPLITTING / found["one"]
     yield f"  {found['workers']} by default, one for each core: products on all run {times:.1f} times as fast as on one"
     yield (
-        f"  1 where a program computes less than {WORTH_SPLITTING / 1e9:g} GFLOP, {alone:.1f} ms of products here: handing "
-        f"it over takes {1e6 * found['handing_over']:.0f} µs, and as much each time the workers wait for each other"
+        f"  1 where a program computes less than {WORTH_SPLITTING / 1e9:g} GFLOP, {alone:.1f} ms of products here: "
+        f"handing it over takes {1e6 * found['handing_over']:.0f} µs, and so does each waiting for each other"
     )
     yield "  each has one BLAS thread while a program runs; BLAS gets back what it had"
