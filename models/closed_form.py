@@ -186,6 +186,49 @@ def mse_loss(x: Array, target: Array) -> tuple[Array, Array]:
     return np.mean(difference * difference), 2 * difference / x.size
 
 
+# adversaries: losses of the discriminator's logits for real and fake pictures, each of any shape
+
+
+def gan_discriminator_loss(real: Array, fake: Array) -> tuple[Array, Array, Array]:
+    """L = −mean log σ(real) − mean log(1 − σ(fake)), dreal = (σ(real) − 1) / n, dfake = σ(fake) / n."""
+    (of_real, dreal), (of_fake, dfake) = bce_loss(real, np.ones_like(real)), bce_loss(fake, np.zeros_like(fake))
+    return of_real + of_fake, dreal, dfake
+
+
+def gan_generator_loss(fake: Array) -> tuple[Array, Array]:
+    """L = −mean log σ(fake), dfake = (σ(fake) − 1) / n."""
+    return bce_loss(fake, np.ones_like(fake))
+
+
+def least_squares_discriminator_loss(real: Array, fake: Array) -> tuple[Array, Array, Array]:
+    """L = ½ mean (real − 1)² + ½ mean fake², dreal = (real − 1) / n, dfake = fake / n."""
+    loss = (np.mean((real - 1) * (real - 1)) + np.mean(fake * fake)) / 2
+    return loss, (real - 1) / real.size, fake / fake.size
+
+
+def least_squares_generator_loss(fake: Array) -> tuple[Array, Array]:
+    """L = ½ mean (fake − 1)², dfake = (fake − 1) / n."""
+    return np.mean((fake - 1) * (fake - 1)) / 2, (fake - 1) / fake.size
+
+
+def wasserstein_discriminator_loss(real: Array, fake: Array) -> tuple[Array, Array, Array]:
+    """L = mean fake − mean real, dreal = −1 / n, dfake = 1 / n."""
+    return np.mean(fake) - np.mean(real), -np.ones_like(real) / real.size, np.ones_like(fake) / fake.size
+
+
+def gradient_penalty(x: Array, W: Array, b: Array, v: Array, slope: float = 0.01) -> tuple[Array, Array, Array]:
+    """P = mean (‖gₙ‖ − 1)² of the critic D(x) = leaky(x W + b) v, whose gradient is gₙ = (sₙ ∘ v) Wᵀ.
+
+    x (N, D), W (D, H), b (H,), v (H,); sₙ is the slope of each unit, 1 or `slope`, which does not change with W. With
+    pₙ = 2 (‖gₙ‖ − 1) gₙ / (N ‖gₙ‖): dW = Σₙ pₙ (sₙ ∘ v)ᵀ, dv = Σₙ sₙ ∘ (pₙ W).
+    """
+    s = np.where(x @ W + b > 0, 1.0, slope)
+    g = (s * v) @ W.T  # (N, D)
+    norms = np.sqrt(np.sum(g * g, axis=1, keepdims=True))
+    p = 2 * (norms - 1) * g / (x.shape[0] * norms)
+    return np.mean((norms - 1) * (norms - 1)), p.T @ (s * v), np.sum(s * (p @ W), axis=0)
+
+
 # the whole captioner
 
 

@@ -1,0 +1,243 @@
+"""Training a pair of adversaries on pictures of digits: settings, run folders, alternating steps. Imports `base`.
+
+A step updates the discriminator with one batch, and, every `critic_steps` steps, the generator. Both losses and their
+gradients are compiled programs. What fools the discriminator in the generator's step does not change the discriminator;
+what the generator makes for the discriminator's step is detached, so that it does not change the generator.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad import compile, grad
+from minigrad.context import no_grad
+from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
+from minigrad.module import Parameter
+from minigrad.op import Array
+from minigrad.optim import Adam
+from minigrad.store import Checkpoints
+from minigrad.tensor import Tensor
+from models.data.mnist import Digits
+from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
+from models.training.base import Loop
+from models.training.log import Record, Warn
+from models.training.run import part, software
+
+SHOWN = 100
+"""Samples in a grid: always of the same noise, so that grids of different steps can be compared."""
+
+
+@dataclass(frozen=True)
+class GanSettings:
+    """How a pair is built and trained; written to config.json, so that a run can be repeated and continued."""
+
+    networks: str = "dense"
+    loss: str = "vanilla"
+    noise_dim: int = 96
+    batch_size: int = 128
+    steps: int = 4_680
+    learning_rate: float = 1e-3
+    beta1: float = 0.5
+    beta2: float = 0.999
+    penalty: float = 0.0
+    """Weight of the gradient penalty in the discriminator's loss."""
+    critic_steps: int = 1
+    """Updates of the discriminator for one of the generator."""
+    seed: int = 0
+    threads: int = 1
+    """Parts of the work that are computed at once; the last bits depend on it."""
+    save_every: int = 200
+    """Steps between checkpoints; one more follows every epoch."""
+    sample_every: int = 250
+    """Steps between grids of samples."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("networks", NETWORKS), ("loss", LOSSES)):
+            if getattr(self, name) not in known:
+                raise UsageError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
+        for name in ("noise_dim", "steps", "critic_steps", "threads", "save_every", "sample_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.batch_size < 2:
+            raise UsageError(f"batch_size is {self.batch_size}; batch norm needs at least 2")
+        if not 0 < self.learning_rate < float("inf"):
+            raise UsageError(f"learning_rate is {self.learning_rate}; it must be a number above 0")
+        if not 0 <= self.penalty < float("inf") or self.seed < 0:
+            raise UsageError(f"penalty is {self.penalty}, seed {self.seed}; neither may be below 0")
+        if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
+            raise UsageError(f"Adam's β are {self.beta1} and {self.beta2}; they must be at least 0 and below 1")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "GanSettings":
+        """What `asdict` gave; CheckpointError where a name is missing or unknown."""
+        names = {field.name for field in fields(cls)}
+        if set(values) != names:
+            raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
+        return cls(**values)
+
+
+KINDS: dict[str, dict[str, Any]] = {
+    "vanilla": {},
+    "ls": {"loss": "least squares"},
+    "dc": {"networks": "convolutional", "steps": 2_340},
+    "wgan-gp": {"loss": "wasserstein", "penalty": 10.0, "critic_steps": 5, "learning_rate": 1e-4, "beta2": 0.9,
+                "steps": 14_040},
+}  # fmt: skip
+"""What `minigrad gan KIND` changes in the settings: 10 epochs of MNIST as in the course, 5 and 30 for the last two."""
+
+
+@dataclass(frozen=True)
+class GanRun:
+    """The folder of a run: config.json, log.jsonl, checkpoints. `data` is a folder in MNIST's format, or `drawn`."""
+
+    folder: Path
+    settings: GanSettings
+    data: str
+
+    @classmethod
+    def create(cls, folder: Path, settings: GanSettings, data: str) -> "GanRun":
+        """Makes the folder; UsageError where it holds something."""
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
+        folder.mkdir(parents=True, exist_ok=True)
+        run = cls(folder, settings, data)
+        config = {"gan": asdict(settings), "data": data, "software": software()}
+        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        return run
+
+    @classmethod
+    def open(cls, folder: Path) -> "GanRun":
+        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
+        path = folder / "config.json"
+        try:
+            config = json.loads(path.read_text(encoding="utf-8"))
+            return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad gan` makes runs") from None
+        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise CheckpointError(f"{path} does not describe a run of `minigrad gan` ({error!r})") from None
+
+    @property
+    def log_path(self) -> Path:
+        """The file of its records."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """The last states of its training."""
+        return Checkpoints(self.folder / "checkpoints")
+
+    def build(self) -> Pair:
+        """The pair before its first step."""
+        return NETWORKS[self.settings.networks](self.settings.noise_dim, np.float32, self.settings.seed)
+
+    def trained(self, warn: Warn) -> Pair:
+        """The pair of the latest checkpoint that is whole."""
+        found = self.checkpoints.latest(warn=warn)
+        if found is None:
+            raise MissingFileError(f"{self.folder} has no checkpoint yet: minigrad gan --resume --out {self.folder}")
+        pair = self.build()
+        for name, network in pair._asdict().items():
+            network.load_state_dict(part(found[0], name))
+        return pair
+
+
+class GanTraining(Loop[Array]):
+    """The training of a run's pair on digits. `run()` yields every record of the log as it is made."""
+
+    def __init__(self, run: GanRun, digits: Digits, warn: Warn) -> None:
+        if len(digits.images) < run.settings.batch_size:
+            raise UsageError(f"{len(digits.images)} pictures make no batch of {run.settings.batch_size}")
+        self.settings, self.digits, self.losses = run.settings, digits, LOSSES[run.settings.loss]
+        self.discriminator, self.generator = pair = run.build()
+        self._parameters: dict[str, list[Parameter]] = {name: m.parameters() for name, m in pair._asdict().items()}
+        betas = (run.settings.beta1, run.settings.beta2)
+        self.optimizers = {name: Adam(p, run.settings.learning_rate, betas) for name, p in self._parameters.items()}
+        self._programs = {
+            name: compile(f, workers=run.settings.threads)
+            for name, f in (("discriminator", self._discriminator_step), ("generator", self._generator_step))
+        }
+        trained = {**pair._asdict(), **{f"{name}_optimizer": o for name, o in self.optimizers.items()}}
+        super().__init__(run, run.settings, trained, warn)
+
+    def _epoch_batches(self, order: np.random.Generator) -> Iterator[Array]:
+        """Rows of pictures; those that do not fill a batch are left out, and are others in the next epoch."""
+        size, count = self.settings.batch_size, len(self.digits.images)
+        rows = order.permutation(count)
+        return (self.digits.rows(rows[i : i + size]) for i in range(0, count - size + 1, size))
+
+    def _step(self, batch: Array) -> Record:
+        """An update of the discriminator, and of the generator when it is its turn."""
+        count, s = len(batch), self.settings
+        shares = self.rng.random((count, 1), dtype=np.float32) if s.penalty else np.zeros((count, 1), np.float32)
+        found = {"discriminator_loss": self._update("discriminator", batch, self._noise(count), shares)}
+        if (self.place.step + 1) % s.critic_steps == 0:
+            found["generator_loss"] = self._update("generator", self._noise(count))
+        return {**found, "pictures": count}
+
+    def _update(self, name: str, *arrays: Array) -> float:
+        """One step of Adam for one of the two; its loss. NotFiniteError, and no update, where it is not finite."""
+        program, optimizer = self._programs[name], self.optimizers[name]
+        with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
+            loss, gradients = program(*arrays)
+        squares = sum(float(np.vdot(g.numpy(), g.numpy())) for g in gradients)
+        if not np.isfinite([float(loss), squares]).all():
+            raise self._diverged(name, float(loss), squares)
+        for parameter, gradient in zip(self._parameters[name], gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step(program.map)
+        optimizer.zero_grad()
+        return float(loss)
+
+    def _diverged(self, name: str, loss: float, squares: float) -> NotFiniteError:
+        """The error for a step that went wrong, with the losses before it."""
+        before = [f"{key} {r[key]:.4g}" for r in self.log.records[-1:] for key in r if key.endswith("_loss")]
+        what = f"loss became {loss}" if not np.isfinite(loss) else f"gradients' squares sum to {squares}"
+        return NotFiniteError(
+            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: training diverged: the {name}'s {what}; "
+            f"the step before had {', '.join(before).replace('_', ' ') or 'no losses yet'}; the parameters before this "
+            "update are saved; a smaller learning rate may help"
+        )
+
+    def _discriminator_step(self, real: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Any]:
+        """Its loss and gradients: real pictures (N, 784), noise (N, Z), shares (N, 1) of real ones for the penalty."""
+        fake = self.generator(z).detach()
+        loss = self.losses.discriminator(self.discriminator(real), self.discriminator(fake))
+        if self.settings.penalty:
+            loss = loss + self.settings.penalty * gradient_penalty(self.discriminator, real, fake, shares)
+        return loss, grad(loss, self._parameters["discriminator"])
+
+    def _generator_step(self, z: Tensor) -> tuple[Tensor, Any]:
+        """Its loss and gradients, through the discriminator."""
+        loss = self.losses.generator(self.discriminator(self.generator(z)))
+        return loss, grad(loss, self._parameters["generator"])
+
+    def _measured(self) -> Record:
+        """The mean losses of the epoch's steps."""
+        epoch = [r for r in self.log.records[-self.settings.steps :] if r["epoch"] == self.place.running_epoch]
+        names = ("discriminator_loss", "generator_loss")
+        values = {name: [r[name] for r in epoch if name in r] for name in names}
+        return {f"mean_{name}": float(np.mean(found)) for name, found in values.items() if found}
+
+    def _noise(self, count: int) -> Array:
+        return noise(self.rng, count, self.settings.noise_dim)
+
+    def samples(self, count: int = SHOWN) -> Array:
+        """Pictures (count, 784) from −1 to 1 of noise that is always the same."""
+        z = noise(np.random.default_rng([self.settings.seed, 1]), count, self.settings.noise_dim)
+        return made(self.generator, z)
+
+
+def made(generator: Any, z: Array) -> Array:
+    """Pictures (N, 784) of noise (N, Z), with the statistics of batch norm that training gathered; nothing is kept."""
+    generator.eval()
+    try:
+        with no_grad():
+            parts = [generator(Tensor(z[i : i + 250])).numpy() for i in range(0, len(z), 250)]
+    finally:
+        generator.train()
+    return np.concatenate(parts)

@@ -1,0 +1,225 @@
+"""What all training loops share: steps in epochs, checkpoints, the log, and what happens when one of them fails.
+
+Stopping after n steps and continuing for m gives the bits of n + m steps: a checkpoint holds the state of what is
+trained and its optimisers, the generator's state and the place in the epoch, and nothing else decides what comes next.
+"""
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from minigrad.compiler.parallel import one_blas_thread
+from minigrad.errors import NotFiniteError
+from minigrad.op import Array
+from minigrad.store import Checkpoints
+from models.training.log import Log, Record, Warn
+from models.training.run import part
+from models.training.stopping import StopWish
+
+Batch = TypeVar("Batch")
+
+
+class Stateful(Protocol):
+    """A Module or an optimiser: what a checkpoint keeps."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """Its arrays by name."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> Any:
+        """Takes them over."""
+        ...
+
+
+class Schedule(Protocol):
+    """The settings that a loop itself reads."""
+
+    @property
+    def steps(self) -> int:
+        """Steps in all."""
+        ...
+
+    @property
+    def save_every(self) -> int:
+        """Steps between checkpoints."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        ...
+
+
+class Folder(Protocol):
+    """Where a run keeps its records."""
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        ...
+
+    @property
+    def log_path(self) -> Path:
+        """Its log."""
+        ...
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """Its checkpoints."""
+        ...
+
+
+@dataclass
+class Place:
+    """How far training is: steps and epochs done, batches done of this epoch, and the seed of this epoch's order."""
+
+    step: int = 0
+    epoch: int = 0
+    batch: int = 0
+    order: int = 0
+    validated: int = 0
+    """The step of the last validation."""
+    seconds: float = 0.0
+
+    @property
+    def running_epoch(self) -> int:
+        """The epoch the last step was in, from 1."""
+        return self.epoch + bool(self.batch)
+
+
+class Loop(ABC, Generic[Batch]):
+    """Trains what its subclass says. `run()` yields every record of the log as it is made."""
+
+    def __init__(self, run: Folder, schedule: Schedule, trained: Mapping[str, Stateful], warn: Warn) -> None:
+        self.folder, self.checkpoints, self.warn = run.folder, run.checkpoints, warn
+        self._schedule, self._trained = schedule, trained
+        self.rng = np.random.default_rng(schedule.seed)
+        self.place = Place(order=self._any_seed())
+        self.log = Log(run.log_path, warn)
+        self.failed_saves = 0
+        self.stopped_by: int | None = None
+        self._mark = time.perf_counter()
+
+    @abstractmethod
+    def _epoch_batches(self, order: np.random.Generator) -> Iterator[Batch]:
+        """The batches of an epoch, in an order that `order` alone settles."""
+
+    @abstractmethod
+    def _step(self, batch: Batch) -> Record:
+        """One update with a batch, by `self.rng` and the place; what is known of it. NotFiniteError where it fails."""
+
+    @abstractmethod
+    def _measured(self) -> Record:
+        """What is to be known after an epoch."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every step is done."""
+        return self.place.step >= self._schedule.steps
+
+    def resume(self) -> bool:
+        """Goes back to the latest checkpoint that is whole; False where there is none, and training begins anew."""
+        found = self.checkpoints.latest(warn=self.warn)
+        if found is None:
+            self.log.cut(0)
+            return False
+        arrays, state = found
+        for name, trained in self._trained.items():
+            trained.load_state_dict(part(arrays, name))
+        self.rng.bit_generator.state = state["generator"]
+        self.place = Place(**state["place"])
+        self.log.cut(state["records"])
+        return True
+
+    def save(self) -> None:
+        """Writes a checkpoint; where that fails, warns, and training goes on."""
+        arrays = {f"{name}.{k}": v for name, trained in self._trained.items() for k, v in trained.state_dict().items()}
+        try:
+            self.checkpoints.save(self.place.step, arrays, self._state())
+        except OSError as error:
+            self.failed_saves += 1
+            self.warn(
+                f"step {self.place.step} COULD NOT BE SAVED ({error}); training goes on and the checkpoint before it "
+                "is intact, but make room now, or what comes is lost"
+            )
+        self._lap()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "place": asdict(self.place),
+            "generator": self.rng.bit_generator.state,
+            "records": len(self.log.records),
+        }
+
+    def run(self, until: int | None = None) -> Iterator[Record]:
+        """Trains up to a step, all of them by default, and yields the records of steps and validations.
+
+        The first Ctrl-C or SIGTERM finishes the step, saves and ends it (`stopped_by`). Raises NotFiniteError, with the
+        parameters before the failing update saved.
+        """
+        last = min(until or self._schedule.steps, self._schedule.steps)
+        self._mark = time.perf_counter()
+        with one_blas_thread(), StopWish() as wish:
+            while self.place.step < last and wish.signal is None:
+                yield from self._epoch(last, wish)
+            if self.finished and self.place.validated != self.place.step:
+                yield self._validation()
+            self.save()
+            self.stopped_by = wish.signal
+
+    def _epoch(self, last: int, wish: StopWish) -> Iterator[Record]:
+        """What is left of the epoch, with the validation after it; less when the last step or a wish comes before."""
+        place = self.place
+        for batch in self._rest_of_epoch():
+            yield self._logged(batch)
+            if place.step % self._schedule.save_every == 0:
+                self.save()
+            if place.step >= last or wish.signal is not None:
+                return
+        place.epoch, place.batch, place.order = place.epoch + 1, 0, self._any_seed()
+        yield self._validation()
+        self.save()
+
+    def _rest_of_epoch(self) -> Iterator[Batch]:
+        """The batches of this epoch that are not done yet, in the order that its seed settles."""
+        return islice(self._epoch_batches(np.random.default_rng(self.place.order)), self.place.batch, None)
+
+    def _logged(self, batch: Batch) -> Record:
+        """One step, and its record."""
+        before = self.rng.bit_generator.state
+        try:
+            found = self._step(batch)
+        except NotFiniteError:
+            self.rng.bit_generator.state = before
+            self.save()
+            raise
+        place = self.place
+        place.step, place.batch = place.step + 1, place.batch + 1
+        seconds = self._lap()
+        rates = {f"{name}_per_second": found.pop(name) / seconds for name in ("words", "pictures") if name in found}
+        return self.log.append(
+            {"step": place.step, "epoch": place.running_epoch, **found, **rates, "seconds": place.seconds}
+        )
+
+    def _validation(self) -> Record:
+        """What is to be known after an epoch, logged."""
+        self.place.validated = self.place.step
+        found = self._measured()
+        self._lap()
+        return self.log.append({"step": self.place.step, "epoch": self.place.running_epoch, **found})
+
+    def _lap(self) -> float:
+        """Seconds since the last call, added to the run's time."""
+        now = time.perf_counter()
+        elapsed, self._mark = now - self._mark, now
+        self.place.seconds += elapsed
+        return elapsed
+
+    def _any_seed(self) -> int:
+        return int(self.rng.integers(2**63))
