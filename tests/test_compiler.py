@@ -108,6 +108,16 @@ def test_values_that_live_at_the_same_time_never_overlap() -> None:
             assert apart or a.moments[1] < b.moments[0] or b.moments[1] < a.moments[0]
 
 
+def test_results_that_are_held_are_left_alone_however_many() -> None:
+    double = mg.compile(lambda x: (x * 2, x.sum()))
+    held = [double(np.full(3, float(i))) for i in range(6)]
+    assert [(y.numpy()[0], float(s)) for y, s in held] == [(2.0 * i, 3.0 * i) for i in range(6)]
+    places = {y.numpy().ctypes.data for y, _ in held}
+    held = [double(np.full(3, float(i)))[0].numpy()[1:] for i in range(3)]  # a view holds the whole
+    assert [y[0] for y in held] == [0.0, 2.0, 4.0]
+    assert {double(np.ones(3))[0].numpy().ctypes.data for _ in range(9)} <= places, "what nobody holds is used again"
+
+
 def test_a_result_is_the_callers() -> None:
     double = mg.compile(lambda x: mg.tanh(x) * 2)
     first = double(np.ones(4))

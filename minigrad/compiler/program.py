@@ -125,31 +125,31 @@ def seconds(part: Sequence[Call]) -> float:
 
 
 class Pool:
-    """Memory for one result: what the caller still holds is left alone, what nobody holds is used again."""
+    """Memory for one result: what the caller still holds is left alone, what nobody holds is used again.
+
+    The program's calls and views hold the current array; the others are held by the caller alone, or by nobody.
+    """
 
     def __init__(self, root: Root) -> None:
         self._root = root
         self._arrays: list[Array] = []
-        self._expected: list[int] = []
         self._current = -1
+        self._of_current = self._of_others = 0  # references without the caller's
 
     def renewed(self) -> Array | None:
         """Other memory than before, if somebody holds that; None where it may be used again."""
-        if not self._is_held(self._current):
+        if self._current >= 0 and self._references(self._current) <= self._of_current:
             return None
-        free = (i for i in range(len(self._arrays)) if i != self._current and not self._is_held(i))
-        self._current = next(free, len(self._arrays))
+        others = (i for i in range(len(self._arrays)) if i != self._current)
+        self._current = next((i for i in others if self._references(i) <= self._of_others), len(self._arrays))
         if self._current == len(self._arrays):
             self._arrays.append(np.empty(self._root.laid_out, self._root.node.dtype))
-            self._expected.append(0)
+            self._of_others = self._references(self._current)
         return self._root.seen(self._arrays[self._current])
 
     def expect(self) -> None:
-        """Remembers how many references each array has while the caller has none."""
-        self._expected = [self._references(i) for i in range(len(self._arrays))]
-
-    def _is_held(self, i: int) -> bool:
-        return i < 0 or self._references(i) > self._expected[i]
+        """Remembers how many references the current array has while the caller has none."""
+        self._of_current = self._references(self._current)
 
     def _references(self, i: int) -> int:
         return sys.getrefcount(self._arrays[i])
