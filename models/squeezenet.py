@@ -3,17 +3,15 @@
 Iandola et al. 2016. Expects colours normalised as ImageNet's. Every activation has a name, such as `features.3`.
 """
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import functional as F
-from minigrad.context import scope
-from minigrad.errors import ShapeError, UsageError
-from minigrad.layers import AdaptiveAvgPool2d, Conv2d, Dropout, MaxPool2d, ReLU, Sequential
+from minigrad.layers import AdaptiveAvgPool2d, Conv2d, Dropout, Flatten, MaxPool2d, ReLU, Sequential
 from minigrad.module import Module
 from minigrad.op import Value
+from models.image_network import ImageNetwork
 
 
 class Fire(Module):
@@ -37,12 +35,14 @@ FIRES = ((64, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128), (256, 48, 
 """Channels in, squeezed, expanded, of the eight fire modules."""
 
 
-class SqueezeNet(Module):
+class SqueezeNet(ImageNetwork):
     """Scores (N, num_classes) of pictures (N, 3, H, W), random weights until some are loaded; starts out in eval mode.
 
     `features` is a convolution and eight Fire modules with pools between, `classifier` dropout, a 1 × 1 convolution,
     ReLU and the mean over the picture.
     """
+
+    parts = ("features", "classifier", "flatten")
 
     def __init__(self, num_classes: int = 1000, dtype: Any = np.float32, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -53,35 +53,8 @@ class SqueezeNet(Module):
         )  # fmt: skip
         last = Conv2d(512, num_classes, 1, rng=rng, dtype=dtype)
         self.classifier = Sequential(Dropout(0.5, rng), last, ReLU(), AdaptiveAvgPool2d(1))
+        self.flatten = Flatten()
         self.eval()
-
-    def forward(self, x: Value) -> Value:
-        """Scores, unnormalised."""
-        (scores,) = self.activations(x, ["classifier.3"])
-        return scores.reshape(scores.shape[:2])
-
-    def activations(self, x: Value, names: Sequence[str]) -> list[Value]:
-        """What the layers of these names give for pictures x (N, 3, H, W); nothing beyond the last is computed."""
-        known = [f"{part}.{i}" for part in ("features", "classifier") for i in range(len(getattr(self, part)))]
-        for name in names:
-            if name not in known:
-                raise UsageError(f"SqueezeNet has no activation {name!r}: choose among {', '.join(known)}")
-        found: dict[str, Value] = {}
-        for name, y in self._steps(x):
-            found[name] = y
-            if all(n in found for n in names):
-                break
-        return [found[name] for name in names]
-
-    def _steps(self, x: Value) -> Iterator[tuple[str, Value]]:
-        """Names and values of all activations in order."""
-        if len(x.shape) != 4 or x.shape[1] != 3:
-            raise ShapeError(f"SqueezeNet takes pictures (N, 3, H, W), not {x.shape}")
-        for part in (self.features, self.classifier):
-            for i, layer in enumerate(part):
-                with scope(part.scope_name):
-                    x = layer(x)
-                yield f"{part.scope_name}.{i}", x
 
 
 def pool() -> MaxPool2d:

@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ShapeError
 from minigrad.layers import AdaptiveAvgPool2d, Conv2d, Dropout, Flatten, Linear, MaxPool2d, ReLU, Sequential
 from minigrad.module import Module
 from minigrad.op import Value
+from models.image_network import ImageNetwork
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
 """Channels of the 3 × 3 convolutions between the pools."""
 
 
-class VGG16(Module):
+class VGG16(ImageNetwork):
     """Scores (N, num_classes) of pictures (N, 3, H, W), random weights until some are loaded; starts out in eval mode.
 
     Pictures of 224 × 224 are those it was trained for; others are brought to 7 × 7 by averaging before the classifier.
     """
+
+    parts = ("features", "avgpool", "flatten", "classifier")
 
     def __init__(self, num_classes: int = 1000, dtype: Any = np.float32, seed: int = 0) -> None:
         rng = np.random.default_rng(seed)
@@ -41,19 +43,7 @@ class VGG16(Module):
         self.flatten = Flatten()
         self.eval()
 
-    def forward(self, x: Value) -> Value:
-        """Scores, unnormalised."""
-        return self.classifier(self.flat(x))
-
     def fc7(self, x: Value) -> Value:
         """The second hidden layer (N, 4096) of the classifier, after its ReLU."""
-        x = self.flat(x)
-        for i in range(5):
-            x = self.classifier[i](x)
-        return x
-
-    def flat(self, x: Value) -> Value:
-        """What the convolutions give, (N, 25088), in the order of PyTorch: channels first."""
-        if len(x.shape) != 4 or x.shape[1] != 3:
-            raise ShapeError(f"VGG16 takes pictures (N, 3, H, W), not {x.shape}")
-        return self.flatten(self.avgpool(self.features(x)))
+        (features,) = self.activations(x, ["classifier.4"])
+        return features

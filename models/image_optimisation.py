@@ -1,0 +1,113 @@
+"""Pictures changed by the gradient of what a network makes of them: the program, the record of it, descent by Adam.
+
+`models.image_gradients` and `models.style_transfer` import this. Pictures are float32 (N, 3, H, W), normalised.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad.op import Array, Value
+from minigrad.optim import Adam
+
+
+@dataclass(frozen=True, eq=False)
+class Iteration:
+    """How far an optimisation is: what was measured of the picture `x` before it was changed for the next one."""
+
+    number: int
+    measured: Mapping[str, float]
+    x: Array
+
+    @property
+    def record(self) -> dict[str, float]:
+        """A line of a log."""
+        return {"step": self.number, **self.measured}
+
+
+Progress = Callable[[Iteration], None]
+
+
+def differentiated(f: Callable[..., tuple[Value, Any]], eager: bool = False) -> Callable[..., tuple[Any, Array]]:
+    """A program of arrays x, … that gives what else f returns, and the gradient by x of the first thing it returns.
+
+    Compiled, and traced once for each size of pictures, or computed eagerly, to compare.
+    """
+
+    def run(x: Any, *others: Any) -> tuple[Any, Any]:
+        objective, wanted = f(x, *others)
+        return wanted, mg.grad(objective, [x])[0]
+
+    program = eagerly(run) if eager else mg.compile(run)
+
+    def called(x: Array, *others: Any) -> tuple[Any, Array]:
+        wanted, gradient = program(x, *others)
+        return wanted, gradient.numpy()
+
+    return called
+
+
+def eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of arrays, one operation after the other."""
+    return lambda x, *others: run(mg.from_numpy(x, requires_grad=True), *others)
+
+
+@dataclass(frozen=True)
+class Descent:
+    """Steps of Adam: its rate, what that becomes after `decay_at` steps, and the bounds of the picture up to then.
+
+    As in CS231n: Adam begins anew when the rate decays, and a little later the bounds are lifted.
+    """
+
+    steps: int = 200
+    lr: float = 3.0
+    decayed_lr: float = 0.1
+    decay_at: int = 180
+    bounds: tuple[Any, Any] = (-1.5, 1.5)
+    free_at: int = 190
+
+
+Terms = Callable[..., Mapping[str, Value]]
+"""The terms of a loss, by name, of a picture and constants."""
+
+
+def descend(
+    terms: Terms,
+    x: Array,
+    constants: Sequence[Any] = (),
+    descent: Descent | None = None,
+    progress: Progress | None = None,
+    eager: bool = False,
+) -> Array:
+    """The picture after descending the sum of the terms from x; the last report is of the result."""
+    descent = descent or Descent()
+    program = differentiated(lambda x, *c: summed(terms(x, *c)), eager)
+    picture = mg.Parameter(np.array(x))
+    optimizer = Adam([picture], descent.lr)
+    for number in range(descent.steps + 1):
+        if number < descent.free_at:
+            np.clip(picture.numpy(), *descent.bounds, out=picture.changing())
+        losses, gradient = program(picture.numpy(), *constants)
+        if progress:
+            progress(Iteration(number, {name: float(loss) for name, loss in losses.items()}, picture.numpy()))
+        if number == descent.decay_at:
+            optimizer = Adam([picture], descent.decayed_lr)
+        if number < descent.steps:
+            picture.grad = mg.from_numpy(gradient)
+            optimizer.step()
+    return picture.numpy()
+
+
+def summed(terms: Mapping[str, Value]) -> tuple[Value, Mapping[str, Value]]:
+    """The sum of the terms, and all of them with the sum as `loss`."""
+    total = sum(terms.values())
+    return total, {"loss": total, **terms}
+
+
+def total_variation(x: Value) -> Value:
+    """Σ of squared differences of neighbours across and down (N, C, H, W): small for smooth pictures."""
+    down, across = x[:, :, 1:] - x[:, :, :-1], x[:, :, :, 1:] - x[:, :, :, :-1]
+    return (down * down).sum() + (across * across).sum()

@@ -1,0 +1,185 @@
+"""Pictures made for a trained network to see something in them. Imports the engine.
+
+Fooling images (Szegedy et al. 2014), class visualisation (Yosinski et al. 2015), feature inversion (Mahendran & Vedaldi
+2015). Pictures are float32 (N, 3, H, W), normalised as ImageNet's are.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+import minigrad as mg
+from minigrad import functional as F
+from minigrad.op import Array, Value
+from models.data.imagenet import HIGHEST, LOWEST, SIDE, deprocess, preprocess
+from models.image_gradients import ImageGradient
+from models.image_network import ImageNetwork
+from models.image_optimisation import Descent, Iteration, Progress, descend, total_variation
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True, eq=False)
+class Fooled:
+    """A picture that is taken for another class, or is not: x (1, 3, H, W) of 8-bit colours, and its scores (1, C)."""
+
+    x: Array
+    scores: Array
+    iterations: int
+    target: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the target has the highest score."""
+        return int(self.scores.argmax()) == self.target
+
+
+def fooling_image(
+    gradient: ImageGradient,
+    x: Array,
+    target: int,
+    lr: float = 1.0,
+    most: int = 100,
+    progress: Progress | None = None,
+) -> Fooled:
+    """A picture like x (1, 3, H, W) that is taken for the target: x goes up the target's score in steps of length lr.
+
+    Done when the picture as a file would hold it, in numbers from 0 to 255, is taken for it, or after `most` steps.
+    """
+    x = np.array(x)
+    for number in count():
+        scores, slope = gradient(x, [target])
+        if progress:
+            progress(Iteration(number, measured(scores, target), x))
+        if int(scores.argmax()) == target or number >= most:
+            stored = preprocess(deprocess(x))
+            found = Fooled(stored, gradient(stored, [target])[0], number, target)
+            if found.succeeded or number >= most:
+                break
+        x = np.clip(x + np.float32(lr) * unit(slope), LOWEST, HIGHEST)
+    return found
+
+
+def unit(gradient: Array) -> Array:
+    """The gradient with length 1, or 0 where it is nothing."""
+    length = float(np.sqrt(np.vdot(gradient, gradient)))
+    return gradient / np.float32(max(length, _TINY))
+
+
+@dataclass(frozen=True)
+class Visualization:
+    """How a picture of a class is sought; the course's form of it is `Visualization(100, 25.0, widths=())`.
+
+    Each step moves the picture by `lr` along the gradient of score − l2 · Σ x², or along the mean of its blurred forms
+    of several `widths` (pixels), each made as long as 1: what is large is then found as well as what is fine.
+    """
+
+    steps: int = 200
+    lr: float = 40.0
+    l2: float = 5e-4
+    widths: tuple[float, ...] = (1.0, 2.0, 4.0)
+    max_jitter: int = 16
+    blur_every: int = 3
+    start: float = 0.2
+
+
+def class_visualization(
+    gradient: ImageGradient,
+    target: int,
+    how: Visualization | None = None,
+    side: int = SIDE,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Array:
+    """A picture (1, 3, side, side) of what the network takes for a class, sought from faint noise.
+
+    At each step the picture is moved by up to `max_jitter` pixels and back, and held between black and white; now and
+    then it is blurred a little.
+    """
+    how = how or Visualization()
+    rng = np.random.default_rng(seed)
+    x = np.float32(how.start) * rng.standard_normal((1, 3, side, side), np.float32)
+    for number in range(how.steps + 1):
+        shift = rng.integers(0, how.max_jitter + 1, 2)
+        moved = np.roll(x, shift, (2, 3)) if number < how.steps else x
+        scores, slope = gradient(moved, [target])
+        if progress:
+            progress(Iteration(number, measured(scores, target), x))
+        if number < how.steps:
+            x = np.roll(moved + step(slope, moved, how), -shift, (2, 3))
+            x = np.clip(x, LOWEST, HIGHEST)
+            x = blurred(x, 0.5) if number % how.blur_every == 0 else x
+    return x
+
+
+def measured(scores: Array, target: int) -> dict[str, float]:
+    """How sure the network is of a class, and −log of that, which is the loss."""
+    log_probability = float(F.log_softmax(scores)[0, target])
+    return {"loss": -log_probability, "probability": float(np.exp(log_probability)), "score": float(scores[0, target])}
+
+
+def step(slope: Array, x: Array, how: Visualization) -> Array:
+    """Where the picture goes from x, given the gradient of the score there."""
+    whole = slope - np.float32(2 * how.l2) * x
+    directions = [unit(whole), *(unit(blurred(whole, width)) for width in how.widths)]
+    total: Array = np.float32(how.lr / len(directions)) * np.sum(directions, axis=0)
+    return total
+
+
+def blurred(x: Array, width: float) -> Array:
+    """Pictures (N, 3, H, W) blurred by a Gaussian of so many pixels' deviation, cut off after four of them."""
+    reach = int(4 * width + 0.5)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
+    weights = (weights / weights.sum()).astype(x.dtype)
+    for axis in (2, 3):
+        around = [(reach, reach) if a == axis else (0, 0) for a in range(4)]
+        windows = sliding_window_view(np.pad(x, around, mode="symmetric"), 2 * reach + 1, axis)
+        x = windows @ weights
+    return x
+
+
+@dataclass(frozen=True)
+class Inversion:
+    """How a picture is sought from what a layer made of it: the layer, the weight of total variation, the steps."""
+
+    layer: str = "features.6"
+    tv_weight: float = 0.1
+    steps: int = 300
+    lr: float = 0.1
+
+    @property
+    def descent(self) -> Descent:
+        """A fifth of the rate for the last sixth of the steps; always between black and white."""
+        return Descent(self.steps, self.lr, self.lr / 5, self.steps * 5 // 6, (LOWEST, HIGHEST), self.steps + 1)
+
+
+def feature_inversion(
+    network: ImageNetwork,
+    x: Array,
+    how: Inversion | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    eager: bool = False,
+) -> Array:
+    """A picture of which a layer makes the same as of x (1, 3, H, W), sought from noise: what the layer still knows.
+
+    The error is relative, Σ (F − P)² / Σ P², and total variation is that of each pixel.
+    """
+    how = how or Inversion()
+    with mg.no_grad():
+        (wanted,) = network.activations(mg.from_numpy(x), [how.layer])
+    feature_weight, tv_weight = 1 / (float((wanted * wanted).sum()) or 1.0), how.tv_weight / x.size
+
+    def terms(x: Any, wanted: Any) -> Mapping[str, Value]:
+        difference = network.activations(x, [how.layer])[0] - wanted
+        return {
+            "features": feature_weight * (difference * difference).sum(),
+            "variation": tv_weight * total_variation(x),
+        }
+
+    start = np.random.default_rng(seed).standard_normal(x.shape, np.float32) * np.float32(0.3)
+    return descend(terms, np.asarray(start), [wanted.numpy()], how.descent, progress, eager)
