@@ -114,7 +114,7 @@ def test_divergence_is_told_with_step_and_losses_and_what_was_before_is_kept(tmp
 def test_gradients_that_overflow_are_divergence_too(tmp_path: Path) -> None:
     training = trainer(tmp_path / "run", loss="least squares")
     training.discriminator[2].weight.changing()[...] = 1e22
-    with pytest.raises(NotFiniteError, match="no losses yet"):
+    with pytest.raises(NotFiniteError, match="losses before: none yet"):
         list(training.run())
 
 

@@ -24,6 +24,8 @@ COMMANDS = {
     "train": "train a captioner and write a run folder with checkpoints, curves and a report",
     "caption": "write captions of pictures, or of rows of prepared features",
     "evaluate": "held-out loss of a run, and for scenes the share of captions that are strictly true",
+    "gan": "train a generator of digits against a discriminator",
+    "data": "fetch MNIST",
     "draw": "draw a run's graph, or that of a function of yours",
     "gradcheck": "check every operation's gradient against differences",
     "prove": "prove that the automatic gradients are the textbook's formulas",
@@ -40,6 +42,7 @@ examples:
   minigrad train --data coco --cell rnn           a folder of your own in CS231n's four-file schema
   minigrad caption runs/scenes-lstm-1 picture.png --beams 3
   minigrad evaluate runs/scenes-lstm-1 --json
+  minigrad gan dc --data mnist                    digits by a deep convolutional pair
   minigrad draw runs/scenes-lstm-1 -o graph.svg
 
 `minigrad COMMAND --help` tells what a command takes. Exit codes: 0 done, 1 something was found wrong,

@@ -1,0 +1,214 @@
+"""`minigrad gan`: trains a generator against a discriminator on digits, and leaves a run folder to look at."""
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import count
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli import console
+from minigrad.cli.gan_results import FILM, frame_path, write_results
+from minigrad.cli.options import MOST_THREADS
+from minigrad.compiler.parallel import usable_cores
+from minigrad.errors import UsageError
+from models.data.drawn_digits import draw_digits
+from models.data.fetching import find_mnist
+from models.data.mnist import Digits, as_bytes, open_digits
+from models.training.adversarial import EPOCHS, KINDS, GanRun, GanSettings, GanTraining
+from viz.film import mosaic, write_grey
+
+RUNS = Path("runs")
+DRAWN = "drawn"
+"""What stands for the embedded digits in place of a folder."""
+_DRAWN_TIMES = 2
+"""Times as many epochs of drawn digits, of which there are a fifth as many as in MNIST."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option and the field of GanSettings it sets."""
+
+    flag: str
+    field: str
+    kind: type
+    help: str
+
+
+OPTIONS = (
+    Option("--steps", "steps", int, "updates of the discriminator, in place of --epochs"),
+    Option("--noise", "noise_dim", int, "numbers that a picture is made of"),
+    Option("--batch-size", "batch_size", int, "pictures in a step"),
+    Option("--lr", "learning_rate", float, "Adam's learning rate"),
+    Option("--critic-steps", "critic_steps", int, "updates of the discriminator for one of the generator"),
+    Option("--penalty", "penalty", float, "weight of the gradient penalty"),
+    Option("--seed", "seed", int, "of weights, order and noise"),
+    Option("--threads", "threads", int, "parts of the work done at once; the last bits depend on it"),
+    Option("--save-every", "save_every", int, "steps between checkpoints"),
+    Option("--sample-every", "sample_every", int, "steps between grids of samples"),
+)
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "gan",
+        help="train a generator of digits",
+        description="Trains two networks against each other on digits and writes a run folder: config.json, log.jsonl, "
+        f"checkpoints, grids of samples, {FILM} and report.html. Without --data the digits are drawn. Ctrl-C finishes "
+        "the step and saves; --resume goes on, to the same bits as without a stop.",
+    )
+    parser.add_argument("kind", nargs="?", choices=KINDS, default="vanilla", help="networks and loss (vanilla)")
+    parser.add_argument("--data", metavar="DIR", help="a folder with MNIST's four files; 'mnist', 'drawn' (default)")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (runs/DATA-KIND-NUMBER)")
+    parser.add_argument("--resume", action="store_true", help="continue the run of --out from its last checkpoint")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--epochs", type=float, metavar="N", help="passes over the data")
+    for option in OPTIONS:
+        metavar = "N" if option.kind is int else "X"
+        parser.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Trains; 0, or 1 when something could not be saved, or 128 and the number of the signal that stopped it."""
+    watch = console.Stopwatch()
+    run, digits = old_run(arguments) if arguments.resume else new_run(arguments)
+    training = GanTraining(run, digits, console.warn)
+    if arguments.resume:
+        training.resume()
+    watch.lap("data")
+    if not arguments.json:
+        console.complain(f"training into {run.folder}: {run.settings.steps} steps, {run.settings.threads} threads")
+    follow(training, run, show=not arguments.json)
+    watch.lap("training")
+    if training.stopped_by is not None:
+        console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
+        return 128 + training.stopped_by
+    found = write_results(run, training, digits_of(run.data, "test"), command(run), show=not arguments.json)
+    watch.lap("scores and report")
+    tell(run, {**found, "seconds": watch.laps}, arguments.json)
+    return int(training.failed_saves > 0)
+
+
+def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
+    """Makes the run folder that the arguments ask for."""
+    usual = defaults(arguments.kind)
+    settings = replace(usual, **given(arguments))  # what makes no sense is told before anything is drawn
+    data = located(arguments.data or DRAWN)
+    epochs = epochs_of(arguments, data)
+    digits = digits_of(data, "train")
+    if arguments.steps is None:
+        settings = replace(settings, steps=steps_in(epochs, len(digits.images), settings))
+    folder = arguments.out or next_folder(data if data == DRAWN else Path(data).name, arguments.kind)
+    return GanRun.create(folder, settings, data), digits
+
+
+def located(data: str) -> str:
+    """The absolute folder, that of MNIST in the cache for `mnist`; what stands for drawn digits stays."""
+    if data == DRAWN:
+        return data
+    return str(find_mnist() if data == "mnist" and not Path(data).is_dir() else Path(data).absolute())
+
+
+def defaults(kind: str) -> GanSettings:
+    """The settings of a kind, before options."""
+    return GanSettings(**{"threads": min(MOST_THREADS, usable_cores()), **KINDS[kind]})
+
+
+def epochs_of(arguments: argparse.Namespace, data: str) -> float:
+    """The number asked for, or the usual one for the kind and the data."""
+    if arguments.epochs is None:
+        return EPOCHS[arguments.kind] * (_DRAWN_TIMES if data == DRAWN else 1)
+    if not 0 < arguments.epochs < float("inf"):
+        raise UsageError(f"--epochs is {arguments.epochs}; it must be a number above 0")
+    return float(arguments.epochs)
+
+
+def steps_in(epochs: float, pictures: int, settings: GanSettings) -> int:
+    """Steps of so many epochs, each of the full batches there are."""
+    return max(1, ceil(epochs * (pictures // settings.batch_size)))
+
+
+def given(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The settings that were named on the command line."""
+    values = {field.name: getattr(arguments, field.name, None) for field in fields(GanSettings)}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def digits_of(data: str, part: str) -> Digits:
+    """The digits of a folder, or those that are drawn."""
+    return draw_digits(part) if data == DRAWN else open_digits(data, part)
+
+
+def next_folder(data: str, kind: str) -> Path:
+    """runs/drawn-vanilla-1, or the first number that is free."""
+    return next(folder for n in count(1) if not (folder := RUNS / f"{data}-{kind}-{n}").exists())
+
+
+def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
+    """The run to continue; UsageError where the arguments ask for other settings than its own."""
+    if arguments.out is None:
+        raise UsageError("--resume continues the run that --out names, as in --resume --out runs/drawn-vanilla-1")
+    run = GanRun.open(arguments.out)
+    asked = {name: value for name, value in given(arguments).items() if getattr(run.settings, name) != value}
+    if asked or arguments.epochs is not None:
+        raise UsageError(
+            f"--resume goes on with the run's own settings, and {', '.join(asked) or 'epochs'} would be another: leave "
+            "the option out, or begin another run"
+        )
+    return run, digits_of(run.data, "train")
+
+
+def follow(training: GanTraining, run: GanRun, show: bool) -> None:
+    """Trains with a progress line, and writes grids of samples on the way."""
+    with console.Progress("training", run.settings.steps, training.place.step, show) as progress:
+        for record in training.run():
+            if "discriminator_loss" not in record:
+                continue
+            losses = f"D {record['discriminator_loss']:.3f}"
+            losses += f"  G {record['generator_loss']:.3f}" if "generator_loss" in record else ""
+            progress.at(record["step"], f"{losses}  {record['pictures_per_second']:,.0f} pictures/s")
+            if record["step"] % run.settings.sample_every == 0 or record["step"] in (1, run.settings.steps):
+                path = frame_path(run, record["step"])
+                path.parent.mkdir(exist_ok=True)
+                write_grey(mosaic(as_bytes(training.samples())), path)
+
+
+def tell(run: GanRun, found: dict[str, Any], as_json: bool) -> None:
+    """The result in words, or for machines."""
+    if as_json:
+        console.say_json(found)
+        return
+    phases = ", ".join(f"{phase} {console.clock(elapsed)}" for phase, elapsed in found["seconds"].items())
+    for line in in_words(found):
+        console.say(line)
+    console.say(f"{found['step']} steps  [{phases}]\nlook at  {run.folder / 'report.html'}")
+
+
+def in_words(found: dict[str, Any]) -> Iterator[str]:
+    """What the classifier makes of the generated digits."""
+    yield (
+        f"a classifier that is right for {100 * found['classifier_accuracy']:.1f} % of held-out digits is sure of "
+        f"{100 * found['confident']:.1f} % of the generated ones, {found['classes']} of 10 classes"
+    )
+    distances = ", ".join(f"{distance:.2f}" for distance in found["frechet_distances"])
+    yield f"Fréchet distance {distances} for three seeds of noise; {found['frechet_floor']:.2f} between real digits"
+
+
+def command(run: GanRun) -> str:
+    """The command line that makes a run of these settings."""
+    s = run.settings
+    kind = next(k for k in KINDS if (defaults(k).networks, defaults(k).loss) == (s.networks, s.loss))
+    words = ["minigrad", "gan", kind, *(["--data", run.data] if run.data != DRAWN else []), "--steps", str(s.steps)]
+    usual = replace(defaults(kind), steps=s.steps)
+    for option in OPTIONS:
+        value = getattr(s, option.field)
+        words += [option.flag, str(value)] if value != getattr(usual, option.field) else []
+    return shlex.join(words)
+
+
+def resume_command(run: GanRun) -> str:
+    """What continues a run."""
+    return f"minigrad gan --resume --out {run.folder}"
