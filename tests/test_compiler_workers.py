@@ -134,6 +134,33 @@ def test_random_programs_in_any_order(block: int) -> None:
         agree(in_any_order(step, 2 + seed % 2, seed)(*program.arrays), wanted, 1e-10)
 
 
+def gradient_of_a_network(seed: int) -> tuple[Callable[..., Any], Any]:
+    """A function of one or two pictures: convolutions and pools of drawn sizes, and its gradient; the pictures."""
+    draw = np.random.default_rng(seed)
+    kernel, stride = (int(k) for k in draw.integers(1, 4, 2))
+    padding, pool = int(draw.integers(0, kernel // 2 + 1)), int(draw.integers(1, 4))
+    x = mg.tensor(draw.normal(size=(int(draw.integers(1, 3)), 2, int(draw.integers(9, 20)), 9)))
+    w, v = (draw.normal(size=shape) for shape in ((9, 2, kernel, kernel), (9, 3, 3, 2)))
+
+    def f(x: Any) -> Any:
+        y = mg.max_pool2d(mg.relu(mg.conv2d(x, w, stride=stride, padding=padding)), pool, 2, ceil_mode=bool(seed % 2))
+        z = mg.conv_transpose2d(mg.avg_pool2d(y, pool, 1, pool // 2), v, stride=2, padding=(1, 0))
+        return z, *mg.grad((z * z).sum(), x)
+
+    return f, x
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_pictures_are_cut_by_rows(workers: int) -> None:
+    for seed in range(30):
+        f, x = gradient_of_a_network(seed)
+        wanted = f(mg.tensor(x.numpy(), requires_grad=True))
+        agree(in_any_order(f, workers, seed)(x), wanted, 1e-10)
+    compiled = mg.compile(lambda x: mg.conv2d(x, np.ones((9, 2, 3, 3))), workers=2)
+    compiled(rng.normal(size=(1, 2, 90, 90)))
+    assert [d.axis for d in compiled._last.program.divisions] == [2]
+
+
 def stages(f: Callable[..., Any], *arguments: Any) -> int:
     """How often two workers wait for each other."""
     compiled = mg.compile(f, workers=2)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from minigrad.op import Array, Op, Shape
 from minigrad.ops.conv import Conv2d, ConvTranspose2d, ConvWeight2d
@@ -14,12 +14,26 @@ from minigrad.ops.loss import AlongAxis, CrossEntropy, CrossEntropyGrad
 from minigrad.ops.pool import Pooling
 from minigrad.ops.reduce import Reduction
 from minigrad.ops.shape import Copy, SumTo
+from minigrad.ops.window import Windowed
+
+
+class Part(NamedTuple):
+    """What one worker does of a piece of work: an Op, what it reads, and what it writes."""
+
+    op: Op
+    xs: tuple[Array, ...]
+    y: Array
+
 
 Axes: TypeAlias = tuple[int | None, ...]
 """The axis along which each operand is cut, None where every part needs all of it."""
 Rule: TypeAlias = Callable[[Any, int, Shape, Sequence[Shape]], Axes | None]
 """`rule(op, axis, y, xs)`: how the operands are cut when y is cut along `axis`; None where it cannot be."""
 
+CHANNELS, ROWS = 1, 2
+"""Axes of pictures (N, C, H, W). Of their channels all need the same neighbours, which are better gathered once."""
+LONGEST = 1.15
+"""Times the mean part, of pictures: of five for two workers rows are taken."""
 WORTH_CUTTING = 16384
 """Elements: less is done sooner than cut."""
 GRAIN = 16
@@ -125,6 +139,30 @@ RULES: Mapping[type[Op], Rule] = {
 }
 
 
+def parts_along(op: Op, axis: int, xs: Sequence[Array], y: Array, count: int) -> list[Part] | None:
+    """The parts of a piece of work that is cut along an axis of its result; None where this Op cannot be."""
+    if isinstance(op, Windowed) and axis == ROWS:
+        return parts_of_rows(op, xs, y, count)
+    axes = operand_axes(op, axis, y, xs)
+    if axes is None:
+        return None
+    operands = zip(*(cut(x, a, count) for x, a in zip(xs, axes, strict=True)), strict=True)
+    return [Part(op, given, window) for given, window in zip(operands, cut(y, axis, count), strict=True)]
+
+
+def parts_of_rows(op: Windowed, xs: Sequence[Array], y: Array, count: int) -> list[Part] | None:
+    """Some rows of the pictures, from the rows of the operands that are near; None where the Op cannot say which."""
+    parts = []
+    for rows in ranges(y.shape[ROWS], count, 1):
+        found = op.of_rows(rows, *(x.shape for x in xs))
+        if found is None:
+            return None
+        part, needs = found
+        operands = (x if near is None else x[:, :, near] for x, near in zip(xs, needs, strict=True))
+        parts.append(Part(part, tuple(operands), y[:, :, rows]))
+    return parts
+
+
 def operand_axes(op: Op, axis: int, y: Array, xs: Sequence[Array]) -> Axes | None:
     """How the operands are cut when y is cut along `axis`; None where this Op cannot be."""
     rule = next((RULES[kind] for kind in type(op).__mro__ if kind in RULES), None)
@@ -139,6 +177,9 @@ def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> lis
     if isinstance(op, MatMul):
         wide.sort(key=lambda a: (-y.shape[a], a))
         return [a for a in wide if a in wide[:1] or y.shape[a] >= FEW * parts or a < y.ndim - 2]
+    if y.ndim == 4:
+        even = [a for a in wide if a != CHANNELS and -(-y.shape[a] // parts) * parts <= LONGEST * y.shape[a]]
+        wide = even or wide
     return sorted(wide, key=lambda a: -abs(y.strides[a]))
 
 
@@ -147,8 +188,12 @@ def cut(array: Array, axis: int | None, parts: int) -> Iterator[Array]:
     if axis is None:
         yield from (array for _ in range(parts))
         return
-    size = array.shape[axis]
-    grain = GRAIN if size >= 2 * GRAIN * parts else 1
+    size, pictures = array.shape[axis], array.ndim == 4 and axis == ROWS
+    for window in ranges(size, parts, GRAIN if size >= 2 * GRAIN * parts and not pictures else 1):
+        yield array[(*(slice(None),) * axis, window)]
+
+
+def ranges(size: int, parts: int, grain: int) -> Iterator[slice]:
+    """An axis in parts that begin at multiples of the grain."""
     bounds = [min(size, round(size * i / parts / grain) * grain) for i in range(parts)] + [size]
-    for start, stop in pairwise(bounds):
-        yield array[(*(slice(None),) * axis, slice(start, stop))]
+    yield from (slice(start, stop) for start, stop in pairwise(bounds))

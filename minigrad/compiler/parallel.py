@@ -17,6 +17,7 @@ from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.measure import flops
 from minigrad.op import Array
+from minigrad.ops.window import Scratch
 
 Steps: TypeAlias = list[list[Call]]
 Stage: TypeAlias = tuple[Steps, ...]
@@ -24,6 +25,10 @@ Stage: TypeAlias = tuple[Steps, ...]
 
 WORTH_SPLITTING = 10**8
 """Floating-point operations, about a millisecond of one core: handing work to threads takes a tenth of that."""
+
+
+SCRATCH = 1 << 21
+"""Bytes of scratch memory that each worker has."""
 
 
 class Arena:
@@ -46,6 +51,7 @@ class Workers:
             raise UsageError(f"{count} workers: there must be at least one")
         self._count = count
         self.arena = Arena()
+        self.scratches = [Scratch(SCRATCH) for _ in range(count)]
         self._pool = ThreadPoolExecutor(count, "minigrad")
 
     def __len__(self) -> int:

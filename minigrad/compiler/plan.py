@@ -15,12 +15,11 @@ import numpy as np
 from minigrad.compiler.rewrite import Scalar, is_op
 from minigrad.graph import Graph
 from minigrad.op import Array, Shape
-from minigrad.ops.conv import Convolution
 from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.index import Slice, SlicePut
 from minigrad.ops.logic import Cast, Logical
-from minigrad.ops.pool import Pooling
 from minigrad.ops.shape import BroadcastTo, Concat, Copy, Reshape, Transpose
+from minigrad.ops.window import Windowed
 from minigrad.tensor import Tensor
 
 VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
@@ -117,7 +116,7 @@ def orders(graph: Graph) -> dict[int, Shape]:
     """By id: the axes in the order of memory, of pictures. What works on each element keeps its operands' order."""
     found: dict[int, Shape] = {}
     for node in graph.nodes:
-        if isinstance(node.op, Convolution | Pooling):
+        if isinstance(node.op, Windowed):
             found[id(node)] = node.op.order(node.shape)
         elif is_op(node, Elementwise, Logical, Cast, Copy, Concat, Slice, SlicePut):
             known = [found[id(x)] for x in node.inputs if id(x) in found and x.ndim == node.ndim]

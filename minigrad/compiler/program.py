@@ -98,8 +98,8 @@ class Program:
             work = self.works[i]
             xs, y = work.arrays(self._array)
             parts = parts_of(work, self.divisions[i].axis, xs, y, len(self._workers))
-            for part, bound in zip(parts, self._bound[i], strict=False):
-                bound[:] = calls(work.op, part.xs, part.y)
+            for part, bound, scratch in zip(parts, self._bound[i], self._workers.scratches, strict=False):
+                bound[:] = calls(part.op, part.xs, part.y, scratch)
 
     def _array(self, node: Tensor) -> Array:
         return seen(self.plan, node, self._memory)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.exceptions import TooHardError
 from numpy.lib.array_utils import byte_bounds
 
-from minigrad.compiler.cuts import axes_worth_cutting, cut, operand_axes
+from minigrad.compiler.cuts import Part, axes_worth_cutting, parts_along
 from minigrad.compiler.plan import Plan, allocate, seen
 from minigrad.compiler.rewrite import is_op
 from minigrad.op import Array, Op
@@ -33,13 +33,6 @@ class Work(NamedTuple):
     def arrays(self, array_of: Callable[[Tensor], Array]) -> tuple[list[Array], Array]:
         """The operands' arrays and the result's."""
         return [array_of(x) for x in self.inputs], array_of(self.node)[self.window or ...]
-
-
-class Part(NamedTuple):
-    """What one worker reads and writes of a piece of work."""
-
-    xs: tuple[Array, ...]
-    y: Array
 
 
 class Division(NamedTuple):
@@ -61,12 +54,8 @@ def works(plan: Plan) -> Iterator[Work]:
 
 def parts_of(work: Work, axis: int | None, xs: Sequence[Array], y: Array, count: int) -> list[Part]:
     """The parts of a piece of work that is cut along an axis of its result; one part if it is not cut."""
-    if axis is None:
-        return [Part(tuple(xs), y)]
-    axes = operand_axes(work.op, axis, y, xs)
-    assert axes is not None
-    operands = zip(*(cut(x, a, count) for x, a in zip(xs, axes, strict=True)), strict=True)
-    return [Part(given, window) for given, window in zip(operands, cut(y, axis, count), strict=True)]
+    parts = None if axis is None else parts_along(work.op, axis, xs, y, count)
+    return [Part(work.op, tuple(xs), y)] if parts is None else parts
 
 
 def divided(plan: Plan, count: int) -> list[Division]:
@@ -123,7 +112,7 @@ def hollow(plan: Plan, shared: bool) -> Memory:
 def options(plan: Plan, work: Work, memory: Memory, count: int) -> Iterator["Option"]:
     """The ways to divide a piece of work, the best first."""
     xs, y = work.arrays(lambda node: seen(plan, node, memory))
-    axes = [a for a in axes_worth_cutting(work.op, y, xs, count) if operand_axes(work.op, a, y, xs) is not None]
+    axes = [a for a in axes_worth_cutting(work.op, y, xs, count) if parts_along(work.op, a, xs, y, count) is not None]
     for axis in (*axes,) or (None,):
         yield Option(axis, touching(plan, work, axis, memory, count))
 
@@ -133,7 +122,7 @@ def touching(plan: Plan, work: Work, axis: int | None, memory: Memory, count: in
     xs, y = work.arrays(lambda node: seen(plan, node, memory))
     computed = [plan.root(x).kind != "given" for x in work.inputs]
     parts = parts_of(work, axis, xs, y, count)
-    return [Part(tuple(x for x, c in zip(p.xs, computed, strict=True) if c), p.y) for p in parts]
+    return [Part(p.op, tuple(x for x, c in zip(p.xs, computed, strict=True) if c), p.y) for p in parts]
 
 
 def run(first: "Option", rest: Sequence[Sequence["Option"]], count: int) -> list[int | None]:

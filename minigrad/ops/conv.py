@@ -5,21 +5,22 @@ order. Each is one product with the unfolded input, or of which the folded outpu
 stays in the cache.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply
-from minigrad.ops.window import LAST, Pair, Place, blocks, empty, last, padded, reach, whole, windows
+from minigrad.op import Array, Gradient, Shape, Value, apply
+from minigrad.ops.window import Calls, Making, Needs, Pair, Scratch, Windowed, blocks, flat, joins, last, windows
 
 FEW = 8  # channels: with fewer, products are of whole columns of pixels
 
 
 @dataclass(frozen=True)
-class Convolution(Op):
+class Convolution(Windowed):
     """An Op on two of pictures x (N, C, H, W), weights w (K, C, kh, kw) and results y (N, K, H', W')."""
 
     stride: Pair
@@ -37,61 +38,40 @@ class Convolution(Op):
         if self.result(x, w) != y:
             raise ValueError(f"weights {w} over pictures {x} give {self.result(x, w)}, not {y}")
 
-    def order(self, shape: Shape) -> Shape:
-        """The axes of a result of this shape in the order in which they lie in memory."""
-        return LAST
-
-    def unfolded(self, x: Array, y: Array, kernel: Shape, at: Place) -> Iterator[tuple[Array, Array]]:
-        """Blocks (n, h, W', K) of y, and what their windows see of x (N, H, W, C): rows (n · h · W', kh · kw · C)."""
-        size = kernel[0] * kernel[1] * x.shape[3]
-        for pictures, rows in blocks(at, y.shape[2] * size):
-            part = y[pictures, rows]
-            seen = self.seen(x[pictures], rows, (*part.shape[:3], *kernel, x.shape[3]))
-            yield part, flattened(seen, size)
-
-    def seen(self, x: Array, rows: slice, shape: Shape) -> Array:
-        """The windows (n, h, W', kh, kw, C) of those rows, as a view of x (N, H, W, C) or of a padded part of it."""
-        (down, across), (above, left) = self.stride, self.padding
-        top, bottom = rows.start * down - above, (rows.stop - 1) * down - above + shape[3]
-        near = x[:, max(top, 0) : max(bottom, 0)]
-        near = padded(near, (max(-top, 0), left), (bottom - top, (shape[2] - 1) * across + shape[4]))
+    def unfolded(self, scratch: Scratch, x: Array, rows: slice, shape: Shape, kernel: Shape) -> Making:
+        """What the windows (n, h, W') of those rows see of x (N, H, W, C), as rows (n · h · W', kh · kw · C)."""
+        near = yield from self.near(scratch, x, rows, shape[2], kernel)
         n, h, w, c = near.strides
-        return as_strided(near, shape, (n, h * down, w * across, h, w, c), writeable=False)
-
-
-def flattened(seen: Array, size: int) -> Array:
-    """Windows (n, h, w, kh, kw, C) as rows (n · h · w, size): copied, save for kernels of 1 × 1."""
-    number = seen[..., 0, 0, 0].size
-    if seen.shape[5] < FEW and size > seen.shape[5]:
-        return np.ascontiguousarray(seen.transpose(3, 4, 5, 0, 1, 2)).reshape(size, number).T
-    return seen.reshape(number, size)
-
-
-def matrix(w: Array) -> Array:
-    """Weights (K, C, kh, kw) as (K, kh · kw · C): a view if their memory is channels-last."""
-    return last(w).reshape(len(w), w[0].size if len(w) else 0)
+        strides = (n, h * self.stride[0], w * self.stride[1], h, w, c)
+        seen = as_strided(near, (*shape, *kernel, x.shape[3]), strides, writeable=False)
+        if x.shape[3] >= FEW:
+            return (yield from flat(scratch, seen, 3))
+        return (yield from flat(scratch, seen.transpose(3, 4, 5, 0, 1, 2), 3)).T
 
 
 class Conv2d(Convolution):
     """y = x correlated with w, plus a bias (K,) where one is given."""
 
-    def forward(self, x: Array, w: Array, *bias: Array) -> Array:
+    def calls(self, scratch: Scratch, y: Array, x: Array, w: Array, *bias: Array) -> Calls:
         """Rows of the unfolded x times w."""
-        shape = self.shape(x.shape, w.shape, *(b.shape for b in bias))
-        y = empty(x, shape, np.result_type(x, w, *bias), self.order(shape))
-        self.into(y, whole(y.shape), x, w, *bias)
-        return y
+        columns = (yield from flat(scratch, last(w), 1)).T
+        x, y = last(x), last(y)
+        copied = len(w) + x.shape[3] * (w.shape[2:] == (1, 1))
+        for pictures, rows in blocks(
+            scratch, y, y.shape[2] * len(columns), prod(y.shape[1:]) * copied < w.size * len(w)
+        ):
+            part = y[pictures, rows]
+            seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
+            out = part.reshape(len(seen), -1) if joins(part, 0, 3) else scratch((len(seen), len(w)), y.dtype)
+            yield partial(np.matmul, seen, columns, out)
+            yield from (partial(np.add, out, b, out) for b in bias)
+            if not joins(part, 0, 3):
+                yield partial(np.copyto, part, out.reshape(part.shape))
 
-    def into(self, y: Array, at: Place, x: Array, w: Array, *bias: Array) -> None:
-        """Writes some rows of the result."""
-        columns = matrix(w).T
-        for part, seen in self.unfolded(last(x), last(y), w.shape[2:], at):
-            rows = part.reshape(-1, len(w))
-            np.matmul(seen, columns, out=rows)
-            for b in bias:
-                rows += b
-            if not np.may_share_memory(rows, part):
-                part[...] = rows.reshape(part.shape)
+    def of_rows(self, rows: slice, x: Shape, w: Shape, *bias: Shape) -> tuple[Windowed, Needs]:
+        """From the rows that their windows see."""
+        near, padding = self.seen(rows, w[2], x[2])
+        return replace(self, padding=padding), (near, None, *(None for _ in bias))
 
     def shape(self, x: Shape, w: Shape, *bias: Shape) -> Shape:
         """(N, K, H', W')."""
@@ -115,49 +95,45 @@ class ConvTranspose2d(Convolution):
 
     size: Pair
 
-    def forward(self, y: Array, w: Array) -> Array:
-        """Rows of y times w, folded: the reverse of unfolding."""
-        shape = self.shape(y.shape, w.shape)
-        x = empty(y, shape, np.result_type(y, w), self.order(shape))
-        self.into(x, whole(shape), y, w)
-        return x
-
     def order(self, shape: Shape) -> Shape:
         """Few channels lie one after the other."""
-        return LAST if shape[1] >= FEW else (0, 1, 2, 3)
+        return super().order(shape) if shape[1] >= FEW else (0, 1, 2, 3)
 
-    def into(self, x: Array, at: Place, y: Array, w: Array) -> None:
-        """Writes some rows of the result."""
+    def calls(self, scratch: Scratch, x: Array, y: Array, w: Array) -> Calls:
+        """Rows of y times w, folded: the reverse of unfolding."""
         if w.shape[2:] == self.stride == (1, 1) and self.padding == (0, 0):
-            return Conv2d(self.stride, self.padding).into(x, at, y, w.swapaxes(0, 1))
-        pictures, rows = at
+            yield from Conv2d(self.stride, self.padding).calls(scratch, x, y, w.swapaxes(0, 1))
+            return
         x, y = last(x), last(y)
-        x[pictures, rows] = 0
-        near = reach(rows, w.shape[2], self.stride[0], self.padding[0], slice(0, y.shape[1]))
-        for n, part in blocks((pictures, near), y.shape[2] * w[0].size):
-            spread = self.spread(y[n, part], w)
+        yield partial(np.copyto, x, 0)
+        rows_of = yield from flat(scratch, last(w), 1)
+        across = slice(0, y.shape[2])
+        for n, part in blocks(scratch, y, y.shape[2] * rows_of.shape[1], True):
+            spread = yield from self.spread(scratch, y[n, part], rows_of, w.shape)
             for i, j in product(*map(range, w.shape[2:])):
-                down, height = self.place(part, rows, i, 0)
-                right, width = self.place(slice(0, y.shape[2]), slice(0, x.shape[2]), j, 1)
-                x[n, height, width] += spread[i][j][:, down, right]
-        return None
+                rows, height = self.place(part, x.shape[1], i, 0)
+                columns, width = self.place(across, x.shape[2], j, 1)
+                place = x[n, height, width]
+                yield partial(np.add, place, spread[i, j][:, rows, columns], place)
 
-    def place(self, steps: slice, inside: slice, shift: int, axis: int) -> tuple[slice, slice]:
-        """Along one axis, for a place in the kernel: which of those steps put it inside, from the first, and where."""
-        stride, padding = self.stride[axis], self.padding[axis] - shift
-        found = reach(inside, 1, stride, padding, steps)
-        start, count = found.start * stride - padding, found.stop - found.start
-        where = slice(start, start + count * stride, stride) if count else slice(0, 0)
-        return slice(found.start - steps.start, found.stop - steps.start), where
-
-    def spread(self, y: Array, w: Array) -> Array:
+    def spread(self, scratch: Scratch, y: Array, rows_of: Array, w: Shape) -> Making:
         """For each place of the kernel (kh, kw): y (n, h, W', K) times w there, (n, h, W', C)."""
-        rows, (k, c, *kernel) = y.reshape(-1, y.shape[3]), w.shape
+        k, c, *kernel = w
+        number, places = prod(y.shape[:3]), prod(kernel)
+        rows = yield from flat(scratch, y, 3)
+        dtype = np.result_type(y, rows_of)
         if c < FEW:
-            planes: Array = (matrix(w).T @ rows.T).reshape(*kernel, c, *y.shape[:3])
-            return planes.transpose(0, 1, 3, 4, 5, 2)
-        by_place: Array = np.matmul(rows, matrix(w).reshape(k, -1, c).transpose(1, 0, 2))
+            planes = scratch((places * c, number), dtype)
+            yield partial(np.matmul, rows_of.T, rows.T, planes)
+            return planes.reshape(*kernel, c, *y.shape[:3]).transpose(0, 1, 3, 4, 5, 2)
+        by_place = scratch((places, number, c), dtype)
+        yield partial(np.matmul, rows, rows_of.reshape(k, places, c).transpose(1, 0, 2), by_place)
         return by_place.reshape(*kernel, *y.shape[:3], c)
+
+    def of_rows(self, rows: slice, y: Shape, w: Shape) -> tuple[Windowed, Needs]:
+        """From the rows that reach them."""
+        near, padding = self.seeing(rows, w[2], y[2])
+        return replace(self, padding=padding), (near, None)
 
     def shape(self, y: Shape, w: Shape) -> Shape:
         """(N, C, *size), if the convolution of that gives y."""
@@ -179,18 +155,18 @@ class ConvWeight2d(Convolution):
 
     kernel: Pair
 
-    def forward(self, x: Array, y: Array) -> Array:
+    def calls(self, scratch: Scratch, w: Array, x: Array, y: Array) -> Calls:
         """Columns of y times rows of the unfolded x."""
-        w = empty(x, self.shape(x.shape, y.shape), np.result_type(x, y), LAST)
-        self.into(w, x, y)
-        return w
-
-    def into(self, w: Array, x: Array, y: Array) -> None:
-        """Writes the result into memory that is channels-last."""
-        total = matrix(w)
-        total[...] = 0
-        for part, seen in self.unfolded(last(x), last(y), self.kernel, whole(y.shape)):
-            total += part.reshape(-1, len(w)).T @ seen
+        x, y, shape = last(x), last(y), (len(w), prod(w.shape[1:]))
+        total, term = scratch(shape, w.dtype), scratch(shape, w.dtype)
+        yield partial(total.fill, 0)
+        for pictures, rows in blocks(scratch, y, y.shape[2] * shape[1], True):
+            part = y[pictures, rows]
+            seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], self.kernel)
+            known = yield from flat(scratch, part, 3)
+            yield partial(np.matmul, known.T, seen, term)
+            yield partial(np.add, total, term, total)
+        yield partial(np.copyto, last(w), total.reshape(last(w).shape))
 
     def shape(self, x: Shape, y: Shape) -> Shape:
         """(K, C, kh, kw), if the convolution with that gives y."""

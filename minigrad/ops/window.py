@@ -1,20 +1,114 @@
 """How a window moves over pictures (N, C, H, W): what convolution and pooling share. Imports op.py alone.
 
 Memory is channels-last by strides: a result is an (N, H, W, C) array seen as (N, C, H, W). Elementwise Ops keep that
-order, and the next convolution or pooling reads the picture as it lies.
+order, and the next convolution or pooling reads the picture as it lies. Work is done block by block, a few rows of
+windows at a time, so that what is made in between stays in the cache: as a list of NumPy calls bound to their arrays,
+which a compiled program makes once and then only calls.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from itertools import pairwise
+from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from minigrad.op import Array, Shape
+from minigrad.op import Array, Op, Shape
 
 Pair: TypeAlias = tuple[int, int]
 Place: TypeAlias = tuple[slice, slice]  # pictures and rows
+Needs: TypeAlias = tuple[slice | None, ...]  # rows of each operand; None for all there is
+Call: TypeAlias = Callable[[], object]
+Calls: TypeAlias = Iterator[Call]
+Making: TypeAlias = Generator[Call, None, Array]  # calls, and the array that they fill
 LAST: Shape = (0, 2, 3, 1)  # channels-last memory
+ALIGNMENT = 64  # bytes
 BLOCK = 1 << 16  # elements worked on at a time: 256 KiB of float32, a part of a second-level cache
+
+
+class Scratch:
+    """Memory for what is needed within one block of work; what it has no room for is allocated."""
+
+    def __init__(self, nbytes: int) -> None:
+        self._bytes = np.empty(nbytes, np.uint8)
+        self.used = 0
+
+    def __call__(self, shape: Shape, dtype: Any) -> Array:
+        """An array that is good until `used` is set back."""
+        start, size = -(-self.used // ALIGNMENT) * ALIGNMENT, prod(shape) * np.dtype(dtype).itemsize
+        if start + size > len(self._bytes) or np.dtype(dtype).hasobject:
+            return np.empty(shape, dtype)
+        self.used = start + size
+        array: Array = self._bytes[start : self.used].view(dtype).reshape(shape)
+        return array
+
+
+class Windowed(Op):
+    """An Op whose windows move by `stride` over pictures with `padding` around them."""
+
+    stride: Pair
+    padding: Pair
+
+    def forward(self, *xs: Array) -> Array:
+        """A new array, written block by block."""
+        shape = self.shape(*(x.shape for x in xs))
+        y = empty(xs[0], shape, self.dtype(*(x.dtype for x in xs)), self.order(shape))
+        for call in self.calls(Scratch(0), y, *xs):
+            call()
+        return y
+
+    def calls(self, scratch: Scratch, *arrays: Any) -> Calls:
+        """`calls(scratch, y, *xs)`: what writes the result into y, of whatever strides."""
+        raise NotImplementedError(f"{type(self).__name__}.calls")
+
+    def order(self, shape: Shape) -> Shape:
+        """The axes of a result of this shape in the order in which they lie in memory."""
+        return LAST
+
+    def of_rows(self, rows: slice, *shapes: Any) -> tuple["Windowed", Needs] | None:
+        """For operands of these shapes: an Op whose `calls` write some rows of the result, and the rows that it reads.
+
+        Its padding is what is above and left of the rows that it is given. None where rows cannot be taken apart.
+        """
+        return None
+
+    def near(self, scratch: Scratch, x: Array, rows: slice, across: int, kernel: Shape, value: Any = 0) -> Making:
+        """What so many windows across, of those rows, see of x (N, H, W, C); `value` outside."""
+        top, size = self.top(rows), ((rows.stop - rows.start - 1) * self.stride[0] + kernel[0])
+        width = (across - 1) * self.stride[1] + kernel[1]
+        inside, (above, left) = x[:, max(top, 0) : max(top + size, 0)], (max(-top, 0), self.padding[1])
+        if not (above or left) and size <= inside.shape[1] and width <= inside.shape[2]:
+            return inside[:, :size, :width]
+        near = scratch((len(x), size, width, x.shape[3]), x.dtype)
+        place = near[:, above : above + inside.shape[1], left : left + inside.shape[2]]
+        yield partial(near.fill, value)
+        yield partial(np.copyto, place, inside[:, : place.shape[1], : place.shape[2]])
+        return near
+
+    def top(self, rows: slice) -> int:
+        """The first row of a picture that the first of those rows of windows sees."""
+        return int(rows.start) * self.stride[0] - self.padding[0]
+
+    def seen(self, rows: slice, kernel: int, height: int) -> tuple[slice, Pair]:
+        """The rows of a picture that rows of windows see, and the padding that is left for those."""
+        top = self.top(rows)
+        stop = min(height, top + (rows.stop - rows.start - 1) * self.stride[0] + kernel)
+        start = max(0, top)
+        return slice(start, max(start, stop)), (start - top, self.padding[1])
+
+    def seeing(self, rows: slice, kernel: int, count: int) -> tuple[slice, Pair]:
+        """The rows of windows that see some rows of a picture, and the padding that is left for those."""
+        steps = reach(rows, kernel, self.stride[0], self.padding[0], slice(0, count))
+        return steps, (rows.start - self.top(steps), self.padding[1])
+
+    def place(self, steps: slice, size: int, shift: int, axis: int) -> tuple[slice, slice]:
+        """Along one axis, for a place in the kernel: which of those steps put it inside, from the first, and where."""
+        stride, padding = self.stride[axis], self.padding[axis] - shift
+        found = reach(slice(0, size), 1, stride, padding, steps)
+        start, count = found.start * stride - padding, found.stop - found.start
+        where = slice(start, start + count * stride, stride) if count else slice(0, 0)
+        return slice(found.start - steps.start, found.stop - steps.start), where
 
 
 def last(x: Array) -> Array:
@@ -49,47 +143,41 @@ def steps(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) ->
     return min(-(-room // stride), (size + padding - 1) // stride) + 1
 
 
-def padded(x: Array, before: Pair, size: Pair, value: Any = 0) -> Array:
-    """x (N, H, W, C) in a picture of `size` filled with `value`, so many rows and columns from its corner.
-
-    What does not fit is cut off; x itself where nothing is to be added.
-    """
-    (top, left), (height, width) = before, size
-    if not (top or left) and height <= x.shape[1] and width <= x.shape[2]:
-        return x[:, :height, :width]
-    y = np.full_like(x, value, shape=(len(x), height, width, x.shape[3]), order="C")
-    middle = y[:, top : top + x.shape[1], left : left + x.shape[2]]
-    middle[...] = x[:, : middle.shape[1], : middle.shape[2]]
-    return y
-
-
-def strips(x: Array, axis: int, kernel: int, stride: int) -> list[Array]:
-    """For each place in a window that moves along one axis of x: what the windows see there, as views."""
-    before = (slice(None),) * axis
-    end = x.shape[axis] - kernel + 1
-    return [x[(*before, slice(i, i + end, stride))] for i in range(kernel)]
-
-
 def empty(like: Array, shape: Shape, dtype: Any, order: Shape) -> Array:
     """A new array (N, C, H, W) whose axes lie in memory in that order, of the same module as `like`."""
     y = np.empty_like(like, shape=tuple(shape[a] for a in order), dtype=dtype, order="C")
     return y.transpose(tuple(order.index(a) for a in range(4)))
 
 
-def whole(shape: Shape) -> Place:
-    """All rows of all pictures (N, C, H, W)."""
-    return slice(0, shape[0]), slice(0, shape[2])
+def joins(x: Array, start: int, stop: int) -> bool:
+    """Whether those axes lie in memory as one would."""
+    found = [(n, s) for n, s in zip(x.shape[start:stop], x.strides[start:stop], strict=True) if n != 1]
+    return all(s == m * t for (_, s), (m, t) in pairwise(found))
 
 
-def blocks(at: Place, each: int) -> Iterator[Place]:
-    """Parts of some rows of some pictures, when a row needs so many elements: whole pictures, or rows of one."""
-    pictures, rows = at
-    count = rows.stop - rows.start
-    number = max(1, BLOCK // max(1, count * each))
-    height = count if number > 1 else max(1, BLOCK // max(1, each))
-    for n in range(pictures.start, pictures.stop, number):
-        for row in range(rows.start, rows.stop, max(1, height)):
-            yield slice(n, min(n + number, pictures.stop)), slice(row, min(row + height, rows.stop))
+def flat(scratch: Scratch, x: Array, lead: int) -> Making:
+    """x with its first axes as one and its others as one: a view, or a copy where its memory does not allow that."""
+    shape = prod(x.shape[:lead]), prod(x.shape[lead:])
+    if joins(x, 0, lead) and joins(x, lead, x.ndim):
+        return x.reshape(shape)
+    copy = scratch(shape, x.dtype)
+    yield partial(np.copyto, copy.reshape(x.shape), x)
+    return copy
+
+
+def blocks(scratch: Scratch, y: Array, each: int, several: bool) -> Iterator[Place]:
+    """Parts of y (N, H, W, C), of which a row needs so many elements: whole pictures, or rows of one.
+
+    Pictures of which y is but some rows, one by one, unless work on `several` at once is worth a copy. Each block has
+    the scratch memory for itself.
+    """
+    (number, count), mark = y.shape[:2], scratch.used
+    pictures = max(1, BLOCK // max(1, count * each)) if several or joins(y, 0, 2) else 1
+    height = count if pictures > 1 else max(1, BLOCK // max(1, each))
+    for n in range(0, number, pictures):
+        for row in range(0, count, max(1, height)):
+            scratch.used = mark
+            yield slice(n, min(n + pictures, number)), slice(row, min(row + height, count))
 
 
 def reach(inside: slice, kernel: int, stride: int, padding: int, steps: slice) -> slice:
