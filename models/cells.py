@@ -35,7 +35,9 @@ class RNNCell(Cell):
     def forward(self, x: Tensor, state: State) -> State:
         """x (N, D) and the state before give the state after."""
         (h,) = state
-        return (F.tanh(x @ self.Wx + h @ self.Wh + self.b),)
+        h = F.tanh(x @ self.Wx + h @ self.Wh + self.b)
+        h.name = "h"
+        return (h,)
 
 
 class LSTMCell(Cell):
@@ -68,7 +70,9 @@ class LSTMCell(Cell):
         a = x @ self.Wx + h @ self.Wh + self.b  # (N, 4H)
         i, f, o, g = F.split(a, 4, axis=1)
         c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(g)
-        return F.sigmoid(o) * F.tanh(c), c
+        h = F.sigmoid(o) * F.tanh(c)
+        h.name, c.name = "h", "c"
+        return h, c
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNNCell, "lstm": LSTMCell}

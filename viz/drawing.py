@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from viz.graph.svg import write_svg
 from viz.graph.text import write_text
 from viz.graph.views import Backward, Engine, Fold, Options, Pass, is_drawable, shown, unfolding, ways
 
+MOST_NAMES = 3
+"""Modules that a title names."""
 LARGEST_IN_NOTEBOOK = 8_000_000
 """Bytes of SVG beyond which a notebook is not given the picture."""
 
@@ -174,9 +177,9 @@ def draw(
 
 
 def default_title(graph: Graph) -> str:
-    """The module that most of the graph is in, or that it is a graph."""
-    roots = [node.scope.path.partition(".")[0] for node in graph.nodes if node.scope.path]
-    return max(dict.fromkeys(roots), key=roots.count) if roots else "graph"
+    """The modules that the graph is made of, or that it is a graph."""
+    roots = dict.fromkeys(node.scope.path.partition(".")[0] for node in graph.nodes if node.scope.path)
+    return ", ".join([*islice(roots, MOST_NAMES), *(["…"] if len(roots) > MOST_NAMES else [])]) or "graph"
 
 
 def laid_out(diagram: Diagram, options: Options) -> Layout:

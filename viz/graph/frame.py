@@ -1,17 +1,23 @@
 """The lines of a grid in pixels: as wide as the texts, as far apart as the tracks between them need."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from viz.graph.grid import Grid
 from viz.graph.look import MARGIN, PADDING, SMALL, TOP, shortened, width_of
 from viz.graph.model import Box, Diagram
 from viz.graph.notation import shape_text
+from viz.graph.starring import common
 from viz.graph.tracks import Claims, in_gutter, stacked
 from viz.graph.wiring import BEHIND, LEFT, RAIL, RIGHT, Plan, Track
 
 HEADER = 30
+HIGH, LOW = 34.0, 19.0
+"""Heights of boxes with two lines and with one."""
+BRACKET = 14.0
+"""Room for a bracket beside the rows of a module."""
 PITCH = 5.0
 """Distance of parallel lines."""
 RAIL_PITCH = 18.0
@@ -25,18 +31,24 @@ LARGE_STEPS = 5
 SMALLEST, WIDEST, WIDEST_LARGE = 36, 76, 156
 
 
+Span = tuple[int, int, str]
+"""From row to row, and the name of the module that makes them."""
+
+
 @dataclass
 class Frame:
     """Columns, rows and tracks in pixels; the texts in the boxes and of the rows."""
 
     lines: dict[str, tuple[str, ...]]
     labels: dict[int, str]
-    height: float
+    heights: list[float]
     widths: list[float]
+    modules: list[Span] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
     top: list[float] = field(default_factory=list)
     above: list[float] = field(default_factory=list)
     track: dict[Track, float] = field(default_factory=dict)
+    rails: tuple[str, ...] = ()
     rail_y: dict[str, float] = field(default_factory=dict)
     strip_right: float = 0
     width: float = 0
@@ -45,7 +57,16 @@ class Frame:
     @property
     def bottom(self) -> float:
         """The lower edge of the last row."""
-        return self.top[-1] + self.height if self.top else self.header
+        return self.end_of(-1) if self.top else self.header
+
+    @property
+    def bracket(self) -> float:
+        """Where the brackets of modules stand, left of the labels of the rows."""
+        return self.strip_right - label_width(self)
+
+    def end_of(self, row: int) -> float:
+        """The lower edge of a row."""
+        return self.top[row] + self.heights[row]
 
     def chip_width(self, key: str) -> float:
         """The width of the chip that a rail begins with."""
@@ -57,7 +78,11 @@ def frame_of(grid: Grid, plan: Plan, diagram: Diagram, room_for_labels: bool = F
     large = len(grid.steps) <= LARGE_STEPS
     lines = {key: texts(key, box, grid, large) for key, box in grid.boxes.items()}
     labels = {} if large else dict(row_texts(grid, diagram))
-    frame = Frame(lines, labels, 34 if large else 19, column_widths(grid, lines, large))
+    folded = {row for key, (row, _) in grid.cells.items() if grid.boxes[key].kind == "group"}
+    heights = [HIGH if large or row in folded else LOW for row in range(grid.rows)]
+    frame = Frame(
+        lines, labels, heights, column_widths(grid, lines, large), list(modules_of(grid)), rails=tuple(grid.rails)
+    )
     places = places_of(plan)
     place_columns(frame, grid, places)
     place_rows(frame, grid, places, LABELS if room_for_labels else 0.0)
@@ -70,13 +95,17 @@ def texts(key: str, box: Box, grid: Grid, large: bool) -> tuple[str, ...]:
         most = int((WIDEST_LARGE - 2 * PADDING) / width_of("x"))
         return shortened(title_of(box), most), shortened(shape_text(box.shape), int(most / SMALL))
     outside = grid.column(key) in (-1, 0, grid.columns - 1)
+    if box.kind == "group" and not outside:
+        return box.symbol, box.detail
     text = f"{box.tree_name or box.symbol} {shape_text(box.shape)}" if outside else box.symbol
     return (shortened(text, 22 if outside else int((WIDEST - 2 * PADDING) / width_of("x"))),)
 
 
 def title_of(box: Box) -> str:
-    """A name, or the Op by its symbol and name."""
+    """A name, and what is computed; or the Op by its symbol and name."""
     op = box.op.partition("(")[0]
+    if box.name and op:
+        return f"{box.tree_name} = {box.symbol}"
     return box.tree_name or (f"{box.symbol}  {op}" if op and op.lower() != box.symbol else box.symbol)
 
 
@@ -86,8 +115,38 @@ def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
         if 0 < column < grid.columns - 1:
             box = grid.boxes[key]
             pair = diagram.by_id.get(box.pair)
-            name = box.tree_name or (f"∂ {op_text(pair)}" if pair is not None else op_text(box))
+            name = f"∂ {op_text(pair)}" if pair is not None else op_text(box)
+            if box.tree_name:
+                name = f"{box.tree_name} = {name}" if box.op else box.tree_name
             yield row, f"{shortened(name, 20)}  {shape_text(box.shape)}"
+
+
+def modules_of(grid: Grid) -> Iterable[Span]:
+    """Rows of the steps that one module makes, one below the other, with its name below what all have in common."""
+    paths: dict[int, list[str]] = {}
+    for key, (row, column) in grid.cells.items():
+        if 0 < column < grid.columns - 1 and not grid.boxes[key].is_source and grid.boxes[key].kind != "group":
+            paths.setdefault(row, grid.boxes[key].path.split("."))
+    shared = len(common(paths.values()))
+    names = [(row, name_below(path, shared)) for row, path in sorted(paths.items())]
+    for name, rows in groupby(names, key=lambda item: item[1]):
+        found = [row for row, _ in rows]
+        for backward in (False, True):
+            own = [row for row in found if (row >= grid.first_backward_row) == backward]
+            if name and own:
+                yield own[0], own[-1], shortened(name, 16)
+
+
+def name_below(path: Sequence[str], shared: int) -> str:
+    """What a path adds to what all share; an item of a list with the name of its list."""
+    first = shared - 1 if shared and path[shared:] and path[shared].isdigit() else shared
+    return ".".join(path[first:]) if path[shared:] else ""
+
+
+def label_width(frame: Frame) -> float:
+    """The width of the labels of rows and of the chips that rails begin with."""
+    labels = (width_of(label, SMALL) + 4 for label in frame.labels.values())
+    return max([*labels, *(frame.chip_width(key) for key in frame.rails)], default=0)
 
 
 def op_text(box: Box) -> str:
@@ -122,8 +181,8 @@ def place_columns(frame: Frame, grid: Grid, places: Places) -> None:
     """Columns from left to right, the strip of labels before the first step, all gutters between steps alike."""
     between = range(2, grid.columns - 1)
     common = max((in_gutter(places.get((False, gutter, False), {}))[1] for gutter in between), default=0)
-    chips = [frame.chip_width(key) for key in grid.rails]
-    strip = max([*chips, *(width_of(label, SMALL) + 4 for label in frame.labels.values())], default=0)
+    modules = [width_of(name, SMALL) + BRACKET for _, _, name in frame.modules]
+    strip = max(modules, default=0) + label_width(frame)
     x = float(MARGIN)
     for column in range(grid.columns + 1):
         claims = places.get((False, column, False), {})
@@ -168,7 +227,7 @@ def place_rows(frame: Frame, grid: Grid, places: Places, labels: float) -> None:
         frame.above.append(height - apart)
         if row < grid.rows:
             frame.top.append(y + height)
-            y = frame.top[-1] + frame.height
+            y = frame.end_of(row)
 
 
 def place_gap(frame: Frame, places: Places, row: int, y: float, apart: float) -> float:

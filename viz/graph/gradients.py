@@ -142,7 +142,7 @@ def gradient_box(members: list[Box], step: int | None, owner: dict[str, str], di
         op="",
         name=f"∂{pair.name}" if pair.name else "",
         symbol=f"∂{pair.symbol}",
-        title=f"∂{pair.symbol}",
+        title=f"∂{pair.name if pair.name and pair.op else pair.symbol}",
         path=pair.path,
         step=step if pair.step is None else pair.step,
         pair=pair.id,

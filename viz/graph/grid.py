@@ -72,11 +72,16 @@ def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Has
     columns = {use: {times.column[e.target] for e in edges} for use, edges in uses.items()}
     feeding = Counter(place for (_, place), found in columns.items() if len(found) == 1)
     crowd: Counter[Hashable] = Counter()
+    railed = {source for (source, _), found in columns.items() if len(found) > 1}
     for number, ((source, place), edges) in enumerate(uses.items()):
         spot = place, *columns[source, place]
         role = (place, crowd[spot]) if feeding[place] > 1 else None
         crowd[spot] += 1
-        add_leaf(grid, roles, diagram.by_id[source], f"{source}.{number}", role, edges)
+        key = f"{source}.{number}"
+        add_leaf(grid, roles, diagram.by_id[source], key, role, edges)
+        if source in railed and edges[0].target in roles and role is None:
+            grid.rails.setdefault(key, 0)
+            grid.cells.pop(key, None)
     return grid, roles
 
 
@@ -84,7 +89,9 @@ def place_of_use(edge: Edge, diagram: Diagram, times: Timeline) -> Hashable:
     """Uses of a leaf at one place share a copy of it: a row of the steps, or the column before or after them."""
     backward = diagram.by_id[edge.target].backward
     role = times.role.get(edge.target)
-    return (backward, times.column[edge.target]) if role is None else ("row", role, edge.slot)
+    if role is None:
+        return backward, times.column[edge.target]
+    return "row", role, edge.slot if diagram.by_id[edge.target].op else -1  # what is drawn as one has no order
 
 
 def add_leaf(grid: Grid, roles: dict[str, Hashable], leaf: Box, key: str, place: Hashable, edges: list[Edge]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from viz.graph.frame import LABELS, Frame, frame_of
+from viz.graph.frame import HIGH, LABELS, LOW, Frame, frame_of
 from viz.graph.geometry import Layout, Placed, Rect, Region, Text
 from viz.graph.grid import Grid, grid_of
 from viz.graph.look import MARGIN
@@ -40,7 +40,9 @@ def lay_out_in_lanes(diagram: Diagram, labels: bool = False) -> Layout:
 def rect_of(key: str, grid: Grid, frame: Frame) -> Rect:
     """Where a box of the grid stands."""
     row, column = grid.cells[key]
-    return Rect(frame.left[column], frame.top[row], frame.widths[column], frame.height)
+    height = HIGH if len(frame.lines[key]) > 1 else LOW
+    y = frame.top[row] + (frame.heights[row] - height) / 2
+    return Rect(frame.left[column], y, frame.widths[column], height)
 
 
 def chip_rect(key: str, frame: Frame) -> Rect:
@@ -56,10 +58,12 @@ def regions(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Region]:
         band = [row for row in rows if (row >= grid.first_backward_row) == backward]
         if not band:
             continue
-        top, bottom = frame.top[band[0]] - frame.above[band[0]], frame.top[band[-1]] + frame.height + 8
+        top, bottom = frame.top[band[0]] - frame.above[band[0]], frame.end_of(band[-1]) + 8
         for number, step in enumerate(grid.steps, 1):
             rect = Rect(frame.left[number] - 8, top, frame.widths[number] + 16, bottom - top)
             yield Region(rect, "step stacked" if diagram.rolled else "step", key=f"t={step}")
+    for first, last, _ in frame.modules:
+        yield Region(Rect(frame.bracket - 6, frame.top[first], 2, frame.end_of(last) - frame.top[first]), "bracket")
 
 
 def labels_of(layout: Layout, routes: Plan) -> Iterable[Text]:
@@ -82,6 +86,8 @@ def headers(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Text]:
 
 
 def row_labels(grid: Grid, frame: Frame) -> Iterable[Text]:
-    """What the boxes of each row of the steps are."""
+    """What the boxes of each row of the steps are, and which module they belong to."""
+    for first, _, name in frame.modules:
+        yield Text(frame.bracket - 12, frame.top[first] + frame.heights[first] / 2 + 3.5, name, "module-name", "end")
     for row, label in frame.labels.items():
-        yield Text(frame.strip_right - 4, frame.top[row] + frame.height / 2 + 3.5, label, "row", "end")
+        yield Text(frame.strip_right - 4, frame.top[row] + frame.heights[row] / 2 + 3.5, label, "row", "end")

@@ -1,7 +1,9 @@
 """How Ops are written: a symbol for small boxes, the family they are coloured by, their attributes in few letters."""
 
 import inspect
+from collections.abc import Callable
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 from minigrad.op import Op
@@ -89,6 +91,19 @@ def _listed(value: Any) -> str:
     if flat and len(value) == 2 and value[0] == value[1]:
         return str(value[0])
     return ",".join(map(str, value)) if flat else str(value)
+
+
+@cache
+def operand_names(name: str, forward: Callable[..., Any]) -> list[str]:
+    """What an Op calls its operands, where those are words rather than letters."""
+    parameters = list(inspect.signature(forward).parameters.values())[1:]
+    return [p.name if len(p.name) > 2 and p.kind is p.POSITIONAL_OR_KEYWORD else "" for p in parameters]
+
+
+def operand_name(op: Op, slot: int) -> str:
+    """`ids`, `target`: what an Op calls an operand, or nothing."""
+    names = operand_names(type(op).__name__, type(op).forward)
+    return names[slot] if slot < len(names) else ""
 
 
 def formula_of(op: Op) -> str:

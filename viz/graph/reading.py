@@ -3,15 +3,23 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from minigrad.graph import Graph
 from minigrad.measure import flops, nbytes
+from minigrad.op import Array
 from minigrad.tensor import Tensor
 from viz.graph.gradients import Pairs
 from viz.graph.look import printable
 from viz.graph.model import Box, Diagram, Edge
-from viz.graph.notation import attributes_of, dtype_text, formula_of, kind_of, number_text, shape_text, symbol_of
+from viz.graph.notation import (
+    attributes_of,
+    dtype_text,
+    formula_of,
+    kind_of,
+    number_text,
+    operand_name,
+    shape_text,
+    symbol_of,
+)
 
 NO_VALUES: Mapping[int, float] = {}
 
@@ -21,10 +29,12 @@ def read(graph: Graph, pairs: Pairs = (), title: str = "graph", values: Mapping[
     numbers = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     given = {id(x) for x in graph.inputs}
     paired = {id(g): numbers[id(x)] for x, g in pairs if id(x) in numbers}
-    boxes = [
-        box_of(node, numbers[id(node)], id(node) in given, paired.get(id(node), ""), values.get(id(node)))
-        for node in graph.nodes
-    ]
+    roles = {id(x): operand_name(node.op, i) for node in graph.nodes if node.op for i, x in enumerate(node.inputs)}
+    boxes = []
+    for node in graph.nodes:
+        symbol = leaf_symbol(node, roles.get(id(node), "")) if node.op is None else op_symbol(node)
+        key, pair = numbers[id(node)], paired.get(id(node), "")
+        boxes.append(box_of(node, key, symbol, id(node) in given, pair, values.get(id(node))))
     edges = [edge for node in graph.nodes if id(node) not in given for edge in edges_into(node, numbers)]
     return Diagram(tuple(boxes), tuple(edges), printable(title), outputs=tuple(numbers[id(y)] for y in graph.outputs))
 
@@ -42,12 +52,11 @@ def edge_kind(x: Tensor, node: Tensor) -> str:
     return "saved" if node.scope.backward and not x.scope.backward and x.op is not None else "data"
 
 
-def box_of(node: Tensor, key: str, given: bool, pair: str = "", value: float | None = None) -> Box:
+def box_of(node: Tensor, key: str, symbol: str, given: bool, pair: str, value: float | None) -> Box:
     """What there is to say about a node."""
     kind = kind_of(node.op) if node.op is not None and node.inputs else leaf_kind(node, given)
     name = printable(node.name or "")
     shape, dtype = node.shape, node.dtype.name
-    symbol = symbol_of(node.op, *(x.shape for x in node.inputs)) if node.op is not None else leaf_symbol(node)
     return Box(
         id=key,
         kind=kind,
@@ -75,7 +84,7 @@ def title_of(node: Tensor, symbol: str, name: str) -> str:
     return f"{name} = {text}" if name else text
 
 
-def detail_of(node: Tensor, dtype: str, value: float | None = None) -> str:
+def detail_of(node: Tensor, dtype: str, value: float | None) -> str:
     """The shape and a short dtype, or a scalar's value where it is known."""
     if node.shape == ():
         known = node.value.item() if node.value is not None else value
@@ -88,14 +97,28 @@ def leaf_kind(node: Tensor, given: bool) -> str:
     return "input" if given else "parameter" if node.requires_grad else "constant"
 
 
-def leaf_symbol(node: Tensor) -> str:
-    """A scalar's value; of a parameter the last part of its path; else what can be said."""
+def op_symbol(node: Tensor) -> str:
+    """The Op in few letters."""
+    assert node.op is not None
+    return symbol_of(node.op, *(x.shape for x in node.inputs))
+
+
+def leaf_symbol(node: Tensor, role: str) -> str:
+    """Of a parameter the last part of its path; of a constant what it holds, or as what it is read."""
     if node.name:
         return printable(node.name).rpartition(".")[2]
-    value = node.value
-    if value is not None and value.size == 1:
-        return number_text(value.item())
-    return leaf_kind(node, False) if value is None or np.any(value) else "0"
+    kind = leaf_kind(node, False)
+    if kind == "parameter" or node.value is None or not node.value.size:
+        return kind
+    return content_of(node.value) or role or kind
+
+
+def content_of(value: Array) -> str:
+    """What an array holds, where that can be said in a word: one number everywhere, or zeros and ones."""
+    first = value.flat[0]
+    if (value == first).all():
+        return number_text(first.item())
+    return "mask" if value.dtype == bool or ((value == 0) | (value == 1)).all() else ""
 
 
 def module_of(node: Tensor) -> str:

@@ -36,7 +36,7 @@ def add_strip(layout: Layout, states: Sequence[Placed], overlay: Overlay) -> Non
     """Bars as high as the numbers, by orders of magnitude, with the numbers under them."""
     bottom = layout.height + HEIGHT
     first = min(states, key=lambda placed: placed.rect.x)
-    label = f"‖∂L/∂{shortened(first.box.symbol, 8)}‖"
+    label = f"‖∂L/∂{shortened(first.box.name or first.box.symbol, 8)}‖"
     layout.texts.append(Text(first.rect.x - 14, bottom - HEIGHT / 2, label, "row", "end"))
     for placed in states:
         value = overlay.value_of(placed.box)

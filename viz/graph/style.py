@@ -42,6 +42,7 @@ def colours(base: dict[str, str], first: int) -> list[str]:
         f".ground{{fill:{base['ground']}}}",
         f".region{{fill:{base['band']}}}",
         f".module,.stacked{{stroke:{base['rule']}}}",
+        f".bracket{{fill:{base['faint']}}}",
         f"text{{fill:{base['ink']}}}",
         f".small,.row,.note,.label,.header,.module-name{{fill:{base['muted']}}}",
         f".label{{stroke:{base['ground']}}}",

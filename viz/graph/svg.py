@@ -11,7 +11,7 @@ from viz.graph.style import style_sheet
 from viz.markup import escaped
 
 CORNER = 4.0
-RADII = {"bar": 2, "scale": 0, "swatch": 3}
+RADII = {"bar": 2, "bracket": 1, "scale": 0, "swatch": 3}
 """Of the corners of regions; others have 6."""
 SHEETS = (7.0, 3.5)
 """How far the sheets behind what is drawn once for several stand out."""
