@@ -186,6 +186,52 @@ def mse_loss(x: Array, target: Array) -> tuple[Array, Array]:
     return np.mean(difference * difference), 2 * difference / x.size
 
 
+# normalisation: y = γ ∘ x̂ + β
+
+
+def normalized(x: Array, axes: Any, eps: float) -> tuple[Array, Array]:
+    """x̂ = (x − μ) / σ, with μ = mean x and σ = √(mean (x − μ)² + ε) over the axes; and σ, with size 1 there."""
+    centred = x - np.mean(x, axis=axes, keepdims=True)
+    deviation = np.sqrt(np.mean(centred * centred, axis=axes, keepdims=True) + eps)
+    return centred / deviation, deviation
+
+
+def normalized_backward(dhat: Array, hat: Array, deviation: Array, axes: Any) -> Array:
+    """dx = (dx̂ − mean dx̂ − x̂ ∘ mean (dx̂ ∘ x̂)) / σ: what would change the mean or the size of x̂ is taken off."""
+    mean, size = np.mean(dhat, axis=axes, keepdims=True), np.mean(dhat * hat, axis=axes, keepdims=True)
+    return (dhat - mean - hat * size) / deviation
+
+
+def batchnorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, Cache]:
+    """x̂ over the batch, for each column of x (N, C) or channel of x (N, C, H, W), as gamma and beta (C,) are."""
+    hat, deviation = normalized(x, (0, 2, 3)[: x.ndim - 1], eps)
+    return of_channels(gamma, x) * hat + of_channels(beta, x), (hat, deviation, gamma)
+
+
+def batchnorm_backward(dy: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """dx of x̂ from dx̂ = dy ∘ γ; dγ = Σ dy ∘ x̂, dβ = Σ dy over the batch, and over pictures."""
+    (hat, deviation, gamma), axes = cache, (0, 2, 3)[: dy.ndim - 1]
+    dx = normalized_backward(dy * of_channels(gamma, dy), hat, deviation, axes)
+    return dx, np.sum(dy * hat, axis=axes), np.sum(dy, axis=axes)
+
+
+def of_channels(v: Array, x: Array) -> Array:
+    """(C,) as it meets x (N, C) or (N, C, H, W)."""
+    return v.reshape((1, -1, 1, 1)[: x.ndim])
+
+
+def layernorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, Cache]:
+    """x̂ over the features, for each row of x (N, D); gamma and beta (D,)."""
+    hat, deviation = normalized(x, 1, eps)
+    return gamma * hat + beta, (hat, deviation, gamma)
+
+
+def layernorm_backward(dy: Array, cache: Cache) -> tuple[Array, Array, Array]:
+    """dx of x̂ from dx̂ = dy ∘ γ; dγ = Σₙ dy ∘ x̂, dβ = Σₙ dy."""
+    hat, deviation, gamma = cache
+    return normalized_backward(dy * gamma, hat, deviation, 1), np.sum(dy * hat, axis=0), np.sum(dy, axis=0)
+
+
 # adversaries: losses of the discriminator's logits for real and fake pictures, each of any shape
 
 

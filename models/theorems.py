@@ -44,6 +44,7 @@ def theorems() -> list[Theorem]:
         *(sequence(cell, steps) for cell in CELLS for steps in STEPS),
         *(captioner(cell, steps) for cell in CELLS for steps in (1, 2)),
         *operations(),
+        *normalisations(),
     ]
 
 
@@ -158,6 +159,26 @@ def with_loss(f: Function) -> Function:
     return both
 
 
+def with_backward(f: Function) -> Function:
+    """f and its gradients by all its arguments, from the cotangent that comes first."""
+
+    def both(dy: Any, *inputs: Any) -> Any:
+        y = f(*inputs)
+        return y, *gradients([y], inputs, [dy])
+
+    return both
+
+
+def with_closed_backward(forward: Function, backward: Function) -> Function:
+    """The same of a closed form."""
+
+    def both(dy: Any, *inputs: Any) -> Any:
+        y, cache = forward(*inputs)
+        return y, *backward(dy, cache)
+
+    return both
+
+
 IDS, MASK = np.zeros((N, 3), int), np.zeros((N, 3), bool)
 
 
@@ -200,4 +221,25 @@ def operations() -> list[Theorem]:
             cf.bce_loss,
         ),
         operation("mse", ["loss", "dx"], {"x": (N, W), "t": (N, W)}, with_loss(lambda x, t: mg.mse(x, t)), cf.mse_loss),
+    ]
+
+
+def batch_norm(x: Any, gamma: Any, beta: Any) -> Any:
+    """In training: with the batch's own mean and variance."""
+    return mg.batch_norm(x, None, None, gamma, beta, training=True)
+
+
+def normalisations() -> list[Theorem]:
+    """y and the gradients by x, γ and β."""
+
+    def norm(name: str, shape: tuple[int, ...], f: Function, closed: str) -> Theorem:
+        forward, backward = getattr(cf, f"{closed}_forward"), getattr(cf, f"{closed}_backward")
+        sizes = {"dy": shape, "x": shape, "gamma": shape[1:2], "beta": shape[1:2]}
+        both = with_backward(f), with_closed_backward(forward, backward)
+        return operation(name, ("y", "dx", "dgamma", "dbeta"), sizes, *both)
+
+    return [
+        norm("batch norm", (5, W), batch_norm, "batchnorm"),
+        norm("batch norm of pictures", (N, W, 1, 3), batch_norm, "batchnorm"),
+        norm("layer norm", (N, H), lambda x, *weights: mg.layer_norm(x, H, *weights), "layernorm"),
     ]

@@ -55,6 +55,17 @@ def sequence_case(cell: str) -> tuple[Callable[..., Any], Callable[..., Any], li
     )
 
 
+def norm_case(name: str, *shape: int) -> tuple[Callable[..., Any], Callable[..., Any], list[Array]]:
+    """A normalisation of x with γ and β for the second axis."""
+    forward, backward = getattr(cf, f"{name}_forward"), getattr(cf, f"{name}_backward")
+
+    def gradients(g: list[Array], *xs: Array) -> Any:
+        return backward(g[0], forward(*xs)[1])
+
+    xs = [rng.normal(size=shape), rng.normal(size=shape[1]), rng.normal(size=shape[1])]
+    return lambda *xs: forward(*xs)[:1], gradients, xs
+
+
 IDS, MASK = rng.integers(0, V, (N, T)), rng.random((N, T)) < 0.7
 
 
@@ -88,6 +99,9 @@ CASES: dict[str, Any] = {
         [rng.normal(size=(N, T, V)) * 3],
     ),
     "bce": (*loss_case(lambda x: cf.bce_loss(x, MASK * 0.9)), [rng.normal(size=(N, T)) * 3]),
+    "batch norm": norm_case("batchnorm", 7, 3),
+    "batch norm of pictures": norm_case("batchnorm", 2, 3, 4, 5),
+    "layer norm": norm_case("layernorm", 3, 7),
     "mse": (*loss_case(lambda x: cf.mse_loss(x, IDS * 1.0)), [rng.normal(size=(N, T))]),
 }
 

@@ -63,6 +63,9 @@ SLIPS = (
     ("temporal softmax loss", "temporal_softmax_loss", "total - hot) / N", "total - hot)"),
     ("bce", "bce_loss", "(sigmoid(x) - target)", "(sigmoid(x) + target)"),
     ("mse", "mse_loss", "2 * difference", "difference"),
+    ("batch norm", "normalized_backward", "dhat - mean", "dhat"),
+    ("batch norm of pictures", "normalized_backward", "hat * size) / deviation", "hat * size)"),
+    ("layer norm", "layernorm_backward", "deviation, 1", "deviation, 0"),
     ("rnn captioner, T = 1", "captioning_loss", "after != null", "before != null"),
 )
 

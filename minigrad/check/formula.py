@@ -4,14 +4,18 @@ from typing import Any
 
 from minigrad.check.proof.polynomial import Polynomial
 
-MOST_TERMS = 6
+MOST_TERMS, DEEPEST = 6, 3
+"""Terms of a sum, and functions inside each other, that are written out."""
 
 
-def formula(p: Polynomial) -> str:
-    """`2 x[0] tanh(x[1]) − 1`; of a long one the first terms and how many there are."""
-    terms = [signed(c, [factor(p, a, k) for a, k in m]) for m, c in p.terms.items()]
-    more = f" … ({len(terms)} terms)" if len(terms) > MOST_TERMS else ""
-    return " ".join(terms[:MOST_TERMS]).removeprefix("+ ") + more or "0"
+def formula(p: Polynomial, depth: int = 0) -> str:
+    """`2 x[0] tanh(x[1]) − 1`; of a long one the first terms and how many there are, of a deep one its functions."""
+    if depth == DEEPEST:
+        return "…"
+    shown = list(p.terms.items())[: MOST_TERMS - 2 * depth]
+    terms = [signed(c, [factor(p, a, k, depth + 1) for a, k in m]) for m, c in shown]
+    more = f" … ({len(p)} terms)" if len(p) > len(shown) else ""
+    return " ".join(terms).removeprefix("+ ") + more or "0"
 
 
 def signed(coefficient: Any, factors: list[str]) -> str:
@@ -20,13 +24,14 @@ def signed(coefficient: Any, factors: list[str]) -> str:
     return ("− " if coefficient < 0 else "+ ") + " ".join([*size, *factors])
 
 
-def factor(p: Polynomial, number: int, exponent: Any) -> str:
+def factor(p: Polynomial, number: int, exponent: Any, depth: int) -> str:
     """An atom to a power."""
     atom = p.algebra.atoms[number]
+    arguments = ", ".join(formula(argument, depth) for argument in atom.arguments[:MOST_TERMS])
     if isinstance(atom.kind, str):
-        text = f"{atom.kind}({', '.join(map(formula, atom.arguments))})"
+        text = f"{atom.kind}({arguments})"
     elif atom.kind[0] == "input":
         text = f"{atom.kind[3]}{list(atom.kind[2])}"
     else:
-        text = f"{atom.kind[0]!r}({', '.join(map(formula, atom.arguments))}){list(atom.kind[-1])}"
+        text = f"{atom.kind[0]!r}({arguments}){list(atom.kind[-1])}"
     return text if exponent == 1 else f"{text}^{exponent}"

@@ -41,6 +41,7 @@ class Algebra:
         self.work, self.limit = 0, limit
         self._numbers: dict[Atom, int] = {}
         self._rules: dict[int, list[Rule]] = {}
+        self.squares: dict[Monomial, Polynomial] = {}  # by their greatest monomial
         self.families: dict[Polynomial, list[int]] = {}  # atoms that are 1 where it is some number: they exclude others
 
     def product(self, a: Monomial, b: Monomial) -> Terms:
@@ -57,6 +58,11 @@ class Algebra:
     def add_rule(self, left: Monomial, right: Polynomial) -> None:
         """Makes a rule, kept with the newest of its atoms, which is the rarest."""
         self._rules.setdefault(max(left)[0], []).append((left, right))
+
+    def note_square(self, root: Polynomial, square: Polynomial) -> None:
+        """Keeps the square of a sum as never negative; not that of roots, which is what they are the root of."""
+        if square.terms and all(self.atoms[a].kind != "sqrt" for a in root.atoms()):
+            self.squares[square.lead] = square
 
     def settled(self, p: Polynomial) -> Polynomial:
         """p by all rules that are known by now."""

@@ -42,7 +42,11 @@ def where_one(p: Polynomial, b: int) -> Polynomial:
 
 
 def sign(p: Polynomial) -> int:
-    """2 if p is provably positive, 1 if provably not negative, else 0."""
+    """2 if p is provably positive, 1 if provably not negative, else 0: what squares make up is taken off."""
+    for m in p.terms:
+        square = p.algebra.squares.get(m)
+        times = Fraction(p.terms.get(m, 0)) / square.terms[m] if square else 0
+        p = p - square.scaled(times) if square and times > 0 else p
     signs = [monomial_sign(p.algebra, m) for m in p.terms]
     unknown = 0 in signs or any(c < 0 for c in p.terms.values())
     return 0 if unknown else 1 + (2 in signs)
@@ -148,13 +152,21 @@ def inverse(p: Polynomial) -> Polynomial:
     for q, k, positive in parts:
         if is_logistic(q):
             result = result * power(1 - sigmoid(log(q - 1)), k)
+        elif atom_of(q).kind == "sqrt":
+            result = result * power(q * inverse(atom_of(q).arguments[0]), k)
         elif atom_of(q).kind == "inverse":
             result = result * power(atom_of(q).arguments[0], k)
         elif positive and single(q) is not None:
             result = result * p.algebra.power(single(q), -k)
         else:
-            result = result * power(p.algebra.atom("inverse", q, sign=sign(q) // 2 * 2, rules=inverse_rules(q)), k)
+            result = result * power(inverse_atom(q), k)
     return result
+
+
+def inverse_atom(q: Polynomial) -> Polynomial:
+    """q⁻¹, with q · q⁻¹ = 1 where q is never 0."""
+    rules: Rules = (lambda i: [solved(q, i, 1)]) if never_zero(q) else None
+    return q.algebra.atom("inverse", q, sign=sign(q) // 2 * 2, rules=rules)
 
 
 def is_logistic(q: Polynomial) -> bool:
@@ -163,14 +175,9 @@ def is_logistic(q: Polynomial) -> bool:
     return exponential and len(q) == 2 and q.terms.get(ONE) == 1 and q.terms[q.lead] == 1
 
 
-def inverse_rules(q: Polynomial) -> Rules:
-    """q · q⁻¹ = 1 where q is never 0, read as a rule for its greatest term."""
-
-    def rules(i: int) -> list[Rule]:
-        rest = q - Polynomial(q.algebra, {q.lead: 1})
-        return [((*q.lead, (i, 1)), 1 - rest * q.algebra.power(i))] if never_zero(q) else []
-
-    return rules
+def solved(q: Polynomial, i: int, value: Any) -> Rule:
+    """q · atom = value as a rule for the product of the atom and q's greatest term, whose coefficient is 1."""
+    return (*q.lead, (i, 1)), value - (q - Polynomial(q.algebra, {q.lead: 1})) * q.algebra.power(i)
 
 
 def power(p: Polynomial, exponent: int) -> Polynomial:
@@ -227,13 +234,10 @@ def factor_is_zero(q: Polynomial) -> Polynomial:
     if never_zero(q):
         return algebra.number(0)
 
-    def rules(z: int) -> list[tuple[Monomial, Polynomial]]:
-        rest = q - Polynomial(algebra, {q.lead: 1})
-        found = [((*q.lead, (z, 1)), -rest * algebra.power(z))]
+    def rules(z: int) -> list[Rule]:
         family = algebra.families.setdefault(q - q.terms.get(ONE, 0), [])
-        found += [(((other, 1), (z, 1)), algebra.number(0)) for other in family]
         family.append(z)
-        return found
+        return [solved(q, z, 0), *((((other, 1), (z, 1)), algebra.number(0)) for other in family[:-1])]
 
     return algebra.atom("zero", q, binary=True, sign=1, rules=rules)
 

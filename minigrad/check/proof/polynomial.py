@@ -5,7 +5,7 @@ Coefficients are exact. An atom is a place in its algebra's list; exponents are 
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import isfinite
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from minigrad.errors import UsageError
@@ -50,7 +50,10 @@ class Polynomial:
         for a, x in self.terms.items():
             for b, y in other.terms.items():
                 self._plus(total, self.algebra.product(a, b), x * y)
-        return Polynomial(self.algebra, total)
+        result = Polynomial(self.algebra, total)
+        if other is self:
+            self.algebra.note_square(self, result)
+        return result
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -67,10 +70,7 @@ class Polynomial:
         return self.scaled(Fraction(1, int(number)))
 
     def __pow__(self, exponent: int) -> "Polynomial":
-        result = self._lifted(1)
-        for _ in range(exponent):
-            result = result * self
-        return result
+        return prod([self] * exponent, start=self._lifted(1))
 
     def __len__(self) -> int:
         return len(self.terms)

@@ -1,7 +1,8 @@
 """`prove`: whether two programs compute the same function of real numbers, formula against formula."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +13,10 @@ from minigrad.check.proof.polynomial import Polynomial
 from minigrad.check.proof.rules import Form
 from minigrad.graph import Graph
 from minigrad.op import Shape
-from minigrad.tensor import Tensor
 
 PROVED, REFUTED, NOT_DECIDED = "proved", "refuted", "not decided"
+ASSUMED = {"b": "each 0 or 1", "i": "ids of rows that are there", "u": "ids of rows that are there"}
+"""What is taken for granted of an input that is no real number, by the kind of its dtype."""
 LIMIT = 2_000_000
 """Terms to handle before giving up."""
 
@@ -72,35 +74,30 @@ def prove(
     keys = keys_of([[*t.automatic, *t.textbook] for t in tried], ORDINARY)
     compared = list(defined(automatic, textbook, tried))
     wanted = [i for i, example in enumerate(examples) if compared[i] and not example]
-    lemmas, equal = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), wanted, limit)
+    proved, passes = normal_forms(automatic, textbook, (keys[: len(automatic)], keys[len(automatic) :]), wanted, limit)
+    gap = min((p.smallest_gap for p in passes if p.smallest_gap), key=lambda pair: sum(map(len, pair)), default=None)
     outputs = names or [y.name or f"output {i}" for i, y in enumerate(automatic.outputs)]
     verdicts = []
     for i, (output, example) in enumerate(zip(outputs, examples, strict=True)):
-        status = REFUTED if example else PROVED if equal.get(i) else NOT_DECIDED
-        gap = lemmas.smallest_gap if status == NOT_DECIDED and compared[i] else None
-        verdicts.append(Verdict(output, status, example, gap))
-    given = tuple(assumption(x) for x in automatic.inputs if x.dtype.kind in "biu")
+        status = REFUTED if example else PROVED if i in proved else NOT_DECIDED
+        verdicts.append(Verdict(output, status, example, gap if status == NOT_DECIDED and compared[i] else None))
+    assumed = tuple(f"{x.name}: {ASSUMED[x.dtype.kind]}" for x in automatic.inputs if x.dtype.kind in ASSUMED)
     sizes = {str(x.name): x.shape for x in automatic.inputs}
-    return Proof(tuple(verdicts), lemmas.proved, lemmas.algebra.work, given, sizes, time.perf_counter() - start)
+    lemmas, work = sum(p.proved for p in passes), sum(p.algebra.work for p in passes)
+    return Proof(tuple(verdicts), lemmas, work, assumed, sizes, time.perf_counter() - start)
 
 
 def normal_forms(
-    automatic: Graph, textbook: Graph, keys: Sequence[list[Form]], wanted: Sequence[int], limit: int
-) -> tuple[Lemmas, dict[int, bool]]:
-    """Whether the normal forms of each output wanted agree: along a chain of lemmas, or without any if none does."""
+    automatic: Graph, textbook: Graph, keys: Sequence[list[Form]], wanted: Iterable[int], limit: int
+) -> tuple[set[int], list[Lemmas]]:
+    """Which of the outputs wanted have one normal form: along a chain of lemmas, or else without any."""
     shared = [{key for form in k for key in form.flat} for k in keys]
+    proved, passes = set[int](), list[Lemmas]()
     for chosen, most in ((shared[0] & shared[1], limit), (set[Any](), limit // 20)):
-        lemmas = Lemmas(automatic.inputs, chosen, most)
-        try:
-            a, b = (lemmas.outputs(g, k) for g, k in zip((automatic, textbook), keys, strict=True))
-            equal = {i: all(map(lemmas.same, a[i].flat, b[i].flat)) for i in wanted}
-        except (TooMuchWork, RecursionError):
-            equal = dict.fromkeys(wanted, False)
-        if len(wanted) < len(automatic.outputs) or all(equal.values()):
+        if proved.issuperset(wanted):
             break
-    return lemmas, equal
-
-
-def assumption(x: Tensor) -> str:
-    """What is taken for granted of an input that is no real number."""
-    return f"{x.name}: each 0 or 1" if x.dtype.kind == "b" else f"{x.name}: ids of rows that are there"
+        passes.append(lemmas := Lemmas(automatic.inputs, chosen, most))
+        with suppress(TooMuchWork, RecursionError):
+            a, b = (lemmas.outputs(g, k) for g, k in zip((automatic, textbook), keys, strict=True))
+            proved |= {i for i in wanted if all(map(lemmas.same, a[i].flat, b[i].flat))}
+    return proved, passes

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.check.proof import functions as f
 from minigrad.check.proof.algebra import Algebra
 from minigrad.check.proof.polynomial import Polynomial
-from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce, shape
+from minigrad.ops import activation, conv, elementwise, index, linalg, logic, loss, pool, reduce, shape
 from minigrad.tensor import Tensor
 
 Form: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -22,7 +22,8 @@ Form: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 ADDING: Any = (linalg.MatMul, linalg.Einsum, index.ScatterAdd, reduce.Sum, reduce.CumSum, shape.SumTo)
 SCALING = (elementwise.Multiply, elementwise.Negative, elementwise.Square, elementwise.PowerOf, elementwise.Abs)
 ARITHMETIC = (*ADDING, *SCALING, elementwise.Add, elementwise.Subtract)
-PLAIN = (*ARITHMETIC, reduce.Mean, index.Slice, index.SlicePut, logic.Detach)
+PICTURES = (conv.Conv2d, conv.ConvTranspose2d, conv.ConvWeight2d, pool.AvgPool2d, pool.AvgPoolGrad)
+PLAIN = (*ARITHMETIC, *PICTURES, reduce.Mean, index.Slice, index.SlicePut, logic.Detach)
 """What has no rule below, and all in `shape`, is made of sums, products and movements: it runs on polynomials."""
 
 
@@ -43,8 +44,7 @@ def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
 
 def wraps(kind: type[Any], dtype: np.dtype[Any]) -> bool:
     """Whether a result is no real number: a sum of booleans, which joins by or; arithmetic of short integers."""
-    short = dtype.kind in "iu" and dtype != np.int64
-    return (dtype.kind == "b" and kind in ADDING) or (short and kind in ARITHMETIC)
+    return kind in ADDING if dtype.kind == "b" else dtype.kind in "iu" and dtype != np.int64 and kind in ARITHMETIC
 
 
 def lifted(algebra: Algebra, form: Any) -> Form:
@@ -93,16 +93,6 @@ def softmax(x: Form, axis: int) -> Form:
 def log_sum(x: Form, axes: tuple[int, ...], keepdims: bool) -> Form:
     """log Σ eˣ."""
     return each(f.log, along(exp_sum, x, axes, keepdims))
-
-
-def cross_entropy(node: Tensor, x: Form, target: Form) -> Any:
-    """log Σ eˣ − x[target]."""
-    return log_sum(x, (x.ndim - 1,), False) - (hot(target, x.shape[-1]) * x).sum(axis=-1)
-
-
-def cross_entropy_grad(node: Tensor, x: Form, target: Form, g: Form) -> Any:
-    """g (softmax(x) − one-hot)."""
-    return (softmax(x, x.ndim - 1) - hot(target, x.shape[-1])) * g[..., None]
 
 
 def gather(node: Tensor, x: Form, ids: Form) -> Any:
@@ -187,8 +177,8 @@ ON_BOOLEANS: dict[Any, Callable[..., Polynomial]] = {
 SHAPED: dict[Any, Callable[..., Any]] = {
     loss.Softmax: lambda node, x: softmax(x, node.op.axis),
     loss.LogSoftmax: lambda node, x: x - log_sum(x, (node.op.axis,), True),
-    loss.CrossEntropy: cross_entropy,
-    loss.CrossEntropyGrad: cross_entropy_grad,
+    loss.CrossEntropy: lambda node, x, t: log_sum(x, (x.ndim - 1,), False) - (hot(t, x.shape[-1]) * x).sum(axis=-1),
+    loss.CrossEntropyGrad: lambda node, x, t, g: (softmax(x, x.ndim - 1) - hot(t, x.shape[-1])) * g[..., None],
     reduce.LogSumExp: lambda node, x: log_sum(x, node.op.axes, node.op.keepdims),
     reduce.Max: lambda node, x: along(f.largest, x, node.op.axes, node.op.keepdims),
     reduce.Min: lambda node, x: -along(f.largest, -x, node.op.axes, node.op.keepdims),
