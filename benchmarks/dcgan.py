@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-BATCH, NOISE, ROUNDS, CALLS = 128, 96, 3, 8
+BATCH, NOISE, ROUNDS, CALLS = 128, 96, 3, 5
 
 
 def ours(threads: int) -> Callable[[], Any]:

@@ -47,20 +47,28 @@ class Unflatten(Module):
         return x.reshape((x.shape[0], *self.shape))
 
 
+class Discriminator(Sequential):
+    """Layers from pictures (N, 784) to logits (N, 1)."""
+
+
+class Generator(Sequential):
+    """Layers from noise (N, noise_dim) to pictures (N, 784)."""
+
+
 class Pair(NamedTuple):
     """The two networks that play."""
 
-    discriminator: Sequential
-    generator: Sequential
+    discriminator: Discriminator
+    generator: Generator
 
 
 def dense_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> Pair:
     """784-256-256-1 with leaky ReLU, and noise-1024-1024-784 with ReLU and tanh."""
     make: dict[str, Any] = {"rng": np.random.default_rng(seed), "dtype": dtype}
-    discriminator = Sequential(
+    discriminator = Discriminator(
         Linear(PIXELS, 256, **make), LeakyReLU(0.01), Linear(256, 256, **make), LeakyReLU(0.01), Linear(256, 1, **make)
     )
-    generator = Sequential(
+    generator = Generator(
         Linear(noise_dim, 1024, **make),
         ReLU(),
         Linear(1024, 1024, **make),
@@ -74,13 +82,13 @@ def dense_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> P
 def convolutional_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> Pair:
     """Two convolutions 5 × 5 with pools; two layers with batch norm, then two transposed convolutions 4 × 4."""
     make: dict[str, Any] = {"rng": np.random.default_rng(seed), "dtype": dtype}
-    discriminator = Sequential(
+    discriminator = Discriminator(
         Unflatten(1, SIDE, SIDE),
         Conv2d(1, 32, 5, **make), LeakyReLU(0.01), MaxPool2d(2, 2),  # (N, 32, 12, 12)
         Conv2d(32, 64, 5, **make), LeakyReLU(0.01), MaxPool2d(2, 2), Flatten(),  # (N, 4 · 4 · 64)
         Linear(1024, 1024, **make), LeakyReLU(0.01), Linear(1024, 1, **make),
     )  # fmt: skip
-    generator = Sequential(
+    generator = Generator(
         Linear(noise_dim, 1024, **make), ReLU(), BatchNorm1d(1024, dtype=dtype),
         Linear(1024, 7 * 7 * 128, **make), ReLU(), BatchNorm1d(7 * 7 * 128, dtype=dtype), Unflatten(128, 7, 7),
         ConvTranspose2d(128, 64, 4, 2, 1, **make), ReLU(), BatchNorm2d(64, dtype=dtype),  # (N, 64, 14, 14)
@@ -93,14 +101,12 @@ NETWORKS: dict[str, Callable[..., Pair]] = {"dense": dense_pair, "convolutional"
 
 
 def begun(pair: Pair, rng: np.random.Generator) -> Pair:
-    """The pair with names for pictures and errors, and Xavier's weights: uniform within √(6 / (fan-in + fan-out))."""
-    for name, network in pair._asdict().items():
-        network.__dict__["_scope_name"] = name
-        for layer in network:
-            if isinstance(layer, Weighted):
-                shape = layer.weight.shape
-                limit = sqrt(6 / ((shape[0] + shape[1]) * prod(shape[2:])))
-                layer.weight.changing()[...] = uniform(rng, shape, limit, layer.weight.dtype)
+    """The pair with Xavier's weights: uniform within √(6 / (fan-in + fan-out)); biases stay those of the layers."""
+    for layer in (layer for network in pair for layer in network):
+        if isinstance(layer, Weighted):
+            shape = layer.weight.shape
+            limit = sqrt(6 / ((shape[0] + shape[1]) * prod(shape[2:])))
+            layer.weight.changing()[...] = uniform(rng, shape, limit, layer.weight.dtype)
     return pair
 
 

@@ -37,6 +37,7 @@ def test_a_pair_makes_pictures_and_judges_them_from_a_seed_alone(make: Callable[
     pictures = generator(mg.tensor(noise(np.random.default_rng(0), 4, 5)))
     assert pictures.shape == (4, 784) and pictures.dtype == np.float32 and np.abs(pictures.numpy()).max() <= 1
     assert discriminator(pictures).shape == (4, 1)
+    assert {p.name.split(".")[0] for p in generator.parameters()} == {"generator"}  # in pictures and errors
     again, other = make(noise_dim=5, seed=3), make(noise_dim=5, seed=4)
     for name, array in generator.state_dict().items():
         if name.endswith("weight") and array.ndim > 1:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
-from minigrad.layers import BatchNorm1d, LeakyReLU, Linear, ReLU, Sequential, Tanh
+from minigrad.layers import BatchNorm1d, LeakyReLU, Linear, ReLU, Tanh
 from models.data.mnist import Digits
-from models.gan import LOSSES, NETWORKS, Pair, begun
+from models.gan import LOSSES, NETWORKS, Discriminator, Generator, Pair, begun
 from models.training.adversarial import KINDS, GanRun, GanSettings, GanTraining
 from models.training.log import read_log
 
@@ -22,8 +22,8 @@ TINY = GanSettings(noise_dim=3, batch_size=8, steps=10, save_every=3, threads=1)
 def tiny_pair(noise_dim: int, dtype: Any, seed: int) -> Pair:
     """Small networks, the generator with batch norm."""
     rng = np.random.default_rng(seed)
-    discriminator = Sequential(Linear(784, 5, rng=rng, dtype=dtype), LeakyReLU(), Linear(5, 1, rng=rng, dtype=dtype))
-    generator = Sequential(
+    discriminator = Discriminator(Linear(784, 5, rng=rng, dtype=dtype), LeakyReLU(), Linear(5, 1, rng=rng, dtype=dtype))
+    generator = Generator(
         Linear(noise_dim, 5, rng=rng, dtype=dtype), ReLU(), BatchNorm1d(5, dtype=dtype),
         Linear(5, 784, rng=rng, dtype=dtype), Tanh(),
     )  # fmt: skip
