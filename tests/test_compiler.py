@@ -95,6 +95,15 @@ def test_each_pass_can_be_left_out(left_out: int) -> None:
     agree(Compiled(f, passes=rest)(features, captions), f(features, captions))
 
 
+def test_what_a_pass_makes_belongs_to_what_it_replaces() -> None:
+    f, features, captions = unrolled("lstm", 3)
+    compiled = mg.compile(f)
+    compiled(features, captions)
+    after_gradients = [node for node in compiled.graph.nodes if any(x.scope.backward for x in node.inputs)]
+    assert len(after_gradients) > 40
+    assert all(node.scope.backward for node in after_gradients)
+
+
 def test_values_that_live_at_the_same_time_never_overlap() -> None:
     f, features, captions = unrolled("lstm", 4)
     compiled = mg.compile(f)

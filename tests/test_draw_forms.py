@@ -151,8 +151,9 @@ SCRIPT = """
 import hashlib, sys
 import sample_graphs as graphs, viz
 drawings = [viz.draw(graphs.lstm(3), view="both"), viz.draw(graphs.squeeze(), depth=2), viz.draw(graphs.random_graph()),
-            viz.draw(graphs.rnn(4), fold="rolled", color="bytes"), viz.diff(graphs.rnn(2), graphs.rnn(3)).drawing]
-text = "".join(d.svg + d.dot + d.text + d.json for d in drawings) + viz.draw(graphs.mlp()).html
+            viz.draw(graphs.rnn(4), fold="rolled", color="bytes"), viz.draw(graphs.residual(), fold="repeats")]
+diff = viz.diff(graphs.rnn(2), graphs.rnn(3))
+text = "".join(d.svg + d.dot + d.text + d.json for d in drawings) + viz.draw(graphs.mlp()).html + diff.svg + diff.text
 print(hashlib.sha256(text.encode()).hexdigest())
 """
 

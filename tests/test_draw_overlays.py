@@ -192,13 +192,19 @@ def test_the_difference_of_two_graphs() -> None:
     assert [old.op for old, _ in found.changed] == ["Multiply()"]
     assert "1 added, 1 removed, 1 changed, 5 the same" in found.text
     assert 'class="box nonlinear added"' in found.svg
-    assert "added" in found.svg
+    panels = [text.content for text in found.sheet.layout.texts if text.style == "title"]
+    assert panels == ["before", "after"]
+    assert len({text.y for text in found.sheet.layout.texts if text.style == "title"}) == 1, "side by side"
+    assert found.counts in found.svg
 
 
 def test_equal_graphs_differ_in_nothing(tmp_path: Path) -> None:
     found = viz.diff(graphs.lstm(3), graphs.lstm(3), tmp_path / "same.svg")
     assert (found.added, found.removed, found.changed) == ((), (), ())
-    assert (tmp_path / "same.svg").exists()
+    assert (tmp_path / "same.svg").read_text(encoding="utf-8") == found.svg
+    assert found.save(tmp_path / "same.txt").read_text(encoding="utf-8") == found.text
+    with pytest.raises(UsageError, match=r"\.svg, \.txt"):
+        found.save(tmp_path / "same.html")
 
 
 def test_what_the_compiler_did() -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.errors import UsageError
-from viz.drawing import LARGEST_IN_NOTEBOOK, Drawing, draw
-from viz.graph.difference import Correspondence, correspondence, union
+from viz.drawing import LARGEST_IN_NOTEBOOK, Drawing, draw, written
+from viz.graph.difference import Correspondence, correspondence, marked
 from viz.graph.geometry import Layout
 from viz.graph.legend import furnish
 from viz.graph.model import Box, Diagram
 from viz.graph.overlay import Overlay, overlay_of
 from viz.graph.reading import read, target_graph
-from viz.graph.sheet import all_of, one_below_the_other, values_of
+from viz.graph.sheet import all_of, on_one_sheet, values_of
 from viz.graph.svg import write_svg
 from viz.graph.text import about, made, place
 from viz.graph.views import Options
@@ -27,6 +27,7 @@ class Difference:
     before: Diagram
     after: Diagram
     match: Correspondence
+    title: str = "difference"
 
     @property
     def added(self) -> tuple[Box, ...]:
@@ -44,17 +45,24 @@ class Difference:
         """Boxes of the first graph with what became of them."""
         return tuple((self.before.by_id[old], self.after.by_id[new]) for new, old in self.match.changed.items())
 
-    @cached_property
-    def drawing(self) -> Drawing:
-        """Both graphs as one picture: what was added, removed and changed in colour, the rest pale."""
+    @property
+    def counts(self) -> str:
+        """How much differs, in a line."""
         counts = f"{len(self.added)} added, {len(self.removed)} removed, {len(self.changed)} changed"
-        diagram = union(self.before, self.after, self.match)
-        return Drawing(diagram.with_note(f"{counts}, {len(self.match.same)} the same"), Options(backward="ops"))
+        return f"{counts}, {len(self.match.same)} the same"
+
+    @cached_property
+    def sheet(self) -> "Sheet":
+        """Both graphs side by side: what was added, removed and changed in colour, the rest pale."""
+        before, after = marked(self.before, self.after, self.match)
+        options = Options(backward="ops")
+        drawings = Drawing(before, options), Drawing(after.with_note(self.counts), options)
+        return Sheet(drawings, self.title, beside=True)
 
     @property
     def svg(self) -> str:
         """The picture."""
-        return self.drawing.svg
+        return self.sheet.svg
 
     @property
     def text(self) -> str:
@@ -62,7 +70,11 @@ class Difference:
         lines = [f"− {line(box, self.before)}" for box in self.removed]
         lines += [f"+ {line(box, self.after)}" for box in self.added]
         lines += [f"~ {line(old, self.before)}\n  {line(new, self.after)}" for old, new in self.changed]
-        return "\n".join([*lines, self.drawing.diagram.notes[-1]]) + "\n"
+        return "\n".join([*lines, self.counts]) + "\n"
+
+    def save(self, path: str | Path) -> Path:
+        """Writes the picture, or the text where the suffix is .txt; returns the path."""
+        return written(path, {".svg": lambda: self.svg, ".txt": lambda: self.text})
 
     def __str__(self) -> str:
         return self.text
@@ -78,19 +90,20 @@ def line(box: Box, diagram: Diagram) -> str:
 
 def diff(before: Any, after: Any, path: str | Path | None = None, title: str = "difference") -> Difference:
     """What distinguishes two Graphs (or Tensors, or compiled functions); the picture is written to `path` if given."""
-    first, second = (read(target_graph(target), title=title) for target in (before, after))
-    found = Difference(first, second, correspondence(first, second))
+    first, second = read(target_graph(before), title="before"), read(target_graph(after), title="after")
+    found = Difference(first, second, correspondence(first, second), title)
     if path is not None:
-        found.drawing.save(path)
+        found.save(path)
     return found
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Several drawings below each other, painted by one scale."""
+    """Several drawings below each other, painted by one scale; or `beside` each other where they are narrow."""
 
     drawings: tuple[Drawing, ...]
     title: str
+    beside: bool = False
 
     @cached_property
     def overlay(self) -> Overlay | None:
@@ -102,9 +115,8 @@ class Sheet:
     def layout(self) -> Layout:
         """Everything in its place."""
         scales = [self.scaled(drawing) for drawing in self.drawings]
-        layout = one_below_the_other(
-            [drawing.picture(scale) for drawing, scale in zip(self.drawings, scales, strict=True)]
-        )
+        pictures = [drawing.picture(scale) for drawing, scale in zip(self.drawings, scales, strict=True)]
+        layout = on_one_sheet(pictures, self.beside)
         furnish(layout, self.diagram, self.overlay)
         return layout
 
@@ -126,9 +138,7 @@ class Sheet:
 
     def save(self, path: str | Path) -> Path:
         """Writes the SVG; returns the path."""
-        path = Path(path)
-        path.write_text(self.svg, encoding="utf-8", newline="\n")
-        return path
+        return written(path, {".svg": lambda: self.svg})
 
     def _repr_svg_(self) -> str | None:
         return self.svg if len(self.svg) <= LARGEST_IN_NOTEBOOK else None

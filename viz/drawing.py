@@ -1,8 +1,8 @@
 """draw: a graph as a picture. The front door of viz.graph."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -127,14 +127,8 @@ class Drawing:
 
     def save(self, path: str | Path) -> Path:
         """Writes the form that the suffix names; returns the path."""
-        path = Path(path)
         forms = {".svg": "svg", ".html": "html", ".dot": "dot", ".json": "json", ".txt": "text"}
-        if path.suffix.lower() not in forms:
-            raise UsageError(
-                f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}"
-            )
-        path.write_text(getattr(self, forms[path.suffix.lower()]), encoding="utf-8", newline="\n")
-        return path
+        return written(path, {suffix: partial(getattr, self, name) for suffix, name in forms.items()})
 
     def _repr_svg_(self) -> str | None:
         return self.svg if len(self.svg) <= LARGEST_IN_NOTEBOOK else None
@@ -174,6 +168,16 @@ def draw(
     if path is not None:
         drawing.save(path)
     return drawing
+
+
+def written(path: str | Path, forms: Mapping[str, Callable[[], str]]) -> Path:
+    """Writes the form that a path's suffix names, and returns the path; UsageError where there is none."""
+    path = Path(path)
+    form = forms.get(path.suffix.lower())
+    if form is None:
+        raise UsageError(f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}")
+    path.write_text(form(), encoding="utf-8", newline="\n")
+    return path
 
 
 def default_title(graph: Graph) -> str:

@@ -38,12 +38,16 @@ class Scalar(Op):
 
 
 class Builder:
-    """Makes nodes: equal Ops of equal inputs are one node, and `rules` see each node before it is made."""
+    """Makes nodes: equal Ops of equal inputs are one node, and `rules` see each node before it is made.
+
+    What is made while an old node is rewritten has that node's `scope`.
+    """
 
     def __init__(self, rules: Rules | None = None) -> None:
         self._rules = rules or {}
         self._known: dict[tuple[Any, ...], Tensor] = {}
         self.pinned: set[int] = set()
+        self.scope: Scope | None = None
 
     def pin(self, node: Tensor) -> Tensor:
         """The node, marked as one that a rule put where it is."""
@@ -62,7 +66,7 @@ class Builder:
             better = rule(self, op, inputs)
             if better is not None:
                 return better
-        return made(op, inputs, scope)
+        return made(op, inputs, scope or self.scope)
 
     def scalar(self, number: complex, dtype: np.dtype[Any]) -> Tensor:
         """A number of the program's own."""
@@ -118,6 +122,7 @@ def remake(output: Tensor, new: dict[int, Tensor], build: Builder, recipes: Mapp
         if key in new:
             continue
         known = [new[id(x)] for x in operands]
+        build.scope = node.scope
         if recipe is not None:
             new[key] = recipe.make(build, *known)
         else:

@@ -5,12 +5,11 @@ order. Those that correspond are the same if their Ops are and their operands co
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from viz.graph.model import Box, Diagram, Edge
-from viz.graph.ranking import acyclic, neighbours, topological
+from viz.graph.model import Box, Diagram
 
 
 @dataclass(frozen=True)
@@ -85,31 +84,19 @@ def is_same(old: Box, new: Box, before: Diagram, after: Diagram, pairs: Mapping[
     return same and operands == [e.source for e in before.incoming[old.id]]
 
 
-def union(before: Diagram, after: Diagram, match: Correspondence) -> Diagram:
-    """Both diagrams as one: the second, and what is only in the first; every box marked."""
-    gone = [box for box in before.boxes if box.id not in {*match.same.values(), *match.changed.values()}]
-    here = {old: new for new, old in [*match.same.items(), *match.changed.items()]} | {b.id: old_id(b.id) for b in gone}
-    removed = [replace(box, id=old_id(box.id), pair=here.get(box.pair, ""), mark="removed") for box in gone]
-    kept = [replace(box, mark=mark_of(box.id, match)) for box in after.boxes]
-    ids = {box.id for box in removed}
-    old_edges = (replace(e, source=here[e.source], target=here[e.target]) for e in before.edges)
-    edges = [*after.edges, *(e for e in old_edges if e.source in ids or e.target in ids)]
-    boxes = sorted_by_edges([*kept, *removed], edges)
-    return replace(after, boxes=tuple(boxes), edges=tuple(dict.fromkeys(edges)))
+def marked(before: Diagram, after: Diagram, match: Correspondence) -> tuple[Diagram, Diagram]:
+    """Both diagrams with every box marked: what the second lacks, what it adds, what changed and what is the same."""
+    same, changed = set(match.same.values()), set(match.changed.values())
+    old = {box.id: mark(box.id, same, changed, "removed") for box in before.boxes}
+    new = {box.id: mark(box.id, match.same, match.changed, "added") for box in after.boxes}
+    return with_marks(before, old), with_marks(after, new)
 
 
-def mark_of(key: str, match: Correspondence) -> str:
-    """How a box of the second diagram is marked."""
-    return "same" if key in match.same else "changed" if key in match.changed else "added"
+def mark(key: str, same: Collection[str], changed: Collection[str], other: str) -> str:
+    """How a box is marked."""
+    return "same" if key in same else "changed" if key in changed else other
 
 
-def old_id(key: str) -> str:
-    """The id of a box of the first diagram among those of the second."""
-    return f"old{key}"
-
-
-def sorted_by_edges(boxes: Iterable[Box], edges: Iterable[Edge]) -> list[Box]:
-    """Boxes in an order along their edges."""
-    by_id = {box.id: box for box in boxes}
-    after, before = neighbours(acyclic(list(by_id), ((e.source, e.target) for e in edges)))
-    return [by_id[key] for key in topological(list(by_id), before, after)]
+def with_marks(diagram: Diagram, marks: Mapping[str, str]) -> Diagram:
+    """The diagram, whose boxes have these marks by their ids."""
+    return replace(diagram, boxes=tuple(replace(box, mark=marks[box.id]) for box in diagram.boxes))

@@ -1,4 +1,4 @@
-"""Several pictures as one, below each other, painted by one scale."""
+"""Several pictures as one, below or beside each other, painted by one scale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -8,14 +8,22 @@ from viz.graph.look import MARGIN
 from viz.graph.model import Diagram
 
 BETWEEN = 16.0
+WIDEST = 1800.0
+"""Pictures that are wider together are not put beside each other."""
 
 
-def one_below_the_other(layouts: Sequence[Layout]) -> Layout:
-    """One layout that holds the others from top to bottom; ids get the number of their picture in front."""
+def on_one_sheet(layouts: Sequence[Layout], beside: bool = False) -> Layout:
+    """One layout that holds the others from top to bottom, or `beside` each other from left to right where they fit.
+
+    Ids get the number of their picture in front.
+    """
+    fits = beside and sum(layout.width for layout in layouts) <= WIDEST
     whole = Layout()
     for number, layout in enumerate(layouts):
-        add_below(whole, renamed(layout, number))
-        whole.height += BETWEEN
+        dx, dy = (whole.width, 0.0) if fits else (0.0, whole.height)
+        add(whole, renamed(layout, number), dx, dy)
+        whole.width = max(whole.width, dx + layout.width + MARGIN)
+        whole.height = max(whole.height, dy + layout.height + BETWEEN)
     return whole
 
 
@@ -34,17 +42,14 @@ def name(number: int, key: str) -> str:
     return f"p{number}{key}"
 
 
-def add_below(whole: Layout, part: Layout) -> None:
-    """Moves a layout under what is there."""
-    dy = whole.height
-    whole.placed += [replace(p, rect=p.rect.moved(0, dy)) for p in part.placed]
-    whole.regions += [replace(r, rect=r.rect.moved(0, dy)) for r in part.regions]
-    whole.texts += [replace(t, y=t.y + dy) for t in part.texts]
+def add(whole: Layout, part: Layout, dx: float, dy: float) -> None:
+    """Puts a layout somewhere on the sheet."""
+    whole.placed += [replace(p, rect=p.rect.moved(dx, dy)) for p in part.placed]
+    whole.regions += [replace(r, rect=r.rect.moved(dx, dy)) for r in part.regions]
+    whole.texts += [replace(t, x=t.x + dx, y=t.y + dy) for t in part.texts]
     for wire in part.wires:
-        points, dots = (tuple((x, y + dy) for x, y in line) for line in (wire.points, wire.dots))
+        points, dots = (tuple((x + dx, y + dy) for x, y in line) for line in (wire.points, wire.dots))
         whole.wires.append(replace(wire, points=points, dots=dots))
-    whole.width = max(whole.width, part.width + MARGIN)
-    whole.height += part.height
 
 
 def all_of(diagrams: Sequence[Diagram], title: str) -> Diagram:
