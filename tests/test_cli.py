@@ -78,7 +78,7 @@ def test_help_and_version_import_no_command() -> None:
     assert all(name in printed for name in COMMANDS) and printed.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if find_spec(f"minigrad.cli.{name}")])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if find_spec(f"minigrad.cli.{name.replace('-', '_')}")])
 def test_every_command_has_help_and_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])

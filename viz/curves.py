@@ -76,7 +76,7 @@ class Look:
     mark: str = "o"
 
 
-_LOOKS = (Look(), Look("vermilion", "--", "s"), Look("green", ":", "^"), Look("purple", "-.", "D"))
+LOOKS = (Look(), Look("vermilion", "--", "s"), Look("green", ":", "^"), Look("purple", "-.", "D"))
 
 
 @dataclass(frozen=True)
@@ -86,11 +86,11 @@ class Line:
     label: str
     steps: Vector
     values: Vector
-    look: Look = _LOOKS[0]
+    look: Look = LOOKS[0]
     smoothed: bool = False
 
     @classmethod
-    def of(cls, log: Log, key: str, label: str, look: Look = _LOOKS[0], smoothed: bool = False) -> "Line":
+    def of(cls, log: Log, key: str, label: str, look: Look = LOOKS[0], smoothed: bool = False) -> "Line":
         """The records of a log that hold `key`; None and infinities count as NaN."""
         found = [(record["step"], record[key]) for record in log if key in record]
         steps, values = np.array(found, np.float64).reshape(-1, 2).T
@@ -146,16 +146,16 @@ def _alone(log: Log) -> tuple[Lines, Lines, Lines]:
     """The losses, accuracies by group and rates of one run."""
     losses = [
         Line.of(log, "loss", "training", smoothed=True),
-        Line.of(log, "val_loss", "validation", _LOOKS[1]),
+        Line.of(log, "val_loss", "validation", LOOKS[1]),
     ]
-    accuracies = [Line.of(log, key, label, look) for (key, label), look in zip(_GROUPS.items(), _LOOKS, strict=False)]
+    accuracies = [Line.of(log, key, label, look) for (key, label), look in zip(_GROUPS.items(), LOOKS, strict=False)]
     return losses, accuracies, [Line.of(log, "lr", "learning rate")]
 
 
 def _compared(runs: Mapping[str, Log]) -> tuple[Lines, Lines, Lines]:
     """The losses, accuracies and rates of several runs, a look each."""
     losses, accuracies, rates = [], [], []
-    for (name, log), look in zip(runs.items(), cycle(_LOOKS), strict=False):
+    for (name, log), look in zip(runs.items(), cycle(LOOKS), strict=False):
         losses.append(Line.of(log, "loss", f"{name} training", Look(look.colour), smoothed=True))
         losses.append(Line.of(log, "val_loss", f"{name} validation", Look(look.colour, "--", look.mark)))
         accuracies.append(Line.of(log, "right", name, look))

@@ -12,8 +12,9 @@ from typing import Any
 
 from viz.caption_cards import caption_cards
 from viz.caption_sheet import Sample
-from viz.curves import Log, Panel, panel_svg, training_panels
-from viz.page import Number, Section, command_line, drawing_figure, figures, table, write_page, zoomable
+from viz.curve_figures import curve_figures
+from viz.curves import Log, training_panels
+from viz.page import Number, Section, command_line, figures, table, write_page, zoomable
 
 __all__ = ["Sample", "write_report"]
 
@@ -63,17 +64,8 @@ def _captions(samples: Sequence[Sample]) -> Section:
 
 def _curves(log: Log) -> Section:
     """A drawing for each panel that has a value."""
-    drawings = [
-        drawing_figure(panel_svg(panel), f"curve-{number}", panel.title, _in_words(panel))
-        for number, panel in enumerate(training_panels(log))
-    ]
+    drawings = curve_figures(training_panels(log))
     return Section("Curves", "Over the steps of the run.", [figures(drawings)] if drawings else [])
-
-
-def _in_words(panel: Panel) -> str:
-    """What a panel shows, for those who cannot see it: where each line begins and ends."""
-    lines = (f"{line.label} from {line.ends[0]:.3g} to {line.ends[1]:.3g}" for line in panel.drawn)
-    return f"{panel.title}: {', '.join(lines)}, over {panel.drawn[0].steps.max():,.0f} steps"
 
 
 def _graph(graph_svg: str | None) -> Section:

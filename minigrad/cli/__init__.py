@@ -8,6 +8,7 @@ import argparse
 import difflib
 import importlib
 import json
+import shlex
 import signal
 import sys
 import threading
@@ -31,6 +32,11 @@ COMMANDS = {
     "prove": "prove that the automatic gradients are the textbook's formulas",
     "derive": "derive a gradient as a formula",
     "weights": "inspect, convert and fetch trained weights",
+    "saliency": "where a trained network looks in pictures",
+    "fool": "change pictures so little that nobody sees it, until a network takes them for something else",
+    "visualize-class": "pictures of what a trained network takes for a class",
+    "style": "photographs in the style of a painting, and textures",
+    "invert": "pictures sought from what a layer of a network made of them",
     "bench": "compare our speed with PyTorch, JAX and autograd on the same work",
     "doctor": "versions, BLAS kernels and what they reach, workers, layout engines, data found, extras missing",
 }
@@ -44,6 +50,8 @@ examples:
   minigrad evaluate runs/scenes-lstm-1 --json
   minigrad gan dc --data mnist                    digits by a deep convolutional pair
   minigrad draw runs/scenes-lstm-1 -o graph.svg
+  minigrad weights fetch squeezenet1_1 labels     once, for those below
+  minigrad style photograph.jpg painting.jpg
 
 `minigrad COMMAND --help` tells what a command takes. Exit codes: 0 done, 1 something was found wrong,
 2 cannot be done as asked, 130 and 143 stopped by Ctrl-C and SIGTERM.
@@ -91,6 +99,7 @@ def dispatched(words: list[str]) -> int:
     module.add_parser(parser.add_subparsers(prog="minigrad", parser_class=Parser))
     parser.prog = f"minigrad {words[0]}"
     parsed = parser.parse_args(words)
+    parsed.command_line = shlex.join(["minigrad", *words])
     return int(module.run(parsed))
 
 
@@ -112,7 +121,7 @@ def root_parser() -> Parser:
 def command_module(name: str) -> ModuleType:
     """The file of a command; UsageError with the nearest name when there is none."""
     if name in COMMANDS:
-        return importlib.import_module(f"minigrad.cli.{name}")
+        return importlib.import_module(f"minigrad.cli.{name.replace('-', '_')}")
     near = difflib.get_close_matches(name, COMMANDS, 1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
     raise UsageError(f"there is no command {name!r}: {hint}")

@@ -3,18 +3,16 @@
 import argparse
 import shutil
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
+from minigrad.cli.folders import next_folder
 from minigrad.cli.options import add_settings, command, given, settings_of
 from minigrad.cli.results import summary, write_results
 from minigrad.cli.sources import SCENES, Opened, open_source, source_of
 from minigrad.errors import UsageError
 from models.training import EXTRACTOR, Record, Run, Settings, Training, Validation
-
-RUNS = Path("runs")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -67,16 +65,11 @@ def new_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
     source = source_of(arguments)
     opened = open_source(source)
     settings = settings_of(arguments, source, len(opened.data.train))
-    folder = arguments.out or next_folder(SCENES if source.scenes else Path(source.folder).name, settings.cell)
+    folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
     run = Run.create(folder, settings, source, opened.data)
     if source.scenes:
         shutil.copy(Path(source.folder) / EXTRACTOR, folder / EXTRACTOR)
     return run, opened
-
-
-def next_folder(data: str, cell: str) -> Path:
-    """runs/scenes-lstm-1, or the first number that is free."""
-    return next(folder for n in count(1) if not (folder := RUNS / f"{data}-{cell}-{n}").exists())
 
 
 def old_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:

@@ -1,0 +1,11 @@
+"""Where commands leave what they make, unless they are told. All of `minigrad.cli` may import it."""
+
+from itertools import count
+from pathlib import Path
+
+RUNS = Path("runs")
+
+
+def next_folder(name: str) -> Path:
+    """runs/scenes-lstm-1, or the first number that is free."""
+    return next(folder for n in count(1) if not (folder := RUNS / f"{name}-{n}").exists())

@@ -1,0 +1,96 @@
+"""`minigrad fool`: pictures changed so little that nobody sees it, which a network takes for something else."""
+
+import argparse
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.cli import console
+from minigrad.cli.seeing import Studio, add_common, count, pictures
+from models.data.imagenet import deprocess, framed, preprocess
+from models.data.images import Pixels, read_image
+from models.image_gradients import ImageGradient, probabilities
+from models.image_synthesis import fooling_image
+from viz.heat import difference
+from viz.picture_report import Shown, loss_panel
+
+_FACTOR = 10
+"""How many times the change is enlarged, to be seen."""
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "fool",
+        help="make a network see something else",
+        description="Changes each picture along the gradient of a class's score until the network takes it for that "
+        "class, as a file of 8-bit colours, which is read again and checked. Exits 1 when one did not fool.",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures")
+    parser.add_argument("--class", dest="targets", action="append", required=True, metavar="CLASS",
+                        help="what to be taken for: a number or name; repeatable")  # fmt: skip
+    parser.add_argument("--steps", type=count, default=100, metavar="N", help="at most so many (100)")
+    parser.add_argument("--lr", type=float, default=1.0, metavar="X", help="length of a step (1)")
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Makes the pictures; 1 when one of them does not fool."""
+    named = pictures(arguments.images)
+    studio = Studio.open(arguments, "fool")
+    targets = [studio.class_number(text) for text in arguments.targets]
+    gradient = ImageGradient(studio.network, arguments.eager)
+    found = [fooled(studio, gradient, name, framed(image), t) for (name, image), t in product(named, targets)]
+    results = [result for result, _ in found]
+    if not arguments.json:
+        console.say("\n".join(in_words(result) for result in results))
+    studio.finish("Fooling images", [part for _, part in found], results)
+    return int(not all(result["fooled"] for result in results))
+
+
+def fooled(
+    studio: Studio, gradient: ImageGradient, name: str, image: Pixels, target: int
+) -> tuple[dict[str, Any], Shown]:
+    """One picture taken for one class, in a file, in numbers and for the report."""
+    arguments, wanted = studio.arguments, studio.label(target)
+    with studio.progress(f"{name} as {wanted}", arguments.steps) as watched:
+        found = fooling_image(gradient, preprocess(image), target, arguments.lr, arguments.steps, watched)
+    made = deprocess(found.x)[0]
+    path = studio.save(f"{name}-as-{wanted}", made)
+    before = probabilities(gradient(preprocess(image), [0])[0])[0]
+    after = probabilities(gradient(preprocess(framed(read_image(path))), [0])[0])[0]  # as anybody will read it
+    views = [
+        (f"original: {top(studio, before)}", image),
+        (f"fooling: {top(studio, after)}", made),
+        (f"difference × {_FACTOR}", difference(image, made, _FACTOR)),
+    ]
+    result = {
+        "picture": name,
+        "target": target,
+        "label": wanted,
+        "was": int(before.argmax()),
+        "is": int(after.argmax()),
+        "is_label": studio.label(int(after.argmax())),
+        "probability": float(after[target]),
+        "fooled": int(after.argmax()) == target,
+        "iterations": found.iterations,
+        "largest_change": int(np.abs(made.astype(int) - image).max()),
+        "file": str(path),
+    }
+    change = f"No colour is changed by more than {result['largest_change']} of 255."
+    panels = [loss_panel(watched.log, title="−log of the class's probability")]
+    return result, Shown(f"{name} as {wanted}", f"{found.iterations} steps. {change}", views, panels)
+
+
+def top(studio: Studio, likely: Any) -> str:
+    """`Egyptian cat 77.8 %`."""
+    return f"{studio.label(int(likely.argmax()))} {100 * likely.max():.1f} %"
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """`cat: taken for pizza after 5 steps, colours changed by at most 9 of 255; runs/fool-1/cat-as-pizza.png`."""
+    outcome = "taken for" if result["fooled"] else f"NOT taken for {result['label']}, still for"
+    steps = f"after {result['iterations']} steps, colours changed by at most {result['largest_change']} of 255"
+    return f"{result['picture']}: {outcome} {result['is_label']} {steps}; {result['file']}"

@@ -1,0 +1,100 @@
+"""`minigrad saliency`: which pixels of a picture a class's score depends on."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from minigrad.cli import console
+from minigrad.cli.seeing import Studio, add_common, pictures
+from minigrad.op import Array
+from models.data.imagenet import framed, preprocess
+from models.data.images import Pixels
+from models.image_gradients import (
+    ImageGradient,
+    integrated_gradients,
+    probabilities,
+    saliency,
+    smooth_grad,
+    strength,
+)
+from viz.heat import heat, overlay
+from viz.picture_report import Shown
+
+METHODS = {
+    "gradient": "|∂score/∂pixel|, the largest of its colours",
+    "smooth": "SmoothGrad: the gradient's mean over noisy copies",
+    "integrated": "integrated gradients from the mean colour: they add up to the score",
+}
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    parser = subparsers.add_parser(
+        "saliency",
+        help="where a network looks",
+        description="Draws for each picture a map of the pixels that the score of a class depends on, and the map over "
+        "the picture. Pictures are scaled and cropped to the network's size, unless they have it.",
+    )
+    parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures")
+    parser.add_argument("--class", dest="label", metavar="CLASS", help="a number or name (the most likely)")
+    methods = "; ".join(f"{name}: {what}" for name, what in METHODS.items())
+    parser.add_argument("--method", choices=tuple(METHODS), default="gradient", help=methods)
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Draws the maps."""
+    named = pictures(arguments.images)
+    studio = Studio.open(arguments, "saliency")
+    gradient = ImageGradient(studio.network, arguments.eager)
+    shown, results = [], []
+    with console.Progress("saliency", len(named), show=not arguments.json) as progress:
+        for number, (name, image) in enumerate(named, 1):
+            result, part = mapped(studio, gradient, name, framed(image))
+            results.append(result)
+            shown.append(part)
+            progress.at(number, name)
+    if not arguments.json:
+        console.say("\n".join(in_words(result) for result in results))
+    studio.finish("Saliency", shown, results)
+    return 0
+
+
+def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) -> tuple[dict[str, Any], Shown]:
+    """The map of one picture, in files, in numbers and for the report."""
+    x = preprocess(image)
+    likely = probabilities(gradient(x, [0])[0])[0]
+    asked = studio.arguments.label
+    label = studio.class_number(asked) if asked else int(likely.argmax())
+    values, gap = attributed(gradient, x, label, studio.arguments.method)
+    views = {"picture": image, "map": heat(values), "overlay": overlay(image, values)}
+    files = {kind: str(studio.save(f"{name}-{kind}", view)) for kind, view in views.items()}
+    result = {
+        "picture": name,
+        "class": label,
+        "label": studio.label(label),
+        "probability": float(likely[label]),
+        "method": studio.arguments.method,
+        **({} if gap is None else {"completeness_gap": gap}),
+        "files": files,
+    }
+    top = [(studio.label(int(k)), f"{100 * likely[k]:.1f} %") for k in likely.argsort()[::-1][:5]]
+    lead = f"{METHODS[studio.arguments.method]}, for {studio.label(label)}."
+    return result, Shown(name, lead, list(views.items()), facts=top)
+
+
+def attributed(gradient: ImageGradient, x: Array, label: int, method: str) -> tuple[Array, float | None]:
+    """The map (H, W) by a method, and for integrated gradients how far they are from adding up."""
+    if method == "smooth":
+        return strength(smooth_grad(gradient, x, label))[0], None
+    if method == "integrated":
+        found = integrated_gradients(gradient, x, label)
+        return strength(found.values)[0], found.gap
+    return saliency(gradient, x, [label])[0], None
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """`cat: Egyptian cat 77.8 %; runs/saliency-1/cat-overlay.png`."""
+    gap = f", adds up to {100 * result['completeness_gap']:.1f} %" if "completeness_gap" in result else ""
+    sure = f"{result['label']} {100 * result['probability']:.1f} %"
+    return f"{result['picture']}: {sure}{gap}; {result['files']['overlay']}"

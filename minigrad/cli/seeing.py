@@ -1,0 +1,197 @@
+"""What the commands on trained networks share: the network and its classes, pictures, a folder, previews, the report.
+
+Imported by saliency, fool, visualize_class, style and invert.
+"""
+
+import argparse
+import io
+import re
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as PillowImage
+
+from minigrad.cli import console
+from minigrad.cli.folders import next_folder
+from minigrad.errors import UsageError
+from minigrad.store import write_whole
+from models.data.imagenet import class_number, deprocess, read_labels
+from models.data.images import Pixels, read_image
+from models.image_network import ImageNetwork
+from models.image_optimisation import Iteration
+from models.squeezenet import SqueezeNet
+from models.vgg import VGG16
+from models.weights import read_weights, zoo
+from viz.page import Number
+from viz.picture_report import Shown, write_picture_report
+
+LABELS = ("imagenet_labels.txt", "imagenet_classes.txt")
+"""What a file of names beside the weights may be called."""
+_LAST = {"classifier.6.weight": VGG16, "classifier.1.weight": SqueezeNet}
+"""The networks, by the name of the weights that give scores."""
+_SECONDS_BETWEEN_PREVIEWS = 1.0
+_MOST_IN_TITLE = 3
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """The options that all of them take."""
+    parser.add_argument("--weights", default="squeezenet1_1", metavar="FILE", help="a file, or what was fetched: vgg16")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to (a new folder in runs)")
+    parser.add_argument("--eager", action="store_true", help="without the compiler, to compare")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+
+
+def count(text: str) -> int:
+    """A whole number from 1 on, as an option has it."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+@dataclass
+class Studio:
+    """A trained network, the names of its classes, and the folder in which a command leaves pictures and a report."""
+
+    arguments: argparse.Namespace
+    network: ImageNetwork
+    labels: Sequence[str]
+    classes: int
+    folder: Path
+    written: list[Path] = field(default_factory=list)
+
+    @classmethod
+    def open(cls, arguments: argparse.Namespace, kind: str) -> "Studio":
+        """Loads what the options name; the folder is made when there is something to write."""
+        path = zoo.find(arguments.weights) if arguments.weights in zoo.ZOO else Path(arguments.weights)
+        network, classes = network_of(path)
+        labels = labels_of(arguments.labels, path.parent, classes)
+        return cls(arguments, network, labels, classes, arguments.out or next_folder(kind))
+
+    def label(self, number: int) -> str:
+        """The first name of a class."""
+        return self.labels[number].split(",")[0] if self.labels else f"class {number}"
+
+    def class_number(self, text: str) -> int:
+        """The class that a number or name stands for."""
+        return class_number(text, self.labels, self.classes)
+
+    def save(self, name: str, image: Pixels) -> Path:
+        """Writes a PNG of that name into the folder; a number is added to a name that was used."""
+        base = slug(name)
+        taken = {path.stem for path in self.written}
+        stem = next(s for n in range(1, len(taken) + 2) if (s := base if n == 1 else f"{base}-{n}") not in taken)
+        path = self.folder / f"{stem}.png"
+        write_png(path, image)
+        self.written.append(path)
+        return path
+
+    def progress(self, what: str, steps: int) -> "Watched":
+        """Shows iterations as they come, and a preview of the picture; use it in a `with`."""
+        return Watched(what, steps, self.folder / "preview.png", show=not self.arguments.json)
+
+    def finish(
+        self, kind: str, shown: Sequence[Shown], results: Sequence[dict[str, Any]], numbers: Sequence[Number] = ()
+    ) -> None:
+        """Writes the report and tells what there is."""
+        title = ", ".join(part.title for part in shown) if len(shown) <= _MOST_IN_TITLE else f"{len(shown)} pictures"
+        lead = f"By {type(self.network).__name__}, {self.classes} classes."
+        command = self.arguments.command_line
+        path = self.folder / "report.html"
+        write_picture_report(path, kind=kind, title=title, shown=shown, lead=lead, numbers=numbers, command=command)
+        written = [str(p) for p in (*self.written, path)]
+        if self.arguments.json:
+            console.say_json({"folder": str(self.folder), "results": list(results), "written": written})
+        else:
+            console.say(f"look at  {path}")
+
+
+def network_of(path: Path) -> tuple[ImageNetwork, int]:
+    """The network whose weights are in a file, and how many classes it knows."""
+    arrays = read_weights(path)
+    found = [(kind, arrays[name]) for name, kind in _LAST.items() if name in arrays]
+    kind, last = found[0] if found else (SqueezeNet, None)
+    classes = 1000 if last is None else len(last)
+    network = kind(num_classes=classes)
+    network.load_state_dict(arrays)
+    return network, classes
+
+
+def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
+    """The names in the file that was asked for, or beside the weights; none, which is said, where there is no file."""
+    places = [asked] if asked else [beside / name for name in LABELS]
+    found = next((place for place in places if place.is_file()), None)
+    if asked is None and found is None:
+        console.complain("the names of the classes are not here, only their numbers: minigrad weights fetch labels")
+        return ()
+    labels = read_labels(found or places[0])
+    if len(labels) != classes:
+        raise UsageError(f"{found} names {len(labels)} classes, and the network knows {classes}")
+    return labels
+
+
+def pictures(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
+    """The names of files without ending, and their pixels; what was done to them is told, and all are read first."""
+    images = [read_image(path, partial(tell, path)) for path in paths]
+    names = Counter(path.stem for path in paths)
+    return [
+        (path.stem if names[path.stem] == 1 else f"{path.parent.name} {path.stem}", image)
+        for path, image in zip(paths, images, strict=True)
+    ]
+
+
+def tell(path: Path, what: str) -> None:
+    """Says what was done to a picture."""
+    console.complain(f"{path}: {what}")
+
+
+def slug(text: str) -> str:
+    """A name of a file: `great white shark` as `great-white-shark`."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-.") or "picture"
+
+
+def write_png(path: Path, image: Pixels) -> None:
+    """Writes a PNG, whole or not at all, into a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    PillowImage.fromarray(image).save(buffer, "PNG")
+    write_whole(path, buffer.getvalue())
+
+
+class Watched:
+    """Iterations as a bar, a log and a preview that is replaced about every second, and removed at the end."""
+
+    def __init__(self, what: str, steps: int, preview: Path, show: bool) -> None:
+        self.log: list[dict[str, float]] = []
+        self._bar = console.Progress(what, steps, show=show)
+        self._preview, self._drawn = preview, time.monotonic()
+        if show:
+            console.complain(f"{what}: {preview} shows how far it is")
+
+    def __enter__(self) -> "Watched":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.__exit__(*error)
+        with suppress(FileNotFoundError):
+            self._preview.unlink()
+
+    def __call__(self, iteration: Iteration) -> None:
+        """Takes note of an iteration."""
+        self.log.append(iteration.record)
+        about = "  ".join(f"{name} {value:.3g}" for name, value in list(iteration.measured.items())[:2])
+        self._bar.at(iteration.number, about)
+        if time.monotonic() - self._drawn > _SECONDS_BETWEEN_PREVIEWS:
+            write_png(self._preview, deprocess(iteration.x)[0])
+            self._drawn = time.monotonic()
+
+    @property
+    def fallen(self) -> float:
+        """The share of the loss at the start that is gone."""
+        return 1 - self.log[-1]["loss"] / self.log[0]["loss"]

@@ -1,0 +1,65 @@
+"""`minigrad visualize-class`: pictures of what a network takes for a class."""
+
+import argparse
+from typing import Any
+
+from minigrad.cli import console
+from minigrad.cli.seeing import Studio, add_common, count
+from models.data.imagenet import SIDE, deprocess
+from models.image_gradients import ImageGradient
+from models.image_synthesis import Visualization, class_visualization
+from viz.picture_report import Shown, loss_panel
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds the sub-command."""
+    how = Visualization()
+    parser = subparsers.add_parser(
+        "visualize-class",
+        help="what a network takes for a class",
+        description="Seeks from noise a picture that the network is sure of: its score's gradient is followed, the "
+        "picture is shifted and blurred a little on the way, and held between black and white.",
+    )
+    parser.add_argument("classes", nargs="+", metavar="CLASS", help="numbers or names")
+    parser.add_argument("--steps", type=count, default=how.steps, metavar="N", help=f"({how.steps})")
+    parser.add_argument("--lr", type=float, default=how.lr, metavar="X", help=f"length of a step ({how.lr:g})")
+    parser.add_argument("--l2", type=float, default=how.l2, metavar="X", help=f"weight of Σ x² ({how.l2:g})")
+    parser.add_argument("--side", type=count, default=SIDE, metavar="N", help=f"pixels ({SIDE})")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise and the shifts (0)")
+    add_common(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Makes the pictures."""
+    studio = Studio.open(arguments, "visualize-class")
+    targets = [studio.class_number(text) for text in arguments.classes]
+    gradient = ImageGradient(studio.network, arguments.eager)
+    found = [visualized(studio, gradient, target) for target in targets]
+    results = [result for result, _ in found]
+    if not arguments.json:
+        console.say("\n".join(f"{r['label']}: probability {r['probability']:.4f}; {r['file']}" for r in results))
+    studio.finish("Class visualisation", [part for _, part in found], results)
+    return 0
+
+
+def visualized(studio: Studio, gradient: ImageGradient, target: int) -> tuple[dict[str, Any], Shown]:
+    """One class, in a file, in numbers and for the report."""
+    arguments, label = studio.arguments, studio.label(target)
+    how = Visualization(arguments.steps, arguments.lr, arguments.l2)
+    with studio.progress(label, arguments.steps) as watched:
+        x = class_visualization(gradient, target, how, arguments.side, arguments.seed, watched)
+    image = deprocess(x)[0]
+    last = watched.log[-1]
+    result = {
+        "class": target,
+        "label": label,
+        "probability": last["probability"],
+        "loss_fell_by": watched.fallen,
+        "file": str(studio.save(label, image)),
+    }
+    lead = f"Score {watched.log[0]['score']:.1f} in the noise, {last['score']:.1f} in the picture."
+    panels = [
+        loss_panel(watched.log, title="−log of the class's probability"),
+        loss_panel(watched.log, ["score"], "Score"),
+    ]
+    return result, Shown(label, lead, [(label, image)], panels)

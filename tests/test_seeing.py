@@ -1,0 +1,175 @@
+"""The commands on trained networks, with a network of random weights: files, reports, refusals."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minigrad.cli import main, saliency
+from minigrad.cli.seeing import Watched
+from models.data.images import read_image
+from models.image_gradients import integrated_gradients, smooth_grad
+from models.image_optimisation import Iteration
+from models.squeezenet import SqueezeNet
+from models.weights import write_weights
+from viz.heat import difference, heat, overlay
+
+CLASSES = ("tench", "goldfish, Carassius auratus", "great white shark", "hen", "cock")
+COMMANDS = ("saliency", "fool", "visualize-class", "style", "invert")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of a network of five classes, with their names beside them."""
+    folder = tmp_path_factory.mktemp("weights")
+    write_weights(folder / "net.npz", SqueezeNet(num_classes=len(CLASSES)).state_dict())
+    (folder / "imagenet_classes.txt").write_text("\n".join(CLASSES))
+    return folder / "net.npz"
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two pictures in an empty folder, and nothing fetched."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MINIGRAD_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
+    rng = np.random.default_rng(0)
+    for name, size in (("cat", (96, 64)), ("night", (64, 80))):
+        smooth = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC)
+        smooth.save(f"{name}.png")
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    """The JSON object that a command prints; all files that it names are there, and the report needs no network."""
+    capsys.readouterr()
+    assert main([*words, "--json"]) == code
+    found = json.loads(capsys.readouterr().out)
+    assert all(Path(path).is_file() for path in found["written"])
+    report = Path(found["written"][-1]).read_text(encoding="utf-8")
+    assert "data:image/" in report and "<script src" not in report and f"minigrad {words[0]}" in report
+    assert not (Path(found["folder"]) / "preview.png").exists()
+    return found
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    capsys.readouterr()
+    assert main(list(words)) == 2
+    return capsys.readouterr().err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("method", ["gradient", "smooth", "integrated"])
+def test_saliency(
+    method: str, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(saliency, "smooth_grad", partial(smooth_grad, samples=4))
+    monkeypatch.setattr(saliency, "integrated_gradients", partial(integrated_gradients, most=8))
+    words = ("saliency", "cat.png", "--weights", str(weights), "--method", method, "--class", "goldfish")
+    (result,) = said(capsys, *words)["results"]
+    assert result["label"] == "goldfish" and result["class"] == 1 and 0 < result["probability"] < 1
+    assert ("completeness_gap" in result) == (method == "integrated")
+    shapes = {read_image(path).shape for path in result["files"].values()}
+    assert set(result["files"]) == {"picture", "map", "overlay"} and shapes == {(224, 224, 3)}
+
+
+def test_fooling_is_checked_by_reading_the_file(real_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of = ("--weights", str(real_data / "squeezenet1_1" / "squeezenet1_1.pth"))
+    photo = str(real_data / "photos" / "000000290843.jpg")
+    for result in said(capsys, "fool", photo, *of, "--class", "flamingo", "--class", "963")["results"]:
+        assert result["fooled"] and result["is"] == result["target"] and result["was"] == 285
+        again = said(capsys, "saliency", result["file"], *of)["results"][0]
+        assert again["class"] == result["target"], "a picture of the network's size is taken as it is"
+
+
+def test_a_picture_that_does_not_fool_is_told_and_the_exit_code_says_so(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("fool", "cat.png", "--weights", str(weights), "--lr", "0", "--steps", "1")
+    was = said(capsys, "saliency", "cat.png", "--weights", str(weights))["results"][0]["class"]
+    other = str((was + 1) % len(CLASSES))
+    assert said(capsys, *words, "--class", other, code=1)["results"][0]["fooled"] is False
+    assert main([*words, "--class", other]) == 1 and "NOT taken for" in capsys.readouterr().out
+
+
+def test_classes_visualised(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("visualize-class", "white shark", "0", "--weights", str(weights), "--steps", "3", "--side", "64")
+    found = said(capsys, *words)
+    assert [result["label"] for result in found["results"]] == ["great white shark", "tench"]
+    assert Path(found["results"][0]["file"]).name == "great-white-shark.png"
+
+
+def test_style_and_texture(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("--weights", str(weights), "--steps", "4", "--side", "48", "--lr", "0.1")
+    (styled,) = said(capsys, "style", "cat.png", "night.png", *common)["results"]
+    assert read_image(styled["file"]).shape == (48, 72, 3) and set(styled["last"]) >= {"content", "style", "variation"}
+    (textured,) = said(capsys, "style", "night.png", "--texture", *common)["results"]
+    assert read_image(textured["file"]).shape == (48, 48, 3) and "content" not in textured["last"]
+
+
+def test_inversion_of_several_layers(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    layers = ("--layer", "features.1", "--layer", "features.3")
+    results = said(capsys, "invert", "cat.png", "--weights", str(weights), "--steps", "3", *layers)["results"]
+    assert [result["layer"] for result in results] == ["features.1", "features.3"]
+    assert "has no activation" in refused(capsys, "invert", "cat.png", "--weights", str(weights), "--layer", "last")
+
+
+def test_folders_are_new_and_files_do_not_overwrite_each_other(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "cat.png").write_bytes((tmp_path / "cat.png").read_bytes())
+    found = [said(capsys, "saliency", "cat.png", "other/cat.png", "--weights", str(weights)) for _ in range(2)]
+    assert [Path(f["folder"]).name for f in found] == ["saliency-1", "saliency-2"]
+    assert len(set(found[0]["written"])) == 7
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_weights_the_command_that_fetches_them(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = {"fool": ["--class", "1"], "style": ["night.png"]}.get(command, [])
+    target = "1" if command == "visualize-class" else "cat.png"
+    assert refused(capsys, command, target, *words).endswith("minigrad weights fetch squeezenet1_1")
+
+
+def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    of = ("--weights", str(weights))
+    assert "there is no picture at dog.png" in refused(capsys, "saliency", "cat.png", "dog.png", *of)
+    assert "there is no class 'dog'" in refused(capsys, "visualize-class", "dog", *of)
+    assert "classes are 0 to 4" in refused(capsys, "fool", "cat.png", "--class", "5", *of)
+    assert "a photograph and a painting" in refused(capsys, "style", "cat.png", *of)
+    assert "should be from 16 to" in refused(capsys, "style", "cat.png", "night.png", "--side", "9", *of)
+    assert "is no whole number from 1 on" in refused(capsys, "invert", "cat.png", "--steps", "0", *of)
+    (tmp_path / "few.txt").write_text("tench\nhen\n")
+    assert "names 2 classes" in refused(capsys, "saliency", "cat.png", "--labels", "few.txt", *of)
+    write_weights(tmp_path / "other.npz", {"w": np.ones(3)})
+    assert main(["saliency", "cat.png", "--weights", "other.npz"]) == 2
+    assert "unexpected  w (3,)" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists(), "nothing is made when nothing can be done"
+
+
+def test_classes_without_names_have_numbers(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.npz").write_bytes(weights.read_bytes())
+    (result,) = said(capsys, "saliency", "cat.png", "--weights", "net.npz", "--class", "3")["results"]
+    assert result["label"] == "class 3"
+
+
+def test_a_preview_is_there_while_a_picture_is_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minigrad.cli.seeing._SECONDS_BETWEEN_PREVIEWS", 0.0)
+    with Watched("work", 2, tmp_path / "preview.png", show=False) as watched:
+        watched(Iteration(0, {"loss": 4.0}, np.zeros((1, 3, 5, 4), np.float32)))
+        assert read_image(tmp_path / "preview.png").shape == (5, 4, 3)
+        watched(Iteration(1, {"loss": 1.0}, np.zeros((1, 3, 5, 4), np.float32)))
+    assert not (tmp_path / "preview.png").exists() and watched.fallen == 0.75
+
+
+def test_heat_and_differences() -> None:
+    values = np.zeros((20, 20))
+    values[5, 5:9] = 7.0
+    warm = heat(values)
+    assert warm[0, 0].sum() < 10 and warm[5, 5].sum() > 500 and heat(np.zeros((2, 2))).sum() < 40
+    over = overlay(np.full((20, 20, 3), 200, np.uint8), values)
+    assert over.dtype == np.uint8 and over[5, 7, 0] > over[5, 7, 2] and len(set(over[19, 0].tolist())) == 1
+    grey = np.full((2, 2, 3), 100, np.uint8)
+    assert (difference(grey, grey) == 128).all() and (difference(grey, grey + np.uint8(3)) == 158).all()

@@ -1,0 +1,55 @@
+"""Numbers of each pixel as pictures: heat, heat over a photograph, a difference made visible. Needs matplotlib, Pillow.
+
+`viz.picture_report` and the command line import this.
+"""
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from PIL import Image as PillowImage
+from PIL import ImageFilter
+
+from viz.image_grid import Image
+
+Map = npt.NDArray[np.floating]
+"""A number for each pixel (H, W), none below 0."""
+
+_BRIGHTEST = 99.5
+"""Per cent of the numbers that are not cut off: a few very large ones would leave all others black."""
+_SOFT = 2.0
+"""Pixels of blur of the heat over a photograph, which would be a spray of dots."""
+
+
+def heat(values: Map) -> Image:
+    """From black, for 0, through violet and orange to pale yellow."""
+    return coloured(shares(values))
+
+
+def overlay(image: Image, values: Map) -> Image:
+    """A photograph in dim grey where there is no heat, and the heat, softened, over it."""
+    bytes_of_heat = PillowImage.fromarray(np.rint(255 * shares(values)).astype(np.uint8))
+    warm = shares(np.asarray(bytes_of_heat.filter(ImageFilter.GaussianBlur(_SOFT)), np.float32))
+    grey = np.asarray(PillowImage.fromarray(image).convert("L"), np.float32)[..., None]
+    opacity = np.sqrt(warm)[..., None]
+    mixed: Image = (0.55 * grey * (1 - opacity) + coloured(warm) * opacity).astype(np.uint8)
+    return mixed
+
+
+def difference(before: Image, after: Image, factor: float = 10.0) -> Image:
+    """How two pictures differ, so many times enlarged, on the grey that stands for no difference."""
+    change = factor * (after.astype(np.float32) - before)
+    seen: Image = np.clip(np.rint(128 + change), 0, 255).astype(np.uint8)
+    return seen
+
+
+def shares(values: Map) -> npt.NDArray[np.float32]:
+    """Of the brightest, from 0 to 1."""
+    brightest = float(np.percentile(values, _BRIGHTEST)) or float(values.max()) or 1.0
+    cut: npt.NDArray[np.float32] = np.clip(values / brightest, 0, 1).astype(np.float32)
+    return cut
+
+
+def coloured(shares: Map) -> Image:
+    """Shares from 0 to 1 as colours (H, W, 3)."""
+    colours: Image = matplotlib.colormaps["inferno"](shares, bytes=True)[..., :3]
+    return colours

@@ -1,0 +1,63 @@
+"""The report of work on pictures: for each the pictures that came of it, what was measured, and curves, on one page.
+
+write_picture_report("report.html", kind="Style transfer", title="Tübingen by night", shown=[
+    Shown("tubingen", "in the style of starry_night", [("content", image), ("result", result)], panels),
+])
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from viz.curve_figures import curve_figures
+from viz.curves import LOOKS, Line, Log, Panel
+from viz.image_grid import Image
+from viz.page import Number, Section, command_line, figures, image_figure, table, write_page
+
+_LEAST = 240
+"""Pixels at which pictures stand side by side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A part of the report: pictures with their captions, curves, and facts as names and values."""
+
+    title: str
+    lead: str
+    pictures: Sequence[tuple[str, Image]]
+    panels: Sequence[Panel] = ()
+    facts: Sequence[tuple[str, str]] = ()
+
+
+def write_picture_report(
+    path: str | Path,
+    *,
+    kind: str,
+    title: str,
+    shown: Sequence[Shown],
+    lead: str = "",
+    numbers: Sequence[Number] = (),
+    command: str | None = None,
+) -> Path:
+    """Writes the page and returns its path; `command` is what made it."""
+    sections = [_section(part, number) for number, part in enumerate(shown)]
+    if command:
+        again = "On the same machine, with the same versions, this command gives the same pictures again."
+        sections.append(Section("Reproduce", again, [command_line(command)]))
+    return write_page(path, title, kind=kind, lead=lead, numbers=numbers, sections=sections)
+
+
+def loss_panel(log: Log, terms: Sequence[str] = ("loss",), title: str = "Loss") -> Panel:
+    """The terms of a loss over the iterations, a line each."""
+    lines = [Line.of(log, term, term, look) for term, look in zip(terms, LOOKS, strict=False)]
+    return Panel(title, tuple(lines), falling=True)
+
+
+def _section(part: Shown, number: int) -> Section:
+    blocks = [figures([image_figure(image, caption) for caption, image in part.pictures], _LEAST)]
+    drawings = curve_figures([panel for panel in part.panels if panel.drawn], f"curve-{number}")
+    if drawings:
+        blocks.append(figures(drawings))
+    if part.facts:
+        blocks.append(table(part.facts))
+    return Section(part.title, part.lead, blocks)
