@@ -155,6 +155,20 @@ def test_kinks_are_no_mistakes(f: Callable[[mg.Tensor], mg.Tensor]) -> None:
     assert gradcheck(f, [KINKED]).ok
 
 
+@pytest.mark.parametrize("size", [1e-10, 1e-8, 1e-4, 1e6])
+def test_tiny_and_large_variables_are_measured_in_their_own_scale(size: float) -> None:
+    x, y = X * size, (np.abs(X) + 1) * size
+    assert gradcheck(lambda x, y: x / y, [x, y]).ok and gradcheck(mg.log, [y]).ok
+    wrong = gradcheck(lambda x, y: x / (y * 2 - y.detach()), [x, y], raises=False)
+    assert [(f.name, f.kind) for f in wrong.findings if not f.ok] == [("y", "2.000 × too large")]
+
+
+def test_values_that_are_no_numbers_are_told(recwarn: pytest.WarningsRecorder) -> None:
+    with pytest.raises(CheckError, match=r"gives nan at \(1,\) of its result"):
+        gradcheck(mg.log, [np.array([1.0, -1.0])])
+    assert not recwarn.list
+
+
 def test_kinks_are_counted_and_both_slopes_told() -> None:
     finding = gradcheck(lambda x: mg.relu(x).sum(), [KINKED[:4]]).findings[0]
     assert [p.index for p in finding.kinks] == [(1,)]

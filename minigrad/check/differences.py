@@ -4,7 +4,7 @@ A line is t ↦ the values at x + t · direction; what is differentiated is the 
 before they are summed, so that values which do not move add no rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,6 +15,7 @@ Line: TypeAlias = Callable[[complex], Values]
 
 EPSILON = float(np.finfo(np.float64).eps)
 STEP = EPSILON ** (1 / 3)  # balances the truncation of a central difference, h², against its rounding, ε / h
+SMALL = 1e-3  # a variable below this may be what its function's scale is measured by
 IMAGINARY = 1e-30  # no subtraction, so the step of the complex method may be as small as one likes
 
 
@@ -52,8 +53,17 @@ def richardson(line: Line, h: float) -> Slope:
 
 def best(line: Line, h: float) -> Slope:
     """The estimate with the smallest error over steps from 100 h, for flat functions, to h / 1000, beside kinks."""
-    slopes = [richardson(line, h * 10.0**k) for k in range(2, -4, -1)]
-    finite = [s for s in slopes if np.isfinite(s.value)]
+    return surest(line, [h * 10.0**k for k in range(2, -4, -1)])
+
+
+def nearby(line: Line, size: float) -> Slope:
+    """The same over steps in proportion to a small variable, whose function may change within its size."""
+    return surest(line, [size * share for share in (0.03, 0.01, 0.003)])
+
+
+def surest(line: Line, steps: Sequence[float]) -> Slope:
+    """The estimate with the smallest error."""
+    finite = [s for s in (richardson(line, step) for step in steps) if np.isfinite(s.value)]
     return min(finite, key=lambda s: s.error, default=Slope(np.nan, np.inf))
 
 

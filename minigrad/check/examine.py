@@ -10,7 +10,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from minigrad.check.diagnosis import UNKNOWN, Case, close, diagnose, shape_kind
-from minigrad.check.differences import STEP, Line, Slope, Values, best, central, complex_step, kink, richardson
+from minigrad.check.differences import (
+    SMALL,
+    STEP,
+    Line,
+    Slope,
+    Values,
+    best,
+    central,
+    complex_step,
+    kink,
+    nearby,
+    richardson,
+)
 from minigrad.check.problem import Problem
 from minigrad.check.report import Finding, Place, Report
 
@@ -20,6 +32,7 @@ RULES: dict[str, Callable[[Line, float], Slope]] = {
     "complex": lambda line, h: complex_step(line),
 }
 TOLERANCES = {"central": 1e-7, "richardson": 1e-8, "complex": 1e-12}
+SURE = 1e-3  # the relative error below which a difference close by is believed
 WHOLE = 400  # an array of at most so many elements is looked at in full when something is wrong with it
 
 
@@ -100,7 +113,9 @@ class Examination:
         line = self.problem.line(self.name, direction.reshape(self.x.shape))
         expected = float(self.analytic.ravel() @ direction)
         scale = max(float(np.linalg.norm(self.analytic.ravel()[support])), abs(expected))
-        slope, wrong = self.careful(line, self.measure.slope(line, np.abs(self.x).max()), expected, scale)
+        sizes = np.abs(self.x)
+        slope = self.measure.slope(line, sizes.max())
+        slope, wrong = self.careful(line, slope, expected, scale, float(sizes.min()))
         self.along = 0.0 if wrong else abs(slope.value - expected) / (max(scale, self.floor([slope])) or 1.0)
         return wrong
 
@@ -121,18 +136,19 @@ class Examination:
         """The verdict on one element, and the difference it rests on."""
         index = tuple(int(k) for k in np.unravel_index(i, self.x.shape))
         analytic = float(self.analytic.flat[i])
-        slope, wrong = self.careful(self.line(i), slope, analytic, scale)
-        corner = kink(self.line(i), STEP) if wrong else None
+        size = abs(float(self.x.flat[i]))
+        slope, wrong = self.careful(self.line(i), slope, analytic, scale, size)
+        corner = kink(self.line(i), STEP) if wrong and not closely(self.line(i), size) else None
         allowed = corner is not None and corner.allows(analytic, 1e-4 * scale)
         return Place(index, analytic, slope.value, wrong and not allowed, corner), slope
 
-    def careful(self, line: Line, slope: Slope, analytic: float, scale: float) -> tuple[Slope, bool]:
+    def careful(self, line: Line, slope: Slope, analytic: float, scale: float, size: float) -> tuple[Slope, bool]:
         """Whether the derivative is not `analytic`; where `slope` says so, the best difference has the last word."""
         tolerance = self.measure.tolerance
         if abs(slope.value - analytic) <= tolerance * scale + slope.error:
             return slope, False
         with np.errstate(all="ignore"):
-            slope = best(line, STEP)
+            slope = closely(line, size) or best(line, STEP)
         return slope, not abs(slope.value - analytic) <= tolerance * scale + 4 * slope.error
 
     def error(self, places: Sequence[Place], slopes: Sequence[Slope], scale: float) -> float:
@@ -160,3 +176,10 @@ class Examination:
             return f"outside the two slopes of a kink: at {corner.index}, {corner.kink}"
         flat = np.array([np.ravel_multi_index(p.index, self.x.shape) if p.index else 0 for p in smooth])
         return diagnose(Case(self.analytic, flat, np.array([p.numeric for p in smooth]), self.x))
+
+
+def closely(line: Line, size: float) -> Slope | None:
+    """The difference within the size of a small variable, if it is sure: beyond, its function may be another."""
+    with np.errstate(all="ignore"):
+        slope = nearby(line, size) if 0 < size < SMALL else None
+    return slope if slope and slope.error <= SURE * abs(slope.value) else None

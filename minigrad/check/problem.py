@@ -161,7 +161,8 @@ def title_of(f: Callable[..., Any]) -> str:
 def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:
     """CheckError when f changes an input, does not repeat itself, or computes in less than float64."""
     before = [np.array(raw(a)) for a in arguments]
-    first, second = ([np.array(y.numpy()) for y in flat(f(*arguments))] for _ in range(2))
+    with np.errstate(all="ignore"):
+        first, second = ([np.array(y.numpy()) for y in flat(f(*arguments))] for _ in range(2))
     for i, (old, now) in enumerate(zip(before, map(raw, arguments), strict=True)):
         if not np.array_equal(old, np.asarray(now), equal_nan=old.dtype.kind in "fc"):
             raise CheckError(f"the function changes its input {i} in place; let it work on a copy")
@@ -173,6 +174,13 @@ def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:
             )
     if not any(y.dtype.kind == "f" for y in first):
         raise CheckError("the function gives no floating output, so there is nothing to differentiate")
+    spoilt = next((y for y in first if y.dtype.kind == "f" and not np.isfinite(y).all()), None)
+    if spoilt is not None:
+        place = tuple(map(int, np.argwhere(~np.isfinite(spoilt))[0]))
+        raise CheckError(
+            f"the function gives {spoilt[place]} at {place} of its result, and differences need numbers; "
+            "stop_at_not_finite() tells which operation made it"
+        )
     narrow = next((y.dtype for y in first if y.dtype in (np.float16, np.float32)), None)
     if narrow is not None:
         raise CheckError(

@@ -13,7 +13,9 @@ h2 { font-size: 1.05rem; font-weight: 600; color: var(--faint); margin: 2.2rem 0
      border-bottom: 1px solid var(--line); padding-bottom: .3rem }
 table { border-collapse: collapse } td { padding: .32rem .2rem; vertical-align: baseline }
 td:first-child { text-align: right; white-space: nowrap } td:nth-child(2) { padding: 0 .5rem; color: var(--faint) }
-math { font-size: 1.15em } p { color: var(--faint); margin: .2rem 0 }
+math { font-size: 1.2em } math, mi, mn { font-family: "STIX Two Text", Georgia, "Times New Roman", serif }
+mi { font-style: italic; text-transform: none } mi.upright, mi.bold { font-style: normal } mi.bold { font-weight: 700 }
+p { color: var(--faint); margin: .2rem 0 }
 @media print { body { margin: 0; max-width: none } }
 """
 
@@ -40,4 +42,4 @@ def section(heading: str, rows: Sequence[Row]) -> str:
 
 def math(inside: str) -> str:
     """A formula."""
-    return f"<math><mrow>{inside}</mrow></math>"
+    return f'<math displaystyle="true"><mrow>{inside}</mrow></math>'

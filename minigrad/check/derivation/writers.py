@@ -10,6 +10,8 @@ BINDS = {"sum": 1, "negative": 1, "total": 2, "product": 3, "matrix product": 4,
 RELATIONS = {"=": "=", "≠": r"\neq", ">": ">", "≥": r"\geq", "<": "<", "≤": r"\leq"}
 """Signs between two sides, and their names in LaTeX."""
 FUNCTIONS = {"tanh", "log", "exp", "sin", "cos", "max", "min"}
+UPRIGHT = ' class="upright"'
+"""The attribute of what is not in italics."""
 NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")
 
 
@@ -173,16 +175,18 @@ class MathML(Writer):
     times, minus, plus = "<mo>⊙</mo>", "<mo>−</mo>", "<mo>+</mo>"
 
     def bracketed(self, text: str) -> str:
-        """Brackets that grow."""
-        return f"<mrow><mo>(</mo>{text}<mo>)</mo></mrow>"
+        """Brackets that grow around what is high."""
+        grow = str("<mfrac>" in text or "<munder>" in text).lower()
+        return f'<mrow><mo stretchy="{grow}">(</mo>{text}<mo stretchy="{grow}">)</mo></mrow>'
 
-    def symbol(self, x: Expression) -> str:
-        """d upright before the name, subscript and primes."""
+    def symbol(self, x: Expression, above: str = "") -> str:
+        """d upright before the name, subscript, primes, and what else stands above."""
         base, sub, prime = named(str(x.parts[0]))
-        text = f"<mi>{escape(base)}</mi>"
-        text = f"<msub>{text}<mi>{escape(sub)}</mi></msub>" if sub else text
-        text = f"<msup>{text}<mo>{'′' * len(prime)}</mo></msup>" if prime else text
-        return f'<mrow><mi mathvariant="normal">d</mi>{text}</mrow>' if x.parts[1:] == ("d",) else text
+        text = f"<mi{UPRIGHT if len(base) > 1 else ''}>{escape(base)}{'′' * len(prime)}</mi>"
+        above = above and f"<mi{UPRIGHT}>{above}</mi>"
+        kind = "subsup" if sub and above else "sub" if sub else "sup" if above else ""
+        text = f"<m{kind}>{text}{f'<mi>{escape(sub)}</mi>' if sub else ''}{above}</m{kind}>" if kind else text
+        return f"<mrow><mi{UPRIGHT}>d</mi>{text}</mrow>" if x.parts[1:] == ("d",) else text
 
     def number(self, x: Expression) -> str:
         """<mn>."""
@@ -194,7 +198,9 @@ class MathML(Writer):
 
     def transpose(self, x: Expression) -> str:
         """xᵀ."""
-        return f"<msup><mrow>{self.write(x.inner[0], 9)}</mrow><mi>⊤</mi></msup>"
+        if x.inner[0].kind == "symbol":
+            return self.symbol(x.inner[0], "⊤")
+        return f"<msup><mrow>{self.write(x.inner[0], 9)}</mrow><mi{UPRIGHT}>⊤</mi></msup>"
 
     def raised(self, base: str, exponent: str) -> str:
         """<msup>."""
@@ -211,11 +217,11 @@ class MathML(Writer):
 
     def name(self, function: str) -> str:
         """Upright by length."""
-        return f"<mi>{escape(function)}</mi>"
+        return f"<mi{UPRIGHT if len(function) > 1 else ''}>{escape(function)}</mi>"
 
     def indicator(self, inside: str) -> str:
         """A bold one."""
-        return f'<mi mathvariant="bold">1</mi><mo>[</mo>{inside}<mo>]</mo>'
+        return f'<mi class="bold">1</mi>{self.squared(inside)}'
 
     def related(self, sign: str, a: str, b: str) -> str:
         """<mo>."""
@@ -229,13 +235,17 @@ class MathML(Writer):
     def block(self, x: Expression) -> str:
         """[x y z]."""
         inside = '<mspace width="0.7em"/>'.join(map(self.write, x.inner))
-        return f"<mrow><mo>[</mo>{inside}<mo>]</mo></mrow>"
+        return f"<mrow>{self.squared(inside)}</mrow>"
 
     def element(self, x: Expression) -> str:
         """x[…]."""
         place = x.parts[1]
         inside = self.write(place) if isinstance(place, Expression) else f"<mtext>{escape(place)}</mtext>"
-        return f"<mrow>{self.write(x.inner[0], 9)}<mo>[</mo>{inside}<mo>]</mo></mrow>"
+        return f"<mrow>{self.write(x.inner[0], 9)}{self.squared(inside)}</mrow>"
+
+    def squared(self, inside: str) -> str:
+        """[…]."""
+        return f'<mo stretchy="false">[</mo>{inside}<mo stretchy="false">]</mo>'
 
 
 def named(name: str) -> tuple[str, str, str]:
