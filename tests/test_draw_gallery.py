@@ -43,3 +43,21 @@ def test_a_drawing_that_plays_forward_then_backward(tmp_path: Path) -> None:
     forward = [time for key, time in start.items() if not boxes[key].backward]
     backward = [time for key, time in start.items() if boxes[key].backward]
     assert max(forward) < min(backward)
+
+
+def test_points_run_along_the_wires_to_what_is_computed_next() -> None:
+    root = ET.fromstring(viz.animate(graphs.scalar(), seconds=6))
+    groups = [group for group in root.iter(SVG + "g") if group.get("opacity") == "0"]
+    points = [group for group in groups if group.find(SVG + "circle") is not None]
+    outlines = [group for group in groups if group.find(SVG + "rect") is not None]
+    drawing = viz.draw(graphs.scalar(), view="both")
+    assert len(outlines) == len(drawing.layout.placed)
+    assert len(points) == sum(bool(wire.targets) for wire in drawing.layout.wires)
+    for point in points:
+        way = point.find(f"{SVG}circle/{SVG}animateMotion")
+        assert way is not None
+        times = [float(time) for time in way.get("keyTimes", "").split(";")]
+        assert times == sorted(times)
+        assert (times[0], times[-1]) == (0, 1)
+    said = [text.text for group in groups for text in group.iter(SVG + "text")]
+    assert said == ["forward", "backward"]

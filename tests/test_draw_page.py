@@ -108,6 +108,31 @@ def test_a_click_chooses_and_arrows_walk_along_the_edges(page: browser.Browser) 
     assert chosen(page)
 
 
+def test_a_leaf_is_found_once_and_a_formula_not_at_all(page: browser.Browser) -> None:
+    start(page)
+    page.run("find('captioner.cell.wh')")
+    names = page.run("matches.map((box) => facts(box)[0])")
+    assert names.count("captioner.cell.Wh") == 1
+    ids = page.run("[...boxes.values()].filter((box) => facts(box)[0] === 'captioner.cell.Wh').map(upperEdge)")
+    assert len(ids) > 1
+    assert page.run("upperEdge(matches[0])") == min(ids)
+    page.run("find('tanh')")
+    assert page.run("matches.every((box) => !facts(box).includes('op: Sigmoid'))")
+    assert page.run("matches.length") > 16
+
+
+def test_what_is_found_is_not_hidden_by_what_is_told_of_it(page: browser.Browser) -> None:
+    start(page)
+    for text in ("t=7", "time step: 7", "captioner.scores.W"):
+        page.run(f"find({json.dumps(text)}); if (matches.length) next(1)")
+        if chosen(page):
+            right, left = page.run(
+                "[chosen.getBoundingClientRect().right, document.querySelector('aside').getBoundingClientRect().left]"
+            )
+            assert right <= left
+    assert chosen(page)
+
+
 def test_what_is_folded_away_is_found_in_another_view(page: browser.Browser) -> None:
     start(page, "steps")
     page.run("search.value = 'op: Tanh'; find('op: Tanh')")

@@ -1,16 +1,20 @@
 """animate: a drawing that plays, forward and then backward, in one SVG without a script. For slides."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from viz.drawing import Drawing, draw
-from viz.graph.geometry import Placed, Wire
+from viz.graph.geometry import Placed, Rect, Wire
+from viz.graph.look import MARGIN
+from viz.graph.model import Diagram
 from viz.graph.ranking import ranks_of
-from viz.graph.svg import document, placed, region, tag, text, wire
+from viz.graph.svg import document, path_of, placed, region, sides, tag, text, wire
 
-PALE = 0.12
+PALE = 0.25
 """Opacity of what has not been computed yet."""
+NOW = "#c2410c"
+"""The colour of what is being computed: an outline of boxes, a point that runs along wires."""
 PAUSE = 4
 """Moments at the end in which the whole picture stands, and at the turn from forward to backward."""
 
@@ -34,11 +38,15 @@ def played(drawing: Drawing, seconds: float) -> str:
     end = max(moment.values(), default=0) + PAUSE
     body = [*map(region, layout.regions)]
     for shown_wire in layout.wires:
-        body.append(appearing(wire(shown_wire), start_of(shown_wire, moment) / end, seconds))
+        start = start_of(shown_wire, moment) / end
+        body.append(appearing(wire(shown_wire), start, seconds))
+        if shown_wire.targets and start:
+            body.append(running(shown_wire, start, 1 / end, seconds))
     for box in layout.placed:
-        drawn = placed(box, drawing.overlay, box.box.id in diagram.outputs)
-        body.append(appearing(drawn, start_of(box, moment) / end, seconds))
-    return document(diagram, layout, [*body, *map(text, layout.texts)])
+        start = start_of(box, moment) / end
+        body.append(appearing(placed(box, drawing.overlay, box.box.id in diagram.outputs), start, seconds))
+        body.append(lit(box, start, 1 / end, seconds))
+    return document(diagram, layout, [*body, *map(text, layout.texts), *captions(diagram, moment, end, seconds)])
 
 
 def moments(drawing: Drawing) -> dict[str, int]:
@@ -60,11 +68,44 @@ def start_of(shown: Placed | Wire, moment: Mapping[str, int]) -> float:
     return min((moment.get(key.partition(".")[0], 0) for key in keys), default=0)
 
 
-def appearing(element: str, share: float, seconds: float) -> str:
+def captions(diagram: Diagram, moment: Mapping[str, int], end: int, seconds: float) -> Iterable[str]:
+    """What is being computed, in words: the forward pass, then the backward pass."""
+    turn = min((moment[box.id] for box in diagram.boxes if box.backward), default=end) / end
+    for words, start, stop in (("forward", 0.0, turn), ("backward", turn, 1.0)):
+        if start < 1:
+            said = tag("text", words, class_="header", text_anchor="start", x=MARGIN, y=MARGIN + 21)
+            yield f'<g opacity="0">{motion("opacity", [(0, 0), (start, 1), (stop, 0)], seconds)}{said}</g>'
+
+
+def appearing(element: str, start: float, seconds: float) -> str:
     """An element that is pale until its share of the time has passed; as it is where animations do not play."""
-    times = f"0;{share:.4f};{min(1.0, share + 0.02):.4f};1"
-    motion = tag(
-        "animate", attributeName="opacity", values=f"{PALE};{PALE};1;1", keyTimes=times, dur=f"{seconds:g}s",
-        repeatCount="indefinite",
+    return f"<g>{motion('opacity', [(0, PALE), (start, 1)], seconds)}{element}</g>" if start else element
+
+
+def lit(box: Placed, start: float, length: float, seconds: float) -> str:
+    """An outline around a box while it is computed; none where animations do not play."""
+    r = box.rect
+    around = Rect(r.x - 2.5, r.y - 2.5, r.width + 5, r.height + 5)
+    frame = tag("rect", **sides(around), rx=6, fill="none", stroke=NOW, stroke_width=2)
+    return f'<g opacity="0">{motion("opacity", [(0, 0), (start, 1), (start + length, 0)], seconds)}{frame}</g>'
+
+
+def running(shown: Wire, start: float, length: float, seconds: float) -> str:
+    """A point that runs along a wire in the moment before its value arrives; none where animations do not play."""
+    first = max(0.0, start - length)
+    times = f"0;{first:.4f};{start:.4f};1"
+    way = tag(
+        "animateMotion", path=path_of(shown), keyPoints="0;0;1;1", keyTimes=times, calcMode="linear",
+        dur=f"{seconds:g}s", repeatCount="indefinite",
     )  # fmt: skip
-    return f"<g>{motion}{element}</g>" if share else element
+    seen = motion("opacity", [(0, 0), (first, 1), (start, 0)], seconds)
+    return f'<g opacity="0">{seen}<circle r="3.2" fill="{NOW}">{way}</circle></g>'
+
+
+def motion(name: str, steps: Sequence[tuple[float, float]], seconds: float) -> str:
+    """The values of an attribute from shares of the time on, again and again; a share that comes again overrides."""
+    kept = list({f"{min(share, 1.0):.4f}": value for share, value in steps if share < 1}.items())
+    return tag(
+        "animate", attributeName=name, values=";".join(f"{value:g}" for _, value in kept), calcMode="discrete",
+        keyTimes=";".join(share for share, _ in kept), dur=f"{seconds:g}s", repeatCount="indefinite",
+    )  # fmt: skip

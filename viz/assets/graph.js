@@ -108,9 +108,16 @@ function bring(box) {
     place.width = stage.clientWidth;
     place.height = stage.clientHeight;
   }
-  place.x = x + width / 2 - place.width / 2;
-  place.y = y + height / 2 - place.height / 2;
+  const panel = about.childElementCount && about.clientWidth < stage.clientWidth ? about.clientWidth : 0;
+  const hidden = (panel * place.width) / stage.clientWidth;
+  place.x = within(x + width / 2 - (place.width - hidden) / 2, natural().width - place.width + hidden);
+  place.y = within(y + height / 2 - place.height / 2, natural().height - place.height);
   look();
+}
+
+// No further than the drawing reaches, if it is larger than the stage.
+function within(value, most) {
+  return most > 0 ? Math.min(Math.max(value, 0), most) : most / 2;
 }
 
 // One node and its neighbours
@@ -132,8 +139,11 @@ function choose(box, move = false) {
 
 // A leaf is drawn wherever it is read: n5, n5.1, n5.2 are one node.
 function copies(box) {
-  const origin = box.id.split(".")[0];
-  return [...boxes.keys()].filter((id) => id.split(".")[0] === origin);
+  return [...boxes.values()].filter((other) => nodeOf(other) === nodeOf(box)).map((other) => other.id);
+}
+
+function nodeOf(box) {
+  return box.id.split(".")[0];
 }
 
 function around(box, map) {
@@ -205,16 +215,32 @@ function back() {
 function find(text) {
   const wanted = text.trim().toLowerCase();
   for (const box of boxes.values()) box.classList.remove("match");
-  matches = wanted ? [...boxes.values()].filter((box) => holds(box, wanted)) : [];
-  matches.sort((a, b) => isNamed(b, wanted) - isNamed(a, wanted));
-  for (const box of matches) box.classList.add("match");
+  const holding = wanted ? [...boxes.values()].filter((box) => holds(box, wanted)) : [];
+  for (const box of holding) box.classList.add("match");
+  matches = oneOfEach(holding).sort((a, b) => isNamed(b, wanted) - isNamed(a, wanted));
   at = -1;
   const elsewhere = wanted && !matches.length && elsewhereFound(wanted);
   found.value = !wanted ? "" : matches.length ? `${matches.length} found` : elsewhere ? "when unfolded" : "nothing found";
 }
 
+// Of the copies of a leaf the highest.
+function oneOfEach(found) {
+  const first = new Map();
+  for (const box of found) {
+    const known = first.get(nodeOf(box));
+    if (!known || upperEdge(box) < upperEdge(known)) first.set(nodeOf(box), box);
+  }
+  return [...first.values()];
+}
+
+function upperEdge(box) {
+  return Number(box.querySelector("rect").getAttribute("y"));
+}
+
+// A formula mentions other Ops, and is not searched.
 function holds(box, wanted) {
-  return box.querySelector("title").textContent.toLowerCase().includes(wanted) || label(box).toLowerCase().includes(wanted);
+  const lines = facts(box).filter((line) => !line.startsWith("formula: "));
+  return [...lines, label(box)].some((line) => line.toLowerCase().includes(wanted));
 }
 
 function isNamed(box, wanted) {

@@ -115,9 +115,14 @@ def wire(shown: Wire) -> str:
     """A line with its arrow and dots."""
     marker = "url(#arrow)" if shown.arrow and shown.kind != "saved" else None
     ends = {"data_from": " ".join(shown.sources), "data_to": " ".join(shown.targets)} if shown.sources else {}
-    parts = [tag("path", class_=f"wire {shown.kind}", d=PATHS[shown.shape](shown.points), marker_end=marker, **ends)]
+    parts = [tag("path", class_=f"wire {shown.kind}", d=path_of(shown), marker_end=marker, **ends)]
     parts += [tag("circle", class_="dot", cx=number(x), cy=number(y), r=1.9) for x, y in shown.dots]
     return "".join(parts)
+
+
+def path_of(shown: Wire) -> str:
+    """The line of a wire."""
+    return PATHS[shown.shape](shown.points)
 
 
 def rounded(points: Sequence[Point]) -> str:
