@@ -11,13 +11,13 @@ from platform import python_version
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.bench import captioner, function, ops, table
+from minigrad.cli.bench import captioner, function, images, ops, table
 from minigrad.cli.bench.rounds import Comparison, Rounds
 from minigrad.cli.machine import processor
 from minigrad.compiler.parallel import usable_cores
 from minigrad.errors import UsageError
 
-BENCHMARKS = {"captioner": captioner, "ops": ops, "function": function}
+BENCHMARKS = {"captioner": captioner, "images": images, "ops": ops, "function": function}
 BY_THEMSELVES = ("captioner", "ops")
 """What runs when none is named."""
 PEERS = ("torch", "jax", "autograd")
