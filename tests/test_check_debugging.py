@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mutants import Mutant
 
 import minigrad as mg
 from minigrad.check import (
@@ -23,7 +24,8 @@ from minigrad.check import (
 )
 from minigrad.check.kept import table
 from minigrad.errors import CheckError, DataError, GradientError, MissingFileError, NotFiniteError
-from minigrad.op import Array
+from minigrad.op import Array, apply
+from minigrad.ops.elementwise import Log
 from models import closed_form
 
 RNG = np.random.default_rng(0)
@@ -266,6 +268,21 @@ def test_the_closed_form_of_a_recurrent_step_is_compared() -> None:
         compare_backward(lambda *a: by_hand(*a)[0], step, inputs)
     with pytest.raises(CheckError, match="sign"):
         compare_backward(lambda *a: [-g for g in by_hand(*a)], step, inputs, raises=True)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_result_that_is_no_number_hides_no_mistake_and_is_none() -> None:
+    x = mg.tensor([1.0, -1.0, 2.0, 0.0], requires_grad=True)
+    assert not localize(mg.log(x).sum()).wrong
+    (wrong,) = localize(apply(Mutant(Log(), "twice"), x).sum()).wrong
+    assert "2.000 × too large" in wrong.summary
+
+
+def test_gradients_in_lower_precision_are_called_that() -> None:
+    report = compare_backward(
+        lambda g, x: (g * (1 - np.tanh(x) ** 2)).astype(np.float32), mg.tanh, [RNG.normal(size=3)]
+    )
+    assert "lower precision" in str(report)
 
 
 def test_local_errors_are_a_mapping_from_nodes() -> None:

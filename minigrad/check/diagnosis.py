@@ -180,11 +180,17 @@ def isolated(case: Case) -> str:
 def sparse(case: Case) -> str:
     """Zero at some places where it should not be."""
     wrong = wrong_places(case)
-    return "zero at some places where it should not be" if not case.here[wrong].any() else ""
+    return "zero at some places where it should not be" if wrong.any() and not case.here[wrong].any() else ""
+
+
+def rounded(case: Case) -> str:
+    """Right to four digits and more, but not to all."""
+    return "" if wrong_places(case).any() else "right but for its last digits: computed in a lower precision?"
 
 
 TESTS: tuple[Test, ...] = (
     not_finite, all_zero, multiple, moved, factor_of_x, one_region, one_part, offset, isolated, sparse,
+    rounded,
 )  # fmt: skip
 
 

@@ -78,6 +78,8 @@ class Examination:
         self.problem, self.name, self.measure, self.rng = problem, name, measure, rng
         self.x: Values = problem.variables[name].numpy()
         self.analytic = np.zeros(self.x.shape) if gradient is None else gradient
+        if not problem.defined:  # where results are no numbers, the rules need not give any
+            self.analytic = np.nan_to_num(self.analytic, nan=0.0, posinf=0.0, neginf=0.0)
         self.missing = gradient is None
         self.along = 0.0  # the relative error along a direction, if one was taken
 

@@ -27,7 +27,9 @@ class Problem:
         self, title: str, function: Callable[[], Any], variables: dict[str, Tensor], rng: np.random.Generator
     ) -> None:
         self.title, self.function, self.variables = title, function, variables
-        self.cotangents = [cotangent(y, rng) for y in self.outputs()]
+        outputs = self.outputs()
+        self.cotangents = [cotangent(y, rng) for y in outputs]
+        self.defined = all(np.isfinite(y.numpy()).all() for y in outputs)
 
     def outputs(self) -> list[Tensor]:
         """The floating outputs."""
@@ -35,9 +37,11 @@ class Problem:
             return [y for y in flat(self.function()) if y.dtype.kind in "fc"]
 
     def values(self) -> Values:
-        """Every output element times its cotangent, in one row."""
-        products = [(u.numpy() * y.numpy()).ravel() for u, y in zip(self.cotangents, self.outputs(), strict=True)]
-        return np.concatenate([np.zeros(0), *products])
+        """Every output element times its cotangent, in one row; 0 where that is 0."""
+        with np.errstate(all="ignore"):
+            products = [(u.numpy() * y.numpy()).ravel() for u, y in zip(self.cotangents, self.outputs(), strict=True)]
+        weights = np.concatenate([np.zeros(0), *(u.numpy().ravel() for u in self.cotangents)])
+        return np.where(weights == 0, 0.0, np.concatenate([np.zeros(0), *products]))
 
     def gradients(self) -> dict[str, Array | None]:
         """The engine's gradient by variable, None where no path leads; CheckError if that changes a variable."""
@@ -92,8 +96,9 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def cotangent(y: Tensor, rng: np.random.Generator) -> Tensor:
-    """1 for a scalar, so that the numbers in a report are its gradient; else Gaussian."""
-    return Tensor(np.ones(()) if y.shape == () else rng.standard_normal(y.shape))
+    """1 for a scalar, so that the numbers in a report are its gradient; else Gaussian, and 0 where y is no number."""
+    u = np.ones(()) if y.shape == () else rng.standard_normal(y.shape)
+    return Tensor(np.asarray(u * np.isfinite(y.numpy())))
 
 
 def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator) -> Problem:
