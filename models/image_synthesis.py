@@ -119,7 +119,11 @@ def class_visualization(
 def measured(scores: Array, target: int) -> dict[str, float]:
     """How sure the network is of a class, and −log of that, which is the loss."""
     log_probability = float(F.log_softmax(scores)[0, target])
-    return {"loss": -log_probability, "probability": float(np.exp(log_probability)), "score": float(scores[0, target])}
+    return {
+        "loss": abs(log_probability),
+        "probability": float(np.exp(log_probability)),
+        "score": float(scores[0, target]),
+    }
 
 
 def step(slope: Array, x: Array, how: Visualization) -> Array:
