@@ -207,6 +207,31 @@ def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.Cap
         main(["draw", "faulty:loss"])
 
 
+def test_draw_takes_every_option_of_the_function(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "loop.py").write_text(
+        "import numpy as np, minigrad as mg\n"
+        "w = mg.tensor(np.eye(3), requires_grad=True, name='w')\n"
+        "def loss():\n"
+        "    h = mg.tensor(np.ones((2, 3)), name='h0')\n"
+        "    for t in range(4):\n"
+        "        with mg.scope('cell', step=t):\n"
+        "            h = mg.tanh(h @ w)\n"
+        "    return h.sum()\n"
+        "def compiled():\n"
+        "    f = mg.compile(lambda x: mg.tanh(x @ w).sum())\n"
+        "    f(np.ones((2, 3)))\n"
+        "    return f\n"
+    )
+    flags = "--view both --fold steps --expand 1 --expand 2 --labels --engine lanes --backward ops --title a<b"
+    assert main(["draw", "loop:loss", "-o", "loop.txt", *flags.split()]) == 0
+    text = (tmp_path / "loop.txt").read_text(encoding="utf-8")
+    assert text.startswith("# a<b")
+    forward = [line.split()[1] for line in text.splitlines() if " t=" in line and "backward" not in line]
+    assert [made.partition("(")[0] for made in forward] == ["step", "MatMul", "Tanh", "MatMul", "Tanh", "step"]
+    assert said(capsys, "draw", "loop:compiled", "-o", "compiled.svg")["nodes"] > 3
+    assert "0 or more" in refused(capsys, "draw", "loop:loss", "--depth", "-1")
+
+
 def test_doctor_tells_versions_and_kernels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import browser
 import pytest
 import sample_graphs as graphs
+from test_draw_geometry import PICTURES
 
 import minigrad as mg
 import viz
@@ -167,6 +168,30 @@ def test_nothing_in_a_name_runs(tmp_path: Path) -> None:
         assert opened.run("document.title") == name
         assert opened.run("document.querySelectorAll('img, main script').length") == 0
         assert opened.errors == []
+
+
+TEXTS_OUTSIDE = """
+[...document.querySelectorAll('g.box')].filter((box) => {
+  const r = box.querySelector('rect').getBBox();
+  return [...box.querySelectorAll('text')].some((text) => {
+    const t = text.getBBox();
+    return t.x < r.x || t.x + t.width > r.x + r.width || t.y < r.y - 1 || t.y + t.height > r.y + r.height + 1;
+  });
+}).map((box) => box.textContent)
+"""
+
+
+def test_texts_as_the_browser_sets_them_are_in_their_boxes(tmp_path: Path) -> None:
+    if browser.program() is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with browser.Browser(tmp_path / "profile") as opened:
+        painted = {"painted": (graphs.random_graph, {"color": "value_norm"})}
+        for name, (target, options) in (PICTURES | painted).items():
+            path = tmp_path / f"{name}.html"
+            viz.draw(target(), path, **options)
+            opened.open(path)
+            assert opened.run("document.querySelectorAll('g.box text').length") > 5
+            assert opened.run(TEXTS_OUTSIDE) == [], name
 
 
 def test_the_page_is_one_file_that_loads_nothing() -> None:

@@ -158,6 +158,8 @@ def draw(
     "value_norm", "bytes", "ms", "flops", "check", or a mapping from nodes to numbers; `arguments` are values for the
     inputs of a traced graph, where numbers need them. `labels`: shapes on the edges.
     """
+    if depth is not None and depth < 0:
+        raise UsageError(f"depth={depth}: it is a number of levels, 0 or more")
     graph = target_graph(target)
     has_backward = any(node.scope.backward for node in graph.nodes)
     chosen: Pass = view or ("both" if has_backward else "forward")
@@ -195,5 +197,9 @@ def laid_out(diagram: Diagram, options: Options) -> Layout:
             layout = lay_out_as_flow(diagram, options.labels)
             layout.notes.append(f"{error}: laid out without it")
             return layout
-    lay_out = lay_out_in_lanes if options.engine != "layered" and has_steps(diagram) else lay_out_as_flow
-    return lay_out(diagram, options.labels)
+    if has_steps(diagram) and options.engine != "layered":
+        return lay_out_in_lanes(diagram, options.labels)
+    layout = lay_out_as_flow(diagram, options.labels)
+    if options.engine == "lanes":
+        layout.notes.append("there are no time steps to lay out in lanes")
+    return layout

@@ -19,7 +19,8 @@ from viz.graph.starring import times_of
 
 NEAR = 2
 """Readers so many ranks apart share a leaf; farther ones have copies."""
-HEIGHT = 34.0
+HEIGHT, NARROWEST = 34.0, 54.0
+"""Of boxes; a number such as 9.6e−12 fits into the narrowest."""
 LETTERS = 24
 
 
@@ -107,7 +108,7 @@ def texts(box: Box, module: str = "") -> tuple[str, str]:
 
 def width_of_lines(text: tuple[str, str]) -> float:
     """The width of a box around its texts."""
-    return max(34.0, width_of(text[0]) + 2 * PADDING, width_of(text[1], SMALL) + 2 * PADDING)
+    return max(NARROWEST, width_of(text[0]) + 2 * PADDING, width_of(text[1], SMALL) + 2 * PADDING)
 
 
 def light_boxes(diagram: Diagram) -> set[str]:

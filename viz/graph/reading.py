@@ -110,7 +110,7 @@ def leaf_symbol(node: Tensor, role: str) -> str:
     kind = leaf_kind(node, False)
     if kind == "parameter" or node.value is None or not node.value.size:
         return kind
-    return content_of(node.value) or role or kind
+    return role or content_of(node.value) or kind
 
 
 def content_of(value: Array) -> str:
