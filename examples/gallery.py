@@ -17,6 +17,7 @@ import viz
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 from models.captioner import Captioner
 from models.cells import LSTMCell
+from models.squeezenet import SqueezeNet
 from viz.markup import element
 from viz.page import Section, write_page, zoomable
 
@@ -49,31 +50,31 @@ class Affine(mg.Module):
         return x @ self.W + self.b
 
 
-class Fire(mg.Module):
-    """SqueezeNet's module with affine layers in place of convolutions: squeeze, then expand in two branches."""
+class Residual(mg.Module):
+    """x + two affine layers of x."""
 
     def __init__(self, size: int, rng: np.random.Generator) -> None:
-        self.squeeze = Affine(size, size // 4, rng)
-        self.expand1, self.expand3 = (Affine(size // 4, size // 2, rng) for _ in range(2))
+        self.first, self.second = (Affine(size, size, rng) for _ in range(2))
 
     def forward(self, x: Any) -> Any:
         """(N, size) to (N, size)."""
-        s = mg.relu(self.squeeze(x))
-        return mg.concat([mg.relu(self.expand1(s)), mg.relu(self.expand3(s))], 1)
+        return mg.relu(x + self.second(mg.relu(self.first(x))))
 
 
-class Fires(mg.Module):
-    """Three fire modules in a row."""
+class ResNet(mg.Module):
+    """Residual blocks between two affine layers."""
 
-    def __init__(self, size: int = 16) -> None:
+    def __init__(self, count: int, size: int = 16) -> None:
         rng = np.random.default_rng(0)
-        self.fire = [Fire(size, rng) for _ in range(3)]
+        self.stem, self.head = Affine(8, size, rng), Affine(size, 10, rng)
+        self.blocks = [Residual(size, rng) for _ in range(count)]
 
     def forward(self, x: Any) -> Any:
-        """(N, size) to (N, size)."""
-        for fire in self.fire:
-            x = fire(x)
-        return x
+        """(N, 8) to (N, 10)."""
+        x = mg.relu(self.stem(x))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
 
 
 class WrongSine(Op):
@@ -106,9 +107,16 @@ def mlp() -> mg.Tensor:
     return mg.softmax_cross_entropy(MLP(16, 32, 32, 10)(x), np.arange(5))
 
 
-def fires() -> mg.Tensor:
-    """What fire modules give for eight rows."""
-    return Fires()(mg.tensor(np.ones((8, 16)), name="x")).mean()
+def residual(count: int = 8) -> mg.Tensor:
+    """The loss of a network of residual blocks on five rows."""
+    x = mg.tensor(np.random.default_rng(1).standard_normal((5, 8)), name="x")
+    return mg.softmax_cross_entropy(ResNet(count)(x), np.arange(5))
+
+
+def squeezenet() -> mg.Tensor:
+    """SqueezeNet's loss on one small picture."""
+    picture = mg.tensor(np.zeros((1, 3, 64, 64)), dtype=np.float32, name="picture")
+    return mg.softmax_cross_entropy(SqueezeNet()(picture), np.array([3]))
 
 
 def captioner(cell: str, steps: int) -> mg.Tensor:
@@ -195,13 +203,17 @@ PICTURES = (
             lambda: viz.compare({"RNN": last_word("rnn"), "LSTM": last_word("lstm")}, color="grad_norm", title="")),
     Picture("mlp", "An MLP and its reflection", "Modules in outlines, every gradient exactly under its node.",
             lambda: viz.draw(mlp(), view="both", title="MLP"), page=True),
-    Picture("fires", "Modules within modules", "Fire modules, open to the second level.",
-            lambda: viz.draw(fires(), title="fire modules"), page=True),
+    Picture("residual", "Eight residual blocks, line by line", "Long networks are broken into lines, as a text is.",
+            lambda: viz.draw(residual(), title="eight residual blocks")),
+    Picture("repeats", "What repeats, drawn once", "fold=\"repeats\" finds equal structure and says how often.",
+            lambda: viz.draw(residual(), fold="repeats", view="both", title="residual blocks, folded"), page=True),
+    Picture("squeezenet", "SqueezeNet", "A pool and two fire modules, twice; a pool and four. Shapes: first…last.",
+            lambda: viz.draw(squeezenet(), fold="repeats", title="SqueezeNet 1.1"), page=True),
     Picture("folded", "Modules as boxes", "The same with depth=2, painted by floating-point operations.",
-            lambda: viz.draw(fires(), depth=2, color="flops", title="fire modules, depth=2")),
+            lambda: viz.draw(squeezenet(), depth=2, color="flops", title="SqueezeNet 1.1, depth=2")),
     Picture("wrong", "The wrong Op among sixty", "Each checked by itself; the one with a wrong rule is red.",
             lambda: viz.draw(one_wrong(), color="check", title="sixty operations"), page=True),
-    Picture("compiled", "What the compiler changed", "Before and after in one picture.", compiled),
+    Picture("compiled", "What the compiler changed", "Before and after, side by side.", compiled),
     Picture("played", "An LSTM cell, played", "Forward, then backward; without a script, for slides.",
             lambda: viz.animate(cell(), title="one step of an LSTM cell")),
 )  # fmt: skip

@@ -110,13 +110,6 @@ class Layout:
     engine: str = ""
 
 
-def hull(rects: Iterable[Rect]) -> Rect:
-    """The smallest rectangle around others."""
-    found = list(rects)
-    x, y = min(r.x for r in found), min(r.y for r in found)
-    return Rect(x, y, max(r.right for r in found) - x, max(r.bottom for r in found) - y)
-
-
 def without_repeats(points: Iterable[Point]) -> list[Point]:
     """The points without those in a straight line, and without repeats, which would leave an arrow no direction."""
     kept: list[Point] = []
