@@ -6,8 +6,10 @@ One context-local value, read once per operation; threads and tasks each have th
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
+
+from minigrad.errors import TraceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +36,38 @@ class Observer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """What a traced program does beside computing.
+
+    `assigned`: what it changes in place, with the new value, by id. `modules`: whose parts or flags it looked at, by
+    id. What is older than `born` was there before it.
+    """
+
+    born: int
+    assigned: dict[int, tuple[Any, Any]] = field(default_factory=dict)
+    modules: dict[int, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     """Whether operations are recorded for a backward pass, whether they are symbols, their scope, and who watches.
 
-    `assigned` holds what the program being traced changes in place, with its new value, by id; None where nobody would.
+    `noted` is filled while a program is traced that will run again and again.
     """
 
     recording: bool = True
     tracing: bool = False
     scope: Scope = Scope()
     observers: tuple[Observer, ...] = ()
-    assigned: dict[int, tuple[Any, Any]] | None = None
+    noted: Noted | None = None
+
+    def refuse_change(self, tensor: Any) -> None:
+        """TraceError for what was there before a trace for good: it would be changed once, while tracing, not later."""
+        if self.noted is not None and tensor.serial < self.noted.born:
+            raise TraceError(
+                f"{tensor.name or 'a tensor'} would be changed in place once, and not in later calls of the compiled "
+                "function: return the new value and assign it outside, or call optimizer.step(compiled.map) outside"
+            )
 
 
 current: ContextVar[Context] = ContextVar("minigrad", default=Context())
@@ -68,9 +91,9 @@ def no_grad() -> Iterator[None]:
 
 
 @contextmanager
-def tracing(assigned: dict[int, tuple[Any, Any]] | None = None) -> Iterator[None]:
+def tracing(noted: Noted | None = None) -> Iterator[None]:
     """Operations inside the block are recorded as symbols and not computed."""
-    with using(replace(current.get(), recording=True, tracing=True, assigned=assigned)):
+    with using(replace(current.get(), recording=True, tracing=True, noted=noted)):
         yield
 
 

@@ -12,10 +12,15 @@ from minigrad.symbol import Symbol
 
 def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
     """The error of ours for what NumPy or an Op raised while `op` was applied to `operands` (Tensors)."""
-    if isinstance(error, MinigradError):
-        return error
     if not current.get().tracing and any(isinstance(x.data, Symbol) for x in operands):
         return TraceError(f"{op!r} met a symbol of a trace that is over: return it from the traced function instead")
+    return worded(error, op, operands, scope)
+
+
+def worded(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
+    """The error of ours that names the Op, its place, and its operands."""
+    if isinstance(error, MinigradError):
+        return error
     error = clearest(error, op, operands)
     kind = next((k for k in (IndexRangeError, DTypeError) if isinstance(error, k.__mro__[2])), ShapeError)
     place = f" in {scope}" if str(scope) else ""

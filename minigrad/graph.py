@@ -12,7 +12,9 @@ from minigrad import display
 from minigrad.autodiff import ancestors
 from minigrad.context import tracing
 from minigrad.errors import ShapeError, UsageError
+from minigrad.explain import worded
 from minigrad.gradient import grad, zeros_like
+from minigrad.nest import leaves
 from minigrad.op import Array
 from minigrad.symbol import Symbol
 from minigrad.tensor import Tensor
@@ -45,7 +47,7 @@ class Graph:
             if node.op is None:
                 values[id(node)] = node.numpy()
             else:
-                values[id(node)] = np.asarray(node.op.forward(*(values[id(x)] for x in node.inputs)))
+                values[id(node)] = computed(node, [values[id(x)] for x in node.inputs])
         return tuple(values[id(y)] for y in self.outputs)
 
     def _checked(self, arguments: tuple[Any, ...]) -> list[Array]:
@@ -89,6 +91,15 @@ class Graph:
         return display.svg(self)
 
 
+def computed(node: Tensor, operands: Sequence[Array]) -> Array:
+    """A node's value; an error of ours that says where, for whatever its Op raises."""
+    assert node.op is not None
+    try:
+        return np.asarray(node.op.forward(*operands))
+    except (ValueError, IndexError, TypeError) as error:
+        raise worded(error, node.op, node.inputs, node.scope) from error
+
+
 def listing_line(node: Tensor, number: dict[int, str], given: bool) -> str:
     """`%7 = MatMul(%1, %6)  float32 (25, 2048)  # captioner.cell t=3`."""
     if node.op is not None:
@@ -122,14 +133,12 @@ def symbolic(x: Any, name: str) -> Tensor:
 
 
 def flat(result: Any) -> Iterator[Tensor]:
-    """The Tensors in nested tuples, lists and dicts, in order."""
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, list | tuple | dict):
-        for part in result.values() if isinstance(result, dict) else result:
-            yield from flat(part)
-    elif result is not None:
-        raise UsageError(f"a traced function returns Tensors, not {type(result).__name__}")
+    """The Tensors in nested tuples, lists, dicts and dataclasses, in order."""
+    for part in leaves(result):
+        if isinstance(part, Tensor):
+            yield part
+        elif part is not None:
+            raise UsageError(f"a traced function returns Tensors, not {type(part).__name__}")
 
 
 def differentiate(graph: Graph, inputs: Sequence[Tensor] | None = None) -> Graph:

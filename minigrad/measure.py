@@ -1,10 +1,11 @@
-"""What a graph costs and how large its values are, node by node: bytes, floating-point operations, time, norms.
+"""What a graph costs and how large its values are, node by node: bytes, floating-point operations, time, norms;
+and what rates the processor reaches.
 
 Pictures paint these numbers on the nodes. Imports Graph; anyone may import it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 from typing import Any
 
@@ -17,6 +18,8 @@ from minigrad.ops.conv import Conv2d, Convolution, ConvTranspose2d
 from minigrad.ops.linalg import Einsum, MatMul, letter_sizes
 from minigrad.tensor import Tensor
 
+REPEATS = 5
+"""Of what is timed; the quickest counts."""
 MOVES = ("index", "shape")
 """Families of Ops that compute nothing."""
 
@@ -72,6 +75,30 @@ def value_of(node: Tensor, values: dict[int, Array], given: dict[int, Any]) -> A
     if node.value is None:
         raise UsageError(f"{node!r} has no value: give one argument for each input of the graph")
     return node.value
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def product_rate(size: int, spread: Callable[..., Iterable[object]] = map, at_once: int = 1) -> float:
+    """The best floating-point operations a second in float32 products of `size` × `size` matrices.
+
+    `at_once` of them, spread over as many threads by the `map` of a pool.
+    """
+    a = np.ones((size, size), np.float32)
+    results = [np.empty_like(a) for _ in range(at_once)]
+    best = min(seconds(lambda: list(spread(lambda c: np.matmul(a, a, c), results))) for _ in range(REPEATS))
+    return at_once * 2 * size**3 / best
+
+
+def copy_rate(nbytes: int) -> float:
+    """The most bytes a second that are read and written by copying so many."""
+    a, b = np.ones(nbytes, np.uint8), np.empty(nbytes, np.uint8)
+    return 2 * nbytes / min(seconds(lambda: np.copyto(b, a)) for _ in range(REPEATS))
 
 
 def norm(value: Array) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.context import scope
+from minigrad.context import current, scope
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -37,6 +37,10 @@ class Module:
 
     training: bool = True
 
+    def signature(self) -> tuple[Any, ...]:
+        """What a traced program depends on, beside values: the flag, and which parameters and modules are where."""
+        return self.training, *(id(child) for name, value in vars(self).items() for _, child in children(name, value))
+
     @property
     def scope_name(self) -> str:
         """The attribute's name in the parent, or the class's name in lower case at the root."""
@@ -48,6 +52,9 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """`forward`, in the module's scope."""
+        noted = current.get().noted
+        if noted is not None:
+            noted.modules[id(self)] = self
         with scope(self.scope_name):
             return self.forward(*args, **kwargs)
 

@@ -162,13 +162,14 @@ def assign(target: Value, value: Value) -> None:
     context = current.get()
     if not context.tracing:
         (target.changing() if isinstance(target, Tensor) else target)[...] = raw(value)
-    elif context.assigned is not None:
-        context.assigned[id(target)] = target, value
+    elif context.noted is not None:
+        context.noted.assigned[id(target)] = target, value
 
 
 def latest(target: Value) -> Value:
     """The value at this point of the program: what was assigned last."""
-    assigned = current.get().assigned or {}
+    noted = current.get().noted
+    assigned = noted.assigned if noted is not None else {}
     return assigned[id(target)][1] if id(target) in assigned else as_value(target)
 
 

@@ -42,7 +42,6 @@ class Tensor(NumpyProtocol):
         """A leaf that shares memory with the array given (`minigrad.tensor` copies)."""
         self.op, self.inputs, self.name, self.grad = None, (), name, None
         self.data = data if isinstance(data, Symbol) else native(data)
-        self.requires_grad = False
         self.scope = current.get().scope
         self.serial = next(serials)
         self.requires_grad_(requires_grad)
@@ -110,16 +109,16 @@ class Tensor(NumpyProtocol):
 
     def numpy(self) -> Array:
         """The array itself, not a copy; TraceError for a symbol."""
+        return self._known("stay with Tensors and functions of minigrad, or return it and look at it outside")
+
+    def _known(self, instead: str) -> Array:
         if isinstance(self.data, Symbol):
-            raise TraceError(
-                f"{self!r} has no value while the program is traced; keep numbers out of the traced function, "
-                "or choose between values with mg.where instead of if"
-            )
+            raise TraceError(f"{self!r} has no value while the program is traced: {instead}")
         return self.data  # type: ignore[no-any-return]
 
     def item(self) -> Any:
         """The only element as a Python number."""
-        return self.numpy().item()
+        return self._known("compute with the Tensor itself, without item() or float(), or return it").item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
@@ -127,9 +126,8 @@ class Tensor(NumpyProtocol):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
-        if self.requires_grad:
-            what = self.name or "a tensor"
-            raise DTypeError(f"np.asarray({what}) would leave the graph: write t.numpy() or t.detach().numpy()")
+        if self.requires_grad and not isinstance(self.data, Symbol):
+            raise DTypeError(f"np.asarray({self.name or 'a tensor'}) would leave the graph: write t.detach().numpy()")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __float__(self) -> float:
@@ -139,10 +137,10 @@ class Tensor(NumpyProtocol):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self.numpy().__index__()
+        return self._known("count by a size, such as x.shape[0], or pass the number as an argument").__index__()
 
     def __bool__(self) -> bool:
-        return bool(self.numpy())
+        return bool(self._known("write mg.where(condition, a, b) in place of if, and, or, max; loop over a size"))
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
@@ -194,6 +192,7 @@ class Tensor(NumpyProtocol):
 
     def changing(self) -> Array:
         """The array, about to be changed in place: counted, so that a backward pass which needs the old value tells."""
+        current.get().refuse_change(self)
         changes.record(self.numpy(), self.name or f"a tensor of shape {self.shape}")
         return self.data  # type: ignore[no-any-return]
 
@@ -202,7 +201,8 @@ class Tensor(NumpyProtocol):
         if self.requires_grad and current.get().recording:
             what = f"assignment into {self.name or 'a tensor'} that requires a gradient"
             raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
-        self.changing()[raw(key)] = raw(value)
+        array = self.changing()
+        array[raw(key)] = raw(value)
 
     def __iadd__(self, other: Any) -> "Tensor":
         return self._update(np.add, other)

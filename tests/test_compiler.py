@@ -10,7 +10,6 @@ import minigrad as mg
 from minigrad.compiler.function import Compiled
 from minigrad.compiler.passes import PASSES, Pass
 from minigrad.compiler.plan import allocate, planned
-from minigrad.errors import TraceError, UsageError
 from minigrad.op import Array
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Copy
@@ -160,44 +159,6 @@ def test_parameters_are_read_at_each_call() -> None:
     assert f(np.ones(3)).numpy().tolist() == [7, 7, 7]
     w.data = np.full(3, 9.0)
     assert f(np.ones(3)).numpy().tolist() == [9, 9, 9]
-
-
-def test_other_shapes_dtypes_values_and_flags_are_traced_again() -> None:
-    traced = []
-
-    class Scale(mg.Module):
-        def forward(self, x: Any, k: float) -> Any:
-            traced.append((x.shape, x.dtype, k, self.training))
-            return x * (k if self.training else 1.0)
-
-    scale = Scale()
-    f = mg.compile(scale.__call__)
-    for _ in range(2):
-        assert f(np.ones(2), 3.0).numpy().tolist() == [3, 3]
-    assert f(np.ones(3), 3.0).shape == (3,)
-    assert f(np.ones(2, np.float32), 3.0).dtype == np.float32
-    assert f(np.ones(2), 4.0).numpy().tolist() == [4, 4]
-    scale.eval()
-    assert f(np.ones(2), 4.0).numpy().tolist() == [1, 1]
-    assert len(traced) == 5
-
-
-def test_results_keep_their_structure() -> None:
-    f = mg.compile(lambda x, pair: {"sum": x + pair[0], "rest": [pair[1]["y"] * 2, None]})
-    found = f(np.ones(2), (np.ones(2), {"y": np.full(2, 3.0)}))
-    assert found["sum"].numpy().tolist() == [2, 2]
-    assert found["rest"][0].numpy().tolist() == [6, 6]
-    assert found["rest"][1] is None
-
-
-def test_what_cannot_be_traced_says_what_to_write_instead() -> None:
-    with pytest.raises(TraceError, match=r"mg\.where"):
-        mg.compile(lambda x: x if x.sum() > 0 else -x)(np.ones(2))
-    w = mg.Parameter(np.ones(2))
-    with pytest.raises(TraceError, match=r"mg\.grad"):
-        mg.compile(lambda x: (x * w).sum().backward())(np.ones(2))
-    with pytest.raises(UsageError, match="set"):
-        mg.compile(lambda x, names: x)(np.ones(2), {"a"})
 
 
 def test_ids_out_of_range_are_refused_in_a_program_too() -> None:

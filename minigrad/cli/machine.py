@@ -2,15 +2,12 @@
 
 import os
 import platform
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from typing import cast
 
-import numpy as np
-
-REPEATS = 5
+from minigrad.measure import product_rate
 
 PINS = {
     "OPENBLAS_CORETYPE": "pins the kernels of one kind of processor",
@@ -57,32 +54,19 @@ def blas() -> list[str] | None:
     ]
 
 
-def product_rate(size: int, threads: int | None = None, at_once: int = 1) -> float:
-    """The best floating-point operations a second in float32 products of `size` × `size` matrices.
-
-    `at_once` of them in as many Python threads, each with `threads` of BLAS, or with what BLAS takes by itself.
-    """
-    a = np.ones((size, size), np.float32)
-    results = [np.empty_like(a) for _ in range(at_once)]
+def reached(size: int, threads: int, at_once: int = 1) -> float:
+    """The best operations a second in products of two matrices, each with some threads of BLAS, some at once."""
     with limited(threads), ThreadPoolExecutor(at_once) as pool:
-        best = min(seconds(lambda: list(pool.map(lambda c: np.matmul(a, a, c), results))) for _ in range(REPEATS))
-    return at_once * 2 * size**3 / best
+        return product_rate(size, pool.map, at_once)
 
 
-def limited(threads: int | None) -> AbstractContextManager[object]:
+def limited(threads: int) -> AbstractContextManager[object]:
     """Holds BLAS to some threads, where that can be done."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
         return nullcontext()
-    return nullcontext() if threads is None else threadpool_limits(threads, "blas")
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+    return cast(AbstractContextManager[object], threadpool_limits(threads, "blas"))
 
 
 def pins() -> dict[str, str]:

@@ -3,13 +3,9 @@
 Everything is read off the graphs and the plan; the passes are run again, on the graph that was traced.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from minigrad.compiler.passes import Pass
 from minigrad.compiler.plan import Plan
@@ -17,7 +13,7 @@ from minigrad.compiler.program import Program
 from minigrad.compiler.rewrite import is_op
 from minigrad.compiler.schedule import Work
 from minigrad.graph import Graph
-from minigrad.measure import flops, nbytes
+from minigrad.measure import copy_rate, flops, nbytes, product_rate
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Concat
 from minigrad.tensor import Tensor
@@ -122,7 +118,7 @@ def explained(traced: Graph, passes: Sequence[Pass], program: Program) -> Explan
     for rewriting in passes:
         changes.append(Change(rewriting.name, rewriting.why, graph, rewriting(graph)))
         graph = changes[-1].after
-    peak, bandwidth = machine()
+    peak, bandwidth = product_rate(1024), copy_rate(1 << 18)
     costs = sorted(costs_of(program, peak, bandwidth), key=lambda cost: -cost.measured)
     floor = sum(cost.flops for cost in costs) / peak
     waits = len(program.stages)
@@ -206,24 +202,6 @@ def costs_of(program: Program, peak: float, bandwidth: float) -> Iterator[Cost]:
 def kind_of(work: Work) -> str:
     """Products by their shape, all else by the Op."""
     return f"product {product_kind(work.node)}" if isinstance(work.op, MatMul) else type(work.op).__name__
-
-
-def machine() -> tuple[float, float]:
-    """Operations a second of a 1024³ product of float32 on one core, and bytes a second of a copy in the cache."""
-    a = np.ones((1024, 1024), np.float32)
-    b, c = np.empty_like(a), a[:64]
-    product = quickest(lambda: np.matmul(a, a, b))
-    return 2 * 1024**3 / product, 2 * c.nbytes / quickest(lambda: np.copyto(b[:64], c))
-
-
-def quickest(work: Any) -> float:
-    """Seconds of the quickest of a few calls."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return min(times)
 
 
 def megabytes(count: int) -> str:

@@ -1,8 +1,8 @@
 """`compile`: a Python function becomes one program for each kind of arguments it is called with."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,10 @@ from minigrad.compiler.parallel import Workers, default_workers, one_blas_thread
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
-from minigrad.context import tracing
+from minigrad.compiler.tracing import Traced, traced
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
-from minigrad.module import Module
-from minigrad.mutation import serials
-from minigrad.symbol import Symbol
+from minigrad.nest import filled, leaves, parts
 from minigrad.tensor import Tensor
 
 
@@ -34,20 +32,24 @@ class Compiled:
         self._f, self._passes, self._asked_for = f, passes, workers
         self._workers = Workers(default_workers() if workers is None else workers)
         self._one = Workers(1)
-        self._entries: dict[Any, Entry] = {}
+        self._entries: dict[Any, list[Entry]] = {}
+        self._latest: Entry | None = None
         self._lock = RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """What the function returns, its Tensors computed by the program."""
         arrays: list[Any] = []
-        key = (described((args, kwargs), arrays), tuple(flags(module) for module in captured(self._f)))
+        key = described((args, kwargs), arrays)
         with self._lock:
-            if key not in self._entries:
-                self._entries[key] = self._traced(args, kwargs)
-            entry = self._entries[key]
-            found = iter(entry.program(*map(as_array, arrays)))
-            result = filled(entry.result, found)
-            for target, value in zip(entry.assigned, found, strict=True):
+            known = self._entries.setdefault(key, [])
+            entry = next((entry for entry in known if entry.fits()), None)
+            if entry is None:
+                entry = self._compiled(args, kwargs)
+                known.append(entry)
+            found = iter(entry.program(*arrays))
+            kept = leaves(entry.traced.result)
+            result = filled(entry.traced.result, (Tensor(next(found)) if isinstance(y, Tensor) else y for y in kept))
+            for (target, _), value in zip(entry.traced.noted.assigned.values(), found, strict=True):
                 (target.changing() if isinstance(target, Tensor) else target)[...] = value
         return result
 
@@ -64,123 +66,64 @@ class Compiled:
     @property
     def traced(self) -> Graph:
         """The graph that was compiled last, before any pass."""
-        return self._last.traced
+        return self._last.whole
 
     def explain(self) -> Explanation:
         """What was done to the graph that was compiled last, where its memory is and where its time goes."""
         entry = self._last
         with self._lock, one_blas_thread():
-            return explained(entry.traced, self._passes, entry.program)
+            return explained(entry.whole, self._passes, entry.program)
 
     @property
     def _last(self) -> "Entry":
-        if not self._entries:
+        if self._latest is None:
             raise UsageError("nothing is compiled yet: call the function once")
-        return next(reversed(self._entries.values()))
+        return self._latest
 
-    def _traced(self, args: Any, kwargs: Any) -> "Entry":
-        born = next(serials)
-        symbols: list[Tensor] = []
-        assigned: dict[int, tuple[Any, Tensor]] = {}
-        with tracing(assigned):
-            args, kwargs = symbolised((args, kwargs), symbols)
-            result = self._f(*args, **kwargs)
-        outputs = [*tensors(result), *(value for _, value in assigned.values())]
-        traced = numbers_inside(Graph(symbols, outputs), born)
-        graph = self._rewritten(traced)
-        alone = self._asked_for is None and not worth_splitting(traced)
-        program = Program(planned(graph), self._one if alone else self._workers)
-        return Entry(traced, graph, program, result, [target for target, _ in assigned.values()])
-
-    def _rewritten(self, graph: Graph) -> Graph:
+    def _compiled(self, args: Any, kwargs: Any) -> "Entry":
+        found = traced(self._f, args, kwargs)
+        whole = graph = numbers_inside(found.graph, found.noted.born)
         for rewriting in self._passes:
             graph = rewriting(graph)
-        return graph
+        alone = self._asked_for is None and not worth_splitting(whole)
+        program = Program(planned(graph), self._one if alone else self._workers)
+        self._latest = Entry(found, whole, graph, program)
+        return self._latest
 
 
-class Entry(NamedTuple):
-    """One kind of arguments: the graph as traced, as compiled, its program, the shape of the result, and what it
-    changes in place at each call."""
+class Entry:
+    """One kind of call: as it was traced, the graph before and after the passes, the program, and what it rests on."""
 
-    traced: Graph
-    graph: Graph
-    program: Program
-    result: Any
-    assigned: list[Any]
+    def __init__(self, traced: Traced, whole: Graph, graph: Graph, program: Program) -> None:
+        self.traced, self.whole, self.graph, self.program = traced, whole, graph, program
+        self._modules = [(module, module.signature()) for module in traced.noted.modules.values()]
+        self._leaves = [(leaf, form(leaf)) for leaf in whole.leaves if leaf.serial < traced.noted.born]
+
+    def fits(self) -> bool:
+        """Whether modules have the parts and flags, and parameters the form, that they had."""
+        return all(module.signature() == known for module, known in self._modules) and all(
+            form(leaf) == known for leaf, known in self._leaves
+        )
 
 
-def is_array(x: Any) -> bool:
-    """What becomes an input of the graph."""
-    return isinstance(x, Tensor | np.ndarray)
-
-
-def as_array(x: Any) -> Any:
-    """The array of an argument."""
-    return x.numpy() if isinstance(x, Tensor) else x
+def form(leaf: Tensor) -> tuple[Any, ...]:
+    """What a program takes for granted of a Tensor that it reads."""
+    return leaf.shape, leaf.dtype, leaf.requires_grad
 
 
 def described(x: Any, arrays: list[Any]) -> Any:
     """The part of the key that an argument makes; its arrays are appended to `arrays`."""
-    if is_array(x):
-        arrays.append(x)
+    if isinstance(x, Tensor | np.ndarray):
+        arrays.append(x.numpy() if isinstance(x, Tensor) else x)
         return "array", x.shape, x.dtype
-    if isinstance(x, list | tuple):
-        return (type(x), *(described(part, arrays) for part in x))
-    if isinstance(x, dict):
-        return ("dict", *((name, described(part, arrays)) for name, part in x.items()))
-    if isinstance(x, Module):
-        return flags(x)
-    try:
-        hash(x)
-    except TypeError:
+    opened = parts(x)
+    if opened is not None:
+        return opened[0], *(described(part, arrays) for part in opened[1])
+    if isinstance(x, float | complex | np.inexact):
+        return type(x), repr(x)  # 0.0 is not −0.0 here, and nan is nan
+    if type(x).__hash__ in (None, object.__hash__) and not callable(x):  # type: ignore[comparison-overlap]
         raise UsageError(
-            f"a compiled function was given a {type(x).__name__}, which cannot be compared with earlier ones: "
-            "pass arrays, Modules, numbers, strings, or lists, tuples and dicts of them"
-        ) from None
+            f"a compiled function was given a {type(x).__name__}, whose contents may change unseen: pass arrays (of "
+            "random numbers too), Modules, numbers, strings, or lists, tuples, dicts and dataclasses of them"
+        )
     return type(x), x
-
-
-def flags(module: Module) -> Any:
-    """A module and the training flags of its tree."""
-    return id(module), tuple(m.training for m in module.modules())
-
-
-def captured(f: Any) -> Iterator[Module]:
-    """The modules that a function brings along: the one it is a method of, and those in its closure."""
-    cells = getattr(f, "__closure__", None) or ()
-    for thing in (getattr(f, "__self__", None), *(cell.cell_contents for cell in cells)):
-        if isinstance(thing, Module):
-            yield thing
-
-
-def symbolised(x: Any, symbols: list[Tensor]) -> Any:
-    """The argument with a symbol for each array, appended to `symbols`."""
-    if is_array(x):
-        name = x.name if isinstance(x, Tensor) and x.name else f"arg{len(symbols)}"
-        symbols.append(Tensor(Symbol(x.shape, x.dtype), requires_grad=x.dtype.kind in "fc", name=name))
-        return symbols[-1]
-    if isinstance(x, list | tuple):
-        return type(x)(symbolised(part, symbols) for part in x)
-    if isinstance(x, dict):
-        return {name: symbolised(part, symbols) for name, part in x.items()}
-    return x
-
-
-def tensors(result: Any) -> Iterator[Tensor]:
-    """The Tensors in a result, in order."""
-    if isinstance(result, Tensor):
-        yield result
-    elif isinstance(result, list | tuple | dict):
-        for part in result.values() if isinstance(result, dict) else result:
-            yield from tensors(part)
-
-
-def filled(result: Any, found: Iterator[Any]) -> Any:
-    """The result with what was found in place of its Tensors."""
-    if isinstance(result, Tensor):
-        return Tensor(next(found))
-    if isinstance(result, list | tuple):
-        return type(result)(filled(part, found) for part in result)
-    if isinstance(result, dict):
-        return {name: filled(part, found) for name, part in result.items()}
-    return result

@@ -62,7 +62,7 @@ class Builder:
         return self._known[key]
 
     def _made(self, op: Op, inputs: tuple[Tensor, ...], scope: Scope | None) -> Tensor:
-        for rule in self._rules.get(type(op), ()):
+        for rule in (rule for kind in type(op).__mro__ for rule in self._rules.get(kind, ())):
             better = rule(self, op, inputs)
             if better is not None:
                 return better

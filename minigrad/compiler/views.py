@@ -8,7 +8,7 @@ from math import prod
 
 from minigrad.compiler.rewrite import Builder, Rules, is_op
 from minigrad.op import Op, Shape
-from minigrad.ops import activation, elementwise, logic
+from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.index import ScatterAdd
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.loss import BinaryCrossEntropy, CrossEntropy, CrossEntropyGrad
@@ -180,20 +180,8 @@ def scatter_of_view(build: Builder, op: ScatterAdd, inputs: Inputs) -> Tensor | 
     return build(op, view.source, build.pin(view.back(build, ids)))
 
 
-def elementwise_ops() -> list[type[Op]]:
-    """Every Op that acts on each element."""
-    found: list[type[Op]] = []
-    for module in (elementwise, activation, logic):
-        found += [
-            op
-            for op in vars(module).values()
-            if isinstance(op, type) and issubclass(op, elementwise.Elementwise) and op not in found
-        ]
-    return found
-
-
 VIEWS: Rules = {
-    **dict.fromkeys([*elementwise_ops(), BinaryCrossEntropy], (past_elementwise,)),
+    **dict.fromkeys((Elementwise, BinaryCrossEntropy), (past_elementwise,)),
     **dict.fromkeys((CrossEntropy, CrossEntropyGrad), (past_rows,)),
     MatMul: (past_product, flat_product, rows_alike),
     SumTo: (sum_to_of_view,),

@@ -8,7 +8,8 @@ from typing import Any
 from minigrad.cli.bench import memory
 from minigrad.cli.bench.benchmark import Benchmark, Work
 from minigrad.cli.load import Load, a_busy_process
-from minigrad.cli.machine import blas, product_rate
+from minigrad.cli.machine import blas, reached
+from minigrad.measure import seconds
 
 WARM_UP, SHORTEST = 2, 1.0
 """Calls before those that count, and seconds that these take at least: others' load shows in less only by luck."""
@@ -53,7 +54,7 @@ def bind(threads: int) -> None:
 def rates(threads: int) -> dict[str, Any]:
     """Of 2048³ products: one call with all threads, and a call in each thread."""
     with Load() as load:
-        found = {"together": product_rate(2048, threads), "each": product_rate(2048, 1, threads)}
+        found = {"together": reached(2048, threads), "each": reached(2048, 1, threads)}
     return {**found, "others": load.others}
 
 
@@ -84,10 +85,3 @@ def slowed(work: Work, alone: float) -> float:
         while len(found) < BESIDE and sum(found) < PATIENCE:
             found.append(seconds(work))
     return statistics.median(found) / alone
-
-
-def seconds(work: Work) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start

@@ -1,0 +1,96 @@
+"""Tracing a function for good: its graph will be run again and again, in place of the function.
+
+It is traced twice: what differs (a random number, a clock, a counter) would stay the same in every later run.
+"""
+
+from collections.abc import Callable
+from inspect import getclosurevars
+from itertools import zip_longest
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.context import Noted, tracing
+from minigrad.errors import TraceError, UsageError
+from minigrad.graph import Graph, symbolic
+from minigrad.module import Module
+from minigrad.mutation import serials
+from minigrad.nest import filled, leaves
+from minigrad.tensor import Tensor
+
+CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
+"""What a function may return beside Tensors."""
+
+
+class Traced(NamedTuple):
+    """The graph, whose outputs are the Tensors of `result` and then what `noted.assigned` is to become."""
+
+    graph: Graph
+    result: Any
+    noted: Noted
+
+
+def traced(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
+    """The traced call. TraceError when it cannot stand for later ones, UsageError for what cannot be returned."""
+    first, second = (once(f, args, kwargs) for _ in range(2))
+    differing = difference(first, second)
+    if differing is not None:
+        raise TraceError(
+            f"traced twice, the function gave two programs; they differ in {differing}: a random number, a clock or a "
+            "counter inside it would be the same in every later call; draw it outside and pass it as an argument"
+        )
+    return first
+
+
+def once(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
+    """One trace, with a symbol for each array among the arguments."""
+    noted, given = Noted(next(serials)), leaves((args, kwargs))
+    noted.modules.update((id(x), x) for x in (*at_hand(f), *given) if isinstance(x, Module))
+    with tracing(noted):
+        inputs = [symbolic(x, f"arg{i}") for i, x in enumerate(x for x in given if isinstance(x, Tensor | np.ndarray))]
+        symbols = iter(inputs)
+        args, kwargs = filled(
+            (args, kwargs), (next(symbols) if isinstance(x, Tensor | np.ndarray) else x for x in given)
+        )
+        result = f(*args, **kwargs)
+    graph = Graph(inputs, [*filter(is_tensor, leaves(result)), *(value for _, value in noted.assigned.values())])
+    for leaf in graph.leaves:
+        if leaf.value is None:
+            raise TraceError(f"{leaf!r} is a symbol of another trace, or a copy that is no node: copies are t.copy()")
+    return Traced(graph, result, noted)
+
+
+def at_hand(f: Callable[..., Any]) -> tuple[Any, ...]:
+    """What a function finds without being given it."""
+    try:
+        found = getclosurevars(f)
+    except (TypeError, ValueError):  # it is no Python function, or names something that is not there yet
+        return f, getattr(f, "__self__", None)
+    return f, getattr(f, "__self__", None), *found.nonlocals.values(), *found.globals.values()
+
+
+def is_tensor(y: Any) -> bool:
+    """Whether a part of a result is computed; UsageError for what is neither that nor a constant."""
+    if not isinstance(y, (Tensor, *CONSTANTS)):
+        what = f"a {type(y).__name__}" + (", which would be the same at each call" if isinstance(y, np.ndarray) else "")
+        raise UsageError(
+            f"a compiled function returned {what}: return Tensors, numbers, strings, None, and lists, tuples, dicts "
+            "and dataclasses of them"
+        )
+    return isinstance(y, Tensor)
+
+
+def difference(a: Traced, b: Traced) -> str | None:
+    """A line of the program, or a constant, in which two traces differ."""
+    lines = zip_longest(*(str(t.graph).splitlines() for t in (a, b)))
+    values = zip(a.graph.leaves, b.graph.leaves, strict=False)
+    returned = zip(*([y for y in leaves(t.result) if not isinstance(y, Tensor)] for t in (a, b)), strict=False)
+    found = [x or y for x, y in lines if x != y]
+    found += [f"a constant {x.shape}" for x, y in values if not alike(x.numpy(), y.numpy())]
+    found += [f"{x!r}, which it returned" for x, y in returned if repr(x) != repr(y)]
+    return found[0] if found else None
+
+
+def alike(x: Any, y: Any) -> bool:
+    """Whether two leaves have the same values."""
+    return x is y or np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")
