@@ -22,7 +22,7 @@ Call: TypeAlias = Callable[[], object]
 STRIP = 16
 """Columns of a transposed matrix that are copied at a time: a line of the cache."""
 BLOCK, MOST_ROWS = 1 << 16, 64
-"""Bytes and rows that are summed by id at a time."""
+"""Bytes and rows that are looked up, or summed by id, at a time."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
 
 
@@ -102,7 +102,16 @@ def sum_(op: Sum, xs: Sequence[Array], y: Array) -> list[Call]:
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
     """Checked first, so that NumPy need not hold the rows back until all are known to be there."""
     table, ids = xs
+    if ids.ndim == 1 and not table.flags.c_contiguous:
+        return [partial(check_ids, ids, len(table)), partial(rows_at, table, ids, y)]
     return [partial(check_ids, ids, len(table)), partial(np.take, table, ids, axis=0, out=y, mode="clip")]
+
+
+def rows_at(table: Array, ids: Array, y: Array) -> None:
+    """A few rows at a time: numpy.take copies the whole of a table that is a window of another."""
+    block = max(1, BLOCK // max(1, y[:1].nbytes))
+    for start in range(0, len(ids), block):
+        y[start : start + block] = table[ids[start : start + block]]
 
 
 def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -131,7 +140,8 @@ def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]
     x, target = xs
     if x.ndim != 2:
         return plain(op, xs, y)
-    return [partial(check_ids, target, x.shape[1]), partial(loss.in_blocks, loss.cross_entropy, x, target, y)]
+    work = partial(loss.cross_entropy, loss.block_of(x))
+    return [partial(check_ids, target, x.shape[1]), partial(loss.in_blocks, work, x, target, y)]
 
 
 def cross_entropy_grad(op: CrossEntropyGrad, xs: Sequence[Array], y: Array) -> list[Call]:

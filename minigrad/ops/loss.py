@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -66,14 +67,24 @@ def as_rows(x: Array, *others: Array) -> list[Array]:
 
 def in_blocks(work: Callable[..., None], *arrays: Array) -> None:
     """The work on a few rows at a time: none of its temporaries leaves the cache."""
-    size = max(1, BLOCK // max(1, arrays[0][:1].size))
+    size = rows_of_block(arrays[0])
     for start in range(0, len(arrays[0]), size):
         work(*(a[start : start + size] for a in arrays))
 
 
-def cross_entropy(x: Array, target: Array, y: Array) -> None:
+def rows_of_block(x: Array) -> int:
+    """How many rows of x make a block."""
+    return max(1, BLOCK // max(1, x[:1].size))
+
+
+def block_of(x: Array) -> Array:
+    """Room for a block of rows of x."""
+    return np.empty_like(x, shape=(min(len(x), rows_of_block(x)), *x.shape[1:]))
+
+
+def cross_entropy(room: Array, x: Array, target: Array, y: Array) -> None:
     """y = −log softmax(x)[target] of scores (n, V)."""
-    low = shifted(x, 1)
+    low = np.subtract(x, x.real.max(axis=1, keepdims=True), out=room[: len(x)])
     picked = low[np.arange(len(low)), target]
     np.subtract(np.log(np.exp(low, out=low).sum(axis=1)), picked, out=y)
 
@@ -95,7 +106,8 @@ class CrossEntropy(SameDtype):
         """(..., V) and (...) give (...)."""
         check_ids(target, x.shape[-1])
         y = np.empty_like(x, shape=target.shape)
-        in_blocks(cross_entropy, *as_rows(x, target, y))
+        rows = as_rows(x, target, y)
+        in_blocks(partial(cross_entropy, block_of(rows[0])), *rows)
         return y
 
     def shape(self, x: Shape, target: Shape) -> Shape:

@@ -1,0 +1,78 @@
+"""Memory of a compiled program: nothing large is allocated in a step, and what was returned is the caller's."""
+
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad.op import Array
+from models import Captioner
+
+LARGEST = 64 << 10
+"""Bytes of an array that a step may allocate."""
+N, T, D, W, H, V = 128, 4, 256, 128, 256, 1004
+
+
+def step(cell: str) -> tuple[Callable[..., Any], Array, Array]:
+    """A captioner's loss and gradients, all of whose values are larger than LARGEST, and a batch."""
+    captioner = Captioner(cell, V, D, W, H)
+    rng = np.random.default_rng(0)
+
+    def f(features: Any, captions: Any) -> Any:
+        loss = captioner.loss(features, captions)
+        return loss, mg.grad(loss, captioner.parameters())
+
+    return f, rng.normal(size=(N, D)).astype(np.float32), rng.integers(4, V, (N, T + 1))
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_step_allocates_nothing_large(cell: str, workers: int) -> None:
+    # What is measured is all that a step holds at its highest: NumPy's buffers and a block of rows for each worker.
+    # The smallest value of the step has 128 KiB.
+    f, features, captions = step(cell)
+    compiled = mg.compile(f, workers=workers)
+    for _ in range(4):
+        results = compiled(features, captions)
+    del results
+    compiled(features, captions)
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        compiled(features, captions)
+        after, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert highest - before < 2 * LARGEST * workers
+    assert after - before < LARGEST
+
+
+def test_results_are_never_written_again() -> None:
+    f, features, captions = step("rnn")
+    compiled = mg.compile(f, workers=2)
+    held, copies = [], []
+    for k in (1.0, 0.5, 2.0):
+        loss, gradients = compiled(features * np.float32(k), captions)
+        held.append(gradients)
+        copies.append([g.numpy().copy() for g in gradients])
+        part = gradients[0].numpy()[3:5]  # a view of a result keeps it too
+        kept, gradients = part.copy(), None
+        del loss
+        compiled(features, captions)
+        assert np.array_equal(part, kept)
+    for gradients, wanted in zip(held, copies, strict=True):
+        assert all(np.array_equal(g.numpy(), w) for g, w in zip(gradients, wanted, strict=True))
+
+
+def test_results_that_nobody_holds_are_used_again() -> None:
+    f, features, captions = step("rnn")
+    compiled = mg.compile(f, workers=1)
+    places = set()
+    for _ in range(6):
+        _, gradients = compiled(features, captions)
+        places.add(gradients[0].numpy().ctypes.data)
+        del gradients, _
+    assert len(places) <= 2
