@@ -3,7 +3,7 @@
 `import minigrad as mg`. A program is a graph of operations, and everything else is a function of that graph.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 keep_freed_pages()
 
 
-def compile(f: Callable[..., Any], workers: int | None = None) -> "Compiled":
+def compile(f: Callable[..., Any], workers: int | None = None, without: Sequence[str] = ()) -> "Compiled":
     """A function of Tensors, gradients inside included, as a program that is traced once and then only run.
 
-    Called with arrays, Tensors, Modules or plain values; works as a decorator. The batch is split over `workers`
-    threads, by default over all cores where that pays. More: `minigrad.compiler.function`.
+    Called with arrays, Tensors, Modules or plain values; works as a decorator. The work is divided among `workers`
+    threads, by default one for each core where that pays. `without` names passes to leave out, as `explain()` calls
+    them. More: `minigrad.compiler.function`.
     """
     from minigrad.compiler.function import Compiled  # loaded when first used: it would slow down every import
+    from minigrad.compiler.passes import chosen
 
-    return Compiled(f, workers=workers)
+    return Compiled(f, chosen(without), workers)
 
 
 def debug() -> AbstractContextManager[None]:

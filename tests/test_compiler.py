@@ -10,6 +10,7 @@ import minigrad as mg
 from minigrad.compiler.function import Compiled
 from minigrad.compiler.passes import PASSES, Pass
 from minigrad.compiler.plan import allocate, planned
+from minigrad.errors import UsageError
 from minigrad.op import Array
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Copy
@@ -90,8 +91,16 @@ def test_each_pass_alone_keeps_the_values(rewriting: Pass) -> None:
 @pytest.mark.parametrize("left_out", range(len(PASSES)), ids=[p.name for p in PASSES])
 def test_each_pass_can_be_left_out(left_out: int) -> None:
     f, features, captions = unrolled("lstm", 3)
-    rest = PASSES[:left_out] + PASSES[left_out + 1 :]
-    agree(Compiled(f, passes=rest)(features, captions), f(features, captions))
+    compiled = mg.compile(f, without=[PASSES[left_out].name])
+    agree(compiled(features, captions), f(features, captions))
+    assert [change.name for change in compiled.explain().changes] == [
+        p.name for p in PASSES if p is not PASSES[left_out]
+    ]
+
+
+def test_a_pass_that_is_not_there_is_refused_with_those_that_are() -> None:
+    with pytest.raises(UsageError, match=r"no pass 'batching'; there are common subexpressions, .*batched products"):
+        mg.compile(lambda x: x, without=["batching"])
 
 
 def test_what_a_pass_makes_belongs_to_what_it_replaces() -> None:

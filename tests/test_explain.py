@@ -4,6 +4,7 @@ import numpy as np
 from test_compiler import products, unrolled
 
 import minigrad as mg
+import viz
 from minigrad.compiler.passes import PASSES
 from minigrad.errors import UsageError
 
@@ -15,13 +16,16 @@ def test_the_story_of_a_loop() -> None:
     found = compiled.explain()
     assert [change.name for change in found.changes] == [p.name for p in PASSES]
     assert found.changes[0].before is compiled.traced
-    assert found.changes[-1].products[1] == products(compiled.graph) == 2 * 6 + 9
+    assert found.changes[-1].sizes["matrix products"][1] == products(compiled.graph) == 2 * 6 + 9
+    assert all(viz.diff(change.before, change.after).svg.startswith("<svg") for change in found.changes)
     text = str(found)
     for line in (
         "products gone: 6 × 6×3 · 3×16 with Wx",
         "Products with one matrix are one product",
         "laid side by side",
         "computed in their place inside a larger one",
+        "GFLOP in them",
+        "predicted: products at the",
     ):
         assert line in text, text
     assert sum(cost.count for cost in found.costs) > 50

@@ -4,11 +4,11 @@ Everything is read off the graphs and the plan; the passes are run again, on the
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from minigrad.compiler.passes import Pass
-from minigrad.compiler.plan import Plan
+from minigrad.compiler.plan import VIEWS, Plan
 from minigrad.compiler.program import Program
 from minigrad.compiler.rewrite import is_op
 from minigrad.compiler.schedule import Work
@@ -21,6 +21,13 @@ from minigrad.tensor import Tensor
 REPEATS = 5
 MENTIONED = 3
 """Kinds of Ops that a pass's line names, at most."""
+MEASURES: dict[str, Callable[[Graph], float]] = {
+    "nodes": len,
+    "matrix products": lambda graph: sum(is_op(node, MatMul) for node in graph),
+    "GFLOP in them": lambda graph: round(sum(flops(node) for node in graph if is_op(node, MatMul)) / 1e9, 2),
+    "MB computed": lambda graph: round(sum(nbytes(n) for n in graph if n.op and not is_op(n, *VIEWS)) / 1e6, 1),
+}
+"""Of a graph, in the order in which they are told."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +40,9 @@ class Change:
     after: Graph
 
     @property
-    def products(self) -> tuple[int, int]:
-        """Matrix products before and after."""
-        return sum(product_shapes(self.before).values()), sum(product_shapes(self.after).values())
+    def sizes(self) -> dict[str, tuple[float, float]]:
+        """What each measure of a graph was before, and is after."""
+        return {unit: (measure(self.before), measure(self.after)) for unit, measure in MEASURES.items()}
 
     @property
     def story(self) -> list[str]:
@@ -53,19 +60,14 @@ class Cost:
     measured: float
     flops: int
 
-    @property
-    def rate(self) -> float:
-        """Operations a second."""
-        return self.flops / max(self.measured, 1e-9)
-
 
 @dataclass(frozen=True)
 class Explanation:
     """`changes` pass by pass, the `memory` of the plan in bytes, the `costs` of a run, dearest first; str() tells all.
 
     The costs are those of one worker's part; all wait for each other at the end of each of `stages`. `peak` is the rate
-    of a large product on one core, and
-    `floor` the seconds that the products would take at it. `viz.diff(change.before, change.after)` draws a pass.
+    of a large product on one core, `floor` the seconds that the products would take at it.
+    `viz.diff(change.before, change.after)` draws a pass.
     """
 
     changes: tuple[Change, ...]
@@ -85,29 +87,31 @@ class Explanation:
         return "\n".join([*self._passes(), "", *self._memory(), "", *self._time()])
 
     def _passes(self) -> Iterator[str]:
-        first = self.changes[0].before
-        yield f"traced: {len(first)} nodes, {self.changes[0].products[0]} matrix products"
+        yield "traced: " + ", ".join(f"{before:g} {unit}" for unit, (before, _) in self.changes[0].sizes.items())
         for change in self.changes:
-            fewer = f", {change.products[0]} → {change.products[1]} products" if len(set(change.products)) > 1 else ""
-            yield f"\n{change.name}: {len(change.before)} → {len(change.after)} nodes{fewer}"
+            moved = (f"{a:g} → {b:g} {unit}" for unit, (a, b) in change.sizes.items() if a != b)
+            yield f"\n{change.name}: {', '.join(moved) or 'no smaller'}"
             yield f"    {change.why}"
             yield from (f"    · {sentence}" for sentence in change.story or ["nothing to do"])
 
     def _memory(self) -> Iterator[str]:
         m = self.memory
-        yield f"memory: {megabytes(m['values'])} of values share {megabytes(m['arena'])}, since not all live at once"
+        values = f"{megabytes(m['values'])} of values in {m['buffers']} buffers"
+        yield f"memory: {values} share {megabytes(m['arena'])}, since not all live at once"
         yield f"    {m['inside']} values are computed in their place inside a larger one, {m['views']} are views"
         yield f"    copied after all: {megabytes(m['copied'])}; results: {megabytes(m['results'])}"
 
     def _time(self) -> Iterator[str]:
         share = f" on each of {self.workers} workers, in {self.stages} stages" if self.workers > 1 else ""
-        at = f"{self.peak / 1e9:.0f} GFLOP/s"
-        yield f"time{share}: {1e3 * self.measured:.1f} ms; the products alone, at {at}, {1e3 * self.floor:.1f} ms"
-        yield f"    {'':<44}{'calls':>6}{'predicted':>11}{'measured':>10}{'share':>7}"
+        products, wide = sum(c.measured for c in self.costs if c.flops), max(len(c.kind) for c in self.costs) + 2
+        yield f"time{share}: {1e3 * self.measured:.1f} ms, of it products {1e3 * products:.1f} ms"
+        yield f"    predicted: products at the {self.peak / 1e9:.0f} GFLOP/s of a large one, {1e3 * self.floor:.1f} ms;"
+        yield "    all else by the bytes it reads and writes, at the rate of a copy inside the cache"
+        yield f"    {'':<{wide}}{'calls':>6}{'predicted':>11}{'measured':>10}{'share':>7}"
         for cost in self.costs:
-            rate = f"  {cost.rate / 1e9:.0f} GFLOP/s" if cost.flops else ""
+            rate = f"  {cost.flops / cost.measured / 1e9:.0f} GFLOP/s" if cost.flops else ""
             yield (
-                f"    {cost.kind:<44}{cost.count:>6}{1e3 * cost.predicted:>8.2f} ms{1e3 * cost.measured:>7.2f} ms"
+                f"    {cost.kind:<{wide}}{cost.count:>6}{1e3 * cost.predicted:>8.2f} ms{1e3 * cost.measured:>7.2f} ms"
                 f"{100 * cost.measured / self.measured:>5.0f} %{rate}"
             )
 
@@ -152,10 +156,9 @@ def size(node: Tensor) -> str:
 def products_merged(before: Graph, after: Graph) -> list[str]:
     """Which products are gone, and which have come."""
     old, new = product_shapes(before), product_shapes(after)
-    gone, come = old - new, new - old
-    if not gone and not come:
+    if old == new:
         return []
-    return [f"products gone: {listed(gone)}", f"in their place: {listed(come)}" if come else "in their place: none"]
+    return [f"products gone: {listed(old - new) or 'none'}", f"in their place: {listed(new - old) or 'none'}"]
 
 
 def others_gone(before: Graph, after: Graph) -> list[str]:
@@ -178,6 +181,7 @@ def memory_of(plan: Plan) -> dict[str, int]:
     return {
         "values": sum(nbytes(node) for node in plan.order),
         "arena": plan.arena,
+        "buffers": sum(root.kind == "arena" for root in plan.roots.values()),
         "results": sum(root.nbytes for root in plan.roots.values() if root.kind == "result"),
         "copied": sum(nbytes(part) for part in copies),
         "inside": len(plan.inside),
@@ -194,9 +198,8 @@ def costs_of(program: Program, peak: float, bandwidth: float) -> Iterator[Cost]:
     for kind, found in kinds.items():
         products = sum(flops(w.node) // parts for w, parts, _ in found) if kind.startswith("product ") else 0
         moved = sum((nbytes(w.node) + sum(map(nbytes, w.inputs))) // parts for w, parts, _ in found)
-        yield Cost(
-            kind, len(found), products / peak if products else moved / bandwidth, sum(s for *_, s in found), products
-        )
+        predicted = products / peak if products else moved / bandwidth
+        yield Cost(kind, len(found), predicted, sum(s for *_, s in found), products)
 
 
 def kind_of(work: Work) -> str:

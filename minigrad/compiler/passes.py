@@ -1,6 +1,6 @@
 """The passes in their order: each takes a graph and gives one that computes the same, more cheaply."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from minigrad.compiler.identities import IDENTITIES
@@ -11,6 +11,7 @@ from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
 from minigrad.compiler.slices import SLICES
 from minigrad.compiler.sums import join_puts, sum_products
 from minigrad.compiler.views import VIEWS
+from minigrad.errors import UsageError
 from minigrad.graph import Graph
 
 
@@ -38,30 +39,15 @@ VIEWED = all_rules(IDENTITIES, SLICES, VIEWS)
 
 PASSES = (
     Pass("common subexpressions", rebuilt, {}, "Equal operations on equal inputs are computed once."),
-    Pass(
-        "identities",
-        rebuilt,
-        IDENTITIES,
-        "What changes nothing is left out: x + 0, 1 · x, a reshape to the same shape.",
-    ),
+    Pass("identities", rebuilt, IDENTITIES, "What changes nothing goes: x + 0, 1 · x, a reshape to the same shape."),
     Pass("slices", rebuilt, TIDY, "A slice is taken before the work on it, not after."),
     Pass("joined slices", join_puts, TIDY, "Gradients of disjoint slices are laid side by side, not added to zeros."),
-    Pass(
-        "views", rebuilt, VIEWED, "Transposes and reshapes move past the work on them, so that rows keep their order."
-    ),
+    Pass("views", rebuilt, VIEWED, "Transposes and reshapes move past the work on them: rows keep their order."),
     Pass("summed products", sum_products, TIDY, "A sum of products aᵀ g, one a step, is one product of stacked rows."),
     Pass(
-        "batched products",
-        batch_products,
-        TIDY,
-        "Products with one matrix are one product, unless one waits for another's result: a recurrence stays.",
+        "batched products", batch_products, TIDY, "Products with one matrix are one product, if none waits for others."
     ),
-    Pass(
-        "lookups",
-        multiply_tables,
-        TIDY,
-        "Of rows looked up in a shorter table the table is multiplied: equal rows have equal products.",
-    ),
+    Pass("lookups", multiply_tables, TIDY, "A table is multiplied before its rows are looked up: many are equal."),
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
     Pass(
         "layout",
@@ -70,6 +56,14 @@ PASSES = (
         "Few rows times a large matrix are computed turned, where the matrix is transposed or is multiplied often.",
     ),
 )
+
+
+def chosen(without: Sequence[str]) -> tuple[Pass, ...]:
+    """The passes but for some, by name; UsageError for a name that none has."""
+    names = [rewriting.name for rewriting in PASSES]
+    if unknown := [name for name in without if name not in names]:
+        raise UsageError(f"there is no pass {unknown[0]!r}; there are {', '.join(names)}")
+    return tuple(rewriting for rewriting in PASSES if rewriting.name not in without)
 
 
 def numbers_inside(graph: Graph, born_after: int) -> Graph:

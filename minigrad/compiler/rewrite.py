@@ -1,6 +1,6 @@
 """How a pass changes a graph: nodes are made anew, each once, and old ones are replaced. For the compiler's passes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -141,8 +141,3 @@ def consumers(graph: Graph) -> dict[int, list[Tensor]]:
 def is_op(node: Tensor, *kinds: type[Op]) -> bool:
     """Whether one of these Ops made the node."""
     return isinstance(node.op, kinds)
-
-
-def all_are(nodes: Iterable[Tensor], *kinds: type[Op]) -> bool:
-    """Whether one of these Ops made every node."""
-    return all(isinstance(node.op, kinds) for node in nodes)

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from math import prod
 
-from minigrad.compiler.rewrite import Builder, Rules, all_are, is_op
+from minigrad.compiler.rewrite import Builder, Rules, is_op
 from minigrad.op import Shape
 from minigrad.ops.index import Gather, Part, Parts, Slice, SlicePut
 from minigrad.ops.shape import Concat, Reshape, Transpose
@@ -137,7 +137,7 @@ def slice_of_gather(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
 
 def concat_of_gathers(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
     """Rows of one table one after another are one lookup."""
-    if op.axis or not all_are(inputs, Gather) or len({id(x.inputs[0]) for x in inputs}) > 1:
+    if op.axis or not all(is_op(x, Gather) for x in inputs) or len({id(x.inputs[0]) for x in inputs}) > 1:
         return None
     ids = [x.inputs[1] for x in inputs]
     return build(Gather(), inputs[0].inputs[0], build(Concat(0), *ids)) if all(i.shape for i in ids) else None
@@ -145,7 +145,7 @@ def concat_of_gathers(build: Builder, op: Concat, inputs: Inputs) -> Tensor | No
 
 def concat_of_transposes(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
     """Join first, then permute."""
-    if not all_are(inputs, Transpose) or len({x.op for x in inputs}) > 1:
+    if not all(is_op(x, Transpose) for x in inputs) or len({x.op for x in inputs}) > 1:
         return None
     axes = inputs[0].op.axes  # type: ignore[union-attr]
     return build(Transpose(axes), build(Concat(axes[op.axis]), *(x.inputs[0] for x in inputs)))
@@ -153,7 +153,7 @@ def concat_of_transposes(build: Builder, op: Concat, inputs: Inputs) -> Tensor |
 
 def concat_of_slices(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
     """Neighbouring windows of one thing are one window of it; integers along one axis bring that axis to the front."""
-    if not all_are(inputs, Slice) or len({id(x.inputs[0]) for x in inputs}) > 1:
+    if not all(is_op(x, Slice) for x in inputs) or len({id(x.inputs[0]) for x in inputs}) > 1:
         return None
     (source,) = inputs[0].inputs
     found = [only_axis(x.op, source) for x in inputs]  # type: ignore[arg-type]

@@ -87,14 +87,14 @@ class Joining:
         for window_, part in zip(self.windows, parts, strict=True):
             at[window_].append(part)
         if self._one_by_one(at):
-            rows = [build(Reshape(self._without_axis()), added(build, at[window_])) for window_ in sorted(at)]
+            rows = [build(Reshape(self._with()), added(build, at[window_])) for window_ in sorted(at)]
             return added(build, [build(Stack(self.axis), *rows), *rest])
         pieces, end = [], 0
         for start, stop in [*sorted(at), (self.shape[self.axis], self.shape[self.axis])]:
             if start > end:
                 pieces.append(self._zeros(build, start - end, parts[0].dtype))
             if stop > start:
-                pieces.append(build(Reshape(self._sized(stop - start)), added(build, at[start, stop])))
+                pieces.append(build(Reshape(self._with(stop - start)), added(build, at[start, stop])))
             end = stop
         return added(build, [build(Concat(self.axis), *pieces), *rest])
 
@@ -102,14 +102,11 @@ class Joining:
         """Whether every index of an axis behind the first is filled on its own, as a loop over time does."""
         return self.axis > 0 and sorted(at) == [(i, i + 1) for i in range(self.shape[self.axis])]
 
-    def _without_axis(self) -> tuple[int, ...]:
-        return self.shape[: self.axis] + self.shape[self.axis + 1 :]
-
-    def _sized(self, size: int) -> tuple[int, ...]:
-        return (*self.shape[: self.axis], size, *self.shape[self.axis + 1 :])
+    def _with(self, *size: int) -> tuple[int, ...]:
+        return (*self.shape[: self.axis], *size, *self.shape[self.axis + 1 :])
 
     def _zeros(self, build: Builder, size: int, dtype: np.dtype[Any]) -> Tensor:
-        return build(BroadcastTo(self._sized(size)), build.scalar(0, dtype))
+        return build(BroadcastTo(self._with(size)), build.scalar(0, dtype))
 
 
 def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range, ...]] | None:
