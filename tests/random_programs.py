@@ -8,7 +8,7 @@ import numpy as np
 import minigrad as mg
 from minigrad.op import Array, apply
 
-ROWS, COLUMNS = 3, 4
+SIZE = (3, 4)
 Step = Callable[[np.random.Generator, mg.Tensor, mg.Tensor], mg.Tensor]
 
 STEPS: tuple[Step, ...] = (
@@ -30,7 +30,7 @@ STEPS: tuple[Step, ...] = (
     lambda rng, a, b: a / (b * b + 1),
     lambda rng, a, b: mg.maximum(a, b),
     lambda rng, a, b: mg.minimum(a, b),
-    lambda rng, a, b: mg.where(rng.random((ROWS, COLUMNS)) < 0.5, a, b),
+    lambda rng, a, b: mg.where(rng.random(a.shape) < 0.5, a, b),
     lambda rng, a, b: a.sum(axis=0, keepdims=True) * b,
     lambda rng, a, b: a.mean(axis=1, keepdims=True) + b,
     lambda rng, a, b: a.max(axis=0) - b,
@@ -45,10 +45,10 @@ STEPS: tuple[Step, ...] = (
     lambda rng, a, b: mg.concat([a[:, 2:], b[:, :2]], axis=1),
     lambda rng, a, b: mg.stack([a, b], axis=1).sum(1),
     lambda rng, a, b: mg.pad(a[1:, :-1], ((1, 0), (0, 1))) + b,
-    lambda rng, a, b: a.reshape(COLUMNS, ROWS).T + b,
-    lambda rng, a, b: mg.gather(a, rng.integers(0, ROWS, ROWS)) - b,
-    lambda rng, a, b: mg.take_along_axis(a, rng.integers(0, COLUMNS, (ROWS, COLUMNS)), 1),
-    lambda rng, a, b: a[[2, 0, 2]] * b,
+    lambda rng, a, b: a.reshape(a.shape[::-1]).T + b,
+    lambda rng, a, b: mg.gather(a, rng.integers(0, len(a), len(a))) - b,
+    lambda rng, a, b: mg.take_along_axis(a, rng.integers(0, a.shape[1], a.shape), 1),
+    lambda rng, a, b: a[[-1, 0, *range(2, len(a))][: len(a)]] * b,
 )
 
 
@@ -73,11 +73,15 @@ class Program:
         return values[id(self.output)]
 
 
-def random_program(seed: int, ops: int = 60, kinks: bool = False) -> Program:
-    """At least `ops` Ops from three inputs to one number; with `kinks` the inputs are full of zeros and ties."""
+def random_program(seed: int, ops: int = 60, kinks: bool = False, size: tuple[int, int] = SIZE) -> Program:
+    """At least `ops` Ops from three inputs to one number; with `kinks` the inputs are full of zeros and ties.
+
+    Inputs and values have `size`, or broadcast to it; at least two columns.
+    """
     rng = np.random.default_rng(seed)
-    inputs = [leaf(rng, shape, kinks) for shape in ((ROWS, COLUMNS), (COLUMNS,), (ROWS, 1))]
-    spread = mg.tensor(np.zeros((ROWS, COLUMNS)))
+    rows, columns = size
+    inputs = [leaf(rng, shape, kinks) for shape in (size, (columns,), (rows, 1))]
+    spread = mg.tensor(np.zeros(size))
     pool = [x + spread for x in inputs]
     while True:
         step = STEPS[rng.integers(len(STEPS))]
