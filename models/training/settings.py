@@ -39,7 +39,7 @@ class Settings:
     """Whether the captions of a batch are of about the same length."""
     seed: int = 0
     threads: int = 1
-    """Parts of a batch that are computed at once; the last bits depend on it."""
+    """Workers that share each step; the last bits depend on it."""
     eager: bool = False
     """Whether each operation is computed when it is written, and not by a compiled program: slower, to compare."""
     save_every: int = 200
