@@ -3,16 +3,15 @@
 import argparse
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
-from itertools import count
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
+from minigrad.cli.folders import next_folder
 from minigrad.cli.gan_results import FILM, frame_path, write_results
-from minigrad.cli.options import MOST_THREADS
-from minigrad.compiler.parallel import usable_cores
+from minigrad.cli.options import Option, add_options, changed, default_threads, given
 from minigrad.errors import UsageError
 from models.data.drawn_digits import draw_digits
 from models.data.fetching import find_mnist
@@ -20,21 +19,10 @@ from models.data.mnist import Digits, as_bytes, open_digits
 from models.training.adversarial import EPOCHS, KINDS, GanRun, GanSettings, GanTraining
 from viz.film import mosaic, write_grey
 
-RUNS = Path("runs")
 DRAWN = "drawn"
 """What stands for the embedded digits in place of a folder."""
 _DRAWN_TIMES = 2
 """Times as many epochs of drawn digits, of which there are a fifth as many as in MNIST."""
-
-
-@dataclass(frozen=True)
-class Option:
-    """An option and the field of GanSettings it sets."""
-
-    flag: str
-    field: str
-    kind: type
-    help: str
 
 
 OPTIONS = (
@@ -66,9 +54,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--resume", action="store_true", help="continue the run of --out from its last checkpoint")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--epochs", type=float, metavar="N", help="passes over the data")
-    for option in OPTIONS:
-        metavar = "N" if option.kind is int else "X"
-        parser.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
+    add_options(parser, OPTIONS)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -95,13 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
 def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     """Makes the run folder that the arguments ask for."""
     usual = defaults(arguments.kind)
-    settings = replace(usual, **given(arguments))  # what makes no sense is told before anything is drawn
+    settings = replace(usual, **given(arguments, GanSettings))  # what makes no sense is told before anything is drawn
     data = located(arguments.data or DRAWN)
     epochs = epochs_of(arguments, data)
     digits = digits_of(data, "train")
     if arguments.steps is None:
         settings = replace(settings, steps=steps_in(epochs, len(digits.images), settings))
-    folder = arguments.out or next_folder(data if data == DRAWN else Path(data).name, arguments.kind)
+    folder = arguments.out or next_folder(f"{data if data == DRAWN else Path(data).name}-{arguments.kind}")
     return GanRun.create(folder, settings, data), digits
 
 
@@ -114,7 +100,7 @@ def located(data: str) -> str:
 
 def defaults(kind: str) -> GanSettings:
     """The settings of a kind, before options."""
-    return GanSettings(**{"threads": min(MOST_THREADS, usable_cores()), **KINDS[kind]})
+    return GanSettings(**{"threads": default_threads(), **KINDS[kind]})
 
 
 def epochs_of(arguments: argparse.Namespace, data: str) -> float:
@@ -131,20 +117,9 @@ def steps_in(epochs: float, pictures: int, settings: GanSettings) -> int:
     return max(1, ceil(epochs * (pictures // settings.batch_size)))
 
 
-def given(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The settings that were named on the command line."""
-    values = {field.name: getattr(arguments, field.name, None) for field in fields(GanSettings)}
-    return {name: value for name, value in values.items() if value is not None}
-
-
 def digits_of(data: str, part: str) -> Digits:
     """The digits of a folder, or those that are drawn."""
     return draw_digits(part) if data == DRAWN else open_digits(data, part)
-
-
-def next_folder(data: str, kind: str) -> Path:
-    """runs/drawn-vanilla-1, or the first number that is free."""
-    return next(folder for n in count(1) if not (folder := RUNS / f"{data}-{kind}-{n}").exists())
 
 
 def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
@@ -152,7 +127,9 @@ def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/drawn-vanilla-1")
     run = GanRun.open(arguments.out)
-    asked = {name: value for name, value in given(arguments).items() if getattr(run.settings, name) != value}
+    asked = {
+        name: value for name, value in given(arguments, GanSettings).items() if getattr(run.settings, name) != value
+    }
     if asked or arguments.epochs is not None:
         raise UsageError(
             f"--resume goes on with the run's own settings, and {', '.join(asked) or 'epochs'} would be another: leave "
@@ -203,10 +180,7 @@ def command(run: GanRun) -> str:
     kind = next(k for k in KINDS if (defaults(k).networks, defaults(k).loss) == (s.networks, s.loss))
     words = ["minigrad", "gan", kind, *(["--data", run.data] if run.data != DRAWN else []), "--steps", str(s.steps)]
     usual = replace(defaults(kind), steps=s.steps)
-    for option in OPTIONS:
-        value = getattr(s, option.field)
-        words += [option.flag, str(value)] if value != getattr(usual, option.field) else []
-    return shlex.join(words)
+    return shlex.join([*words, *changed(s, usual, ((option.flag, option.field) for option in OPTIONS))])
 
 
 def resume_command(run: GanRun) -> str:

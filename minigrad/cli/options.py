@@ -2,6 +2,7 @@
 
 import argparse
 import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any
@@ -20,7 +21,7 @@ EPOCHS = 20
 
 @dataclass(frozen=True)
 class Option:
-    """An option and the field of Settings it sets."""
+    """An option and the field of a run's settings it sets."""
 
     flag: str
     field: str
@@ -54,14 +55,19 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--eager", action="store_const", const=True, help="compute each operation when it is written, to compare"
     )
-    for option in OPTIONS:
+    add_options(group, OPTIONS)
+
+
+def add_options(parser: argparse._ActionsContainer, options: Iterable[Option]) -> None:
+    """Adds options to a parser or a group of one."""
+    for option in options:
         metavar = "N" if option.kind is int else "X"
-        group.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
+        parser.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
 
 
-def given(arguments: argparse.Namespace) -> dict[str, Any]:
+def given(arguments: argparse.Namespace, settings: type[Any] = Settings) -> dict[str, Any]:
     """The settings that were named on the command line."""
-    values = {field.name: getattr(arguments, field.name, None) for field in fields(Settings)}
+    values = {field.name: getattr(arguments, field.name, None) for field in fields(settings)}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -78,8 +84,13 @@ def settings_of(arguments: argparse.Namespace, source: Source, captions: int) ->
 
 def defaults(source: Source) -> Settings:
     """The settings for scenes are their recipe's, those for other data Settings' own."""
-    settings = Settings(threads=min(MOST_THREADS, default_workers()))
+    settings = Settings(threads=default_threads())
     return replace(settings, **recipe()) if source.scenes else settings
+
+
+def default_threads() -> int:
+    """As many as there are workers, up to a few."""
+    return min(MOST_THREADS, default_workers())
 
 
 def recipe() -> dict[str, Any]:
@@ -95,9 +106,14 @@ def command(settings: Settings, source: Source) -> str:
     words += ["--features", source.features] if source.features and not source.scenes else []
     words += ["--max-train", str(source.max_train)] if source.max_train is not None else []
     words += ["--replace-nonfinite"] if source.replace_nonfinite else []
-    flags = [("--cell", "cell"), ("--steps", "steps"), *((option.flag, option.field) for option in OPTIONS)]
     words += ["--eager"] if settings.eager else []
+    flags = [("--cell", "cell"), ("--steps", "steps"), *((option.flag, option.field) for option in OPTIONS)]
+    return shlex.join([*words, *changed(settings, usual, flags)])
+
+
+def changed(settings: Any, usual: Any, flags: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Flags and values of the fields that are not as usual."""
     for flag, field in flags:
         value = getattr(settings, field)
-        words += [flag, str(value)] if value != getattr(usual, field) else []
-    return shlex.join(words)
+        if value != getattr(usual, field):
+            yield from (flag, str(value))

@@ -170,6 +170,14 @@ def seen(plan: Plan, node: Tensor, memory: Mapping[int, Array]) -> Array:
     return node.op.forward(seen(plan, node.inputs[0], memory))  # type: ignore[no-any-return]
 
 
+def carved(plan: Plan, arena: Array) -> Iterator[tuple[int, Array]]:
+    """The arrays of the roots that lie in an arena, by id of their node."""
+    for root in plan.roots.values():
+        if root.kind == "arena":
+            node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
+            yield id(node), root.seen(arena[root.offset : end].view(node.dtype).reshape(root.laid_out))
+
+
 def lifetimes(plan: Plan, stages: Sequence[int]) -> None:
     """Sets the first and last moment, and stage, at which each piece of memory is in use; `stages` of each moment."""
     for root in plan.roots.values():

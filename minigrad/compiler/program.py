@@ -5,16 +5,17 @@ are bound again, and only those.
 """
 
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
 from minigrad.compiler.kernels import Call, calls
-from minigrad.compiler.parallel import Stage, Workers
-from minigrad.compiler.plan import Plan, Root, seen
+from minigrad.compiler.parallel import Stage, Workers, follow
+from minigrad.compiler.plan import Plan, Root, carved, seen
 from minigrad.compiler.schedule import Division, divided, parts_of, works
+from minigrad.measure import seconds
 from minigrad.op import Array
 from minigrad.tensor import Tensor
 
@@ -27,7 +28,7 @@ class Program:
         self._bytes: Array | None = None  # of the arena, when the calls were bound
         self._memory: dict[int, Array] = {}
         self.works = list(works(plan))
-        self.divisions = divided(plan, len(workers))
+        self.divisions = divided(plan, self.works, len(workers))
         self._bound: list[list[list[Call]]] = [[[] for _ in range(len(workers))] for _ in self.works]
         self.stages = staged(self.divisions, self._bound)
         self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
@@ -63,7 +64,7 @@ class Program:
         best = [float("inf")] * len(self._bound)
         for _ in range(repeats):
             for i, parts in enumerate(self._bound):
-                best[i] = min(best[i], max(map(seconds, parts)))
+                best[i] = min(best[i], max(seconds(partial(follow, [part])) for part in parts))
         return best
 
     def _result(self, y: Tensor) -> Array:
@@ -80,18 +81,11 @@ class Program:
         self._memory.update(fresh)
         if self._bytes is not self._workers.arena.bytes:
             self._bytes = self._workers.arena.bytes
-            self._memory.update(self._places(self._bytes))
+            self._memory.update(carved(self.plan, self._bytes))
             self._bind(range(len(self.works)))
         elif fresh:
             self._bind(sorted({i for key, _ in fresh for i in self._users[key]}))
         return bool(fresh)
-
-    def _places(self, memory: Array) -> Iterator[tuple[int, Array]]:
-        """The arrays of the arena's roots, by id of their node."""
-        for root in self.plan.roots.values():
-            if root.kind == "arena":
-                node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
-                yield id(node), root.seen(memory[root.offset : end].view(node.dtype).reshape(root.laid_out))
 
     def _bind(self, places: Sequence[int]) -> None:
         for i in places:
@@ -114,14 +108,6 @@ def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]])
         for steps, part in zip(stages[-1], parts, strict=True):
             steps.append(part)
     return stages
-
-
-def seconds(part: Sequence[Call]) -> float:
-    """How long calls take."""
-    start = time.perf_counter()
-    for call in part:
-        call()
-    return time.perf_counter() - start
 
 
 class Pool:

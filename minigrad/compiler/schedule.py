@@ -7,15 +7,15 @@ through without waiting where there are rows enough, and products are cut by col
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
-from typing import NamedTuple, TypeAlias
+from itertools import accumulate, compress
+from typing import NamedTuple
 
 import numpy as np
 from numpy.exceptions import TooHardError
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.cuts import Part, axes_worth_cutting, parts_along
-from minigrad.compiler.plan import Plan, allocate, seen
+from minigrad.compiler.plan import Plan, allocate, carved, seen
 from minigrad.compiler.rewrite import is_op
 from minigrad.op import Array, Op
 from minigrad.ops.shape import Concat, Copy
@@ -58,17 +58,16 @@ def parts_of(work: Work, axis: int | None, xs: Sequence[Array], y: Array, count:
     return [Part(work.op, tuple(xs), y)] if parts is None else parts
 
 
-def divided(plan: Plan, count: int) -> list[Division]:
+def divided(plan: Plan, work: Sequence[Work], count: int) -> list[Division]:
     """Divides a plan's work among `count` workers, and gives its values their places.
 
     First as if no value shared memory with another, in runs without waiting as long as can be; then, when each has its
     place, whoever touches what another has touched waits.
     """
-    work = list(works(plan))
     if count == 1:
         allocate(plan)
         return [Division(None, waits=False) for _ in work]
-    memory = hollow(plan, shared=False)
+    memory = hollow(plan)
     apart = [list(options(plan, w, memory, count)) for w in work]
     axes: list[int | None] = []
     stages: list[int] = []
@@ -77,10 +76,11 @@ def divided(plan: Plan, count: int) -> list[Division]:
         axes += found
         stages += [stages[-1] + 1 if stages else 0] * len(found)
     allocate(plan, stages_of_nodes(plan, work, stages))
-    memory = hollow(plan, shared=True)
+    memory |= carved(plan, np.empty(plan.arena, np.uint8))
     touched, divisions = Touched(count), []
     for w, axis in zip(work, axes, strict=True):
-        parts = touching(plan, w, axis, memory, count)
+        xs, y = w.arrays(lambda node: seen(plan, node, memory))
+        parts = computed(plan, w, parts_of(w, axis, xs, y, count))
         waits = touched.clash(parts)
         touched = Touched(count) if waits else touched
         touched.add(parts)
@@ -94,35 +94,23 @@ def stages_of_nodes(plan: Plan, work: Sequence[Work], stages: Sequence[int]) -> 
     return list(accumulate((known.get(id(node), -1) for node in plan.order), max))
 
 
-Memory: TypeAlias = Mapping[int, Array]
+def hollow(plan: Plan) -> dict[int, Array]:
+    """Memory for each of a plan's roots, apart from all others, that is never touched."""
+    return {id(r.node): r.seen(np.empty(r.laid_out, r.node.dtype)) for r in plan.roots.values()}
 
 
-def hollow(plan: Plan, shared: bool) -> Memory:
-    """Memory for a plan's roots that is never touched, where they lie in the arena, or each apart from all others."""
-    arena, found = np.empty(plan.arena, np.uint8), {}
-    for root in plan.roots.values():
-        if root.kind == "arena" and shared:
-            array = arena[root.offset : root.offset + root.node.size * root.node.dtype.itemsize]
-            found[id(root.node)] = root.seen(array.view(root.node.dtype).reshape(root.laid_out))
-        else:
-            found[id(root.node)] = root.seen(np.empty(root.laid_out, root.node.dtype))
-    return found
-
-
-def options(plan: Plan, work: Work, memory: Memory, count: int) -> Iterator["Option"]:
+def options(plan: Plan, work: Work, memory: Mapping[int, Array], count: int) -> Iterator["Option"]:
     """The ways to divide a piece of work, the best first."""
     xs, y = work.arrays(lambda node: seen(plan, node, memory))
-    axes = [a for a in axes_worth_cutting(work.op, y, xs, count) if parts_along(work.op, a, xs, y, count) is not None]
-    for axis in (*axes,) or (None,):
-        yield Option(axis, touching(plan, work, axis, memory, count))
+    cuts = [(axis, parts_along(work.op, axis, xs, y, count)) for axis in axes_worth_cutting(work.op, y, xs, count)]
+    possible = [Option(axis, computed(plan, work, parts)) for axis, parts in cuts if parts is not None]
+    yield from possible or [Option(None, computed(plan, work, parts_of(work, None, xs, y, count)))]
 
 
-def touching(plan: Plan, work: Work, axis: int | None, memory: Memory, count: int) -> list[Part]:
-    """What the workers read and write of a piece of work, but for what is given: that is never written."""
-    xs, y = work.arrays(lambda node: seen(plan, node, memory))
-    computed = [plan.root(x).kind != "given" for x in work.inputs]
-    parts = parts_of(work, axis, xs, y, count)
-    return [Part(p.op, tuple(x for x, c in zip(p.xs, computed, strict=True) if c), p.y) for p in parts]
+def computed(plan: Plan, work: Work, parts: Sequence[Part]) -> list[Part]:
+    """What the workers read and write in their parts, but for what is given: that is never written."""
+    keep = [plan.root(x).kind != "given" for x in work.inputs]
+    return [p._replace(xs=tuple(compress(p.xs, keep))) for p in parts]
 
 
 def run(first: "Option", rest: Sequence[Sequence["Option"]], count: int) -> list[int | None]:

@@ -7,7 +7,7 @@ what the generator makes for the discriminator's step is detached, so that it do
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, U
 from minigrad.module import Parameter
 from minigrad.op import Array
 from minigrad.optim import Adam
-from minigrad.store import Checkpoints
 from minigrad.tensor import Tensor
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
 from models.training.base import Loop
+from models.training.folder import RunFolder, make_empty
 from models.training.log import Record, Warn
 from models.training.run import part, software
+from models.training.settings import restored
 
 SHOWN = 100
 """Samples in a grid: always of the same noise, so that grids of different steps can be compared."""
@@ -74,10 +75,7 @@ class GanSettings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "GanSettings":
         """What `asdict` gave; CheckpointError where a name is missing or unknown."""
-        names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
-        return cls(**values)
+        return restored(cls, values)
 
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -92,22 +90,19 @@ EPOCHS = {"vanilla": 10, "ls": 10, "dc": 5, "wgan-gp": 30}
 
 
 @dataclass(frozen=True)
-class GanRun:
+class GanRun(RunFolder):
     """The folder of a run: config.json, log.jsonl, checkpoints. `data` is a folder in MNIST's format, or `drawn`."""
 
-    folder: Path
     settings: GanSettings
     data: str
 
     @classmethod
     def create(cls, folder: Path, settings: GanSettings, data: str) -> "GanRun":
         """Makes the folder; UsageError where it holds something."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_empty(folder)
         run = cls(folder, settings, data)
         config = {"gan": asdict(settings), "data": data, "software": software()}
-        (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        run.config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
         return run
 
     @classmethod
@@ -121,16 +116,6 @@ class GanRun:
             raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad gan` makes runs") from None
         except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
             raise CheckpointError(f"{path} does not describe a run of `minigrad gan` ({error!r})") from None
-
-    @property
-    def log_path(self) -> Path:
-        """The file of its records."""
-        return self.folder / "log.jsonl"
-
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """The last states of its training."""
-        return Checkpoints(self.folder / "checkpoints")
 
     def build(self) -> Pair:
         """The pair before its first step."""

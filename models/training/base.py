@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -17,7 +16,7 @@ import numpy as np
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import NotFiniteError
 from minigrad.op import Array
-from minigrad.store import Checkpoints
+from models.training.folder import RunFolder
 from models.training.log import Log, Record, Warn
 from models.training.run import part
 from models.training.stopping import StopWish
@@ -56,25 +55,6 @@ class Schedule(Protocol):
         ...
 
 
-class Folder(Protocol):
-    """Where a run keeps its records."""
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        ...
-
-    @property
-    def log_path(self) -> Path:
-        """Its log."""
-        ...
-
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """Its checkpoints."""
-        ...
-
-
 @dataclass
 class Place:
     """How far training is: steps and epochs done, batches done of this epoch, and the seed of this epoch's order."""
@@ -96,7 +76,7 @@ class Place:
 class Loop(ABC, Generic[Batch]):
     """Trains what its subclass says. `run()` yields every record of the log as it is made."""
 
-    def __init__(self, run: Folder, schedule: Schedule, trained: Mapping[str, Stateful], warn: Warn) -> None:
+    def __init__(self, run: RunFolder, schedule: Schedule, trained: Mapping[str, Stateful], warn: Warn) -> None:
         self.folder, self.checkpoints, self.warn = run.folder, run.checkpoints, warn
         self._schedule, self._trained = schedule, trained
         self.rng = np.random.default_rng(schedule.seed)

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import CheckpointError, MissingFileError, UsageError
+from minigrad.errors import CheckpointError, MissingFileError
 from minigrad.op import Array
-from minigrad.store import Checkpoints
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
+from models.training.folder import RunFolder, make_empty
 from models.training.log import Warn
 from models.training.settings import Settings
 
@@ -46,10 +46,9 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunFolder):
     """What a run folder holds besides its checkpoints and its log."""
 
-    folder: Path
     settings: Settings
     source: Source
     feature_dim: int
@@ -59,9 +58,7 @@ class Run:
     @classmethod
     def create(cls, folder: Path, settings: Settings, source: Source, data: CaptionData) -> "Run":
         """Makes the folder; UsageError where it holds something."""
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
-        folder.mkdir(parents=True, exist_ok=True)
+        make_empty(folder)
         source = replace(source, features=data.feature_name)
         run = cls(folder, settings, source, data.train.feature_dim, data.vocabulary, software())
         run.config_path.write_text(json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -88,21 +85,6 @@ class Run:
             if isinstance(error, CheckpointError):
                 raise
             raise CheckpointError(f"{path} does not describe a run ({error!r}): train again") from None
-
-    @property
-    def config_path(self) -> Path:
-        """The file that describes the run."""
-        return self.folder / "config.json"
-
-    @property
-    def log_path(self) -> Path:
-        """The file of its records."""
-        return self.folder / "log.jsonl"
-
-    @property
-    def checkpoints(self) -> Checkpoints:
-        """The last states of its training."""
-        return Checkpoints(self.folder / "checkpoints")
 
     def config(self) -> dict[str, Any]:
         """What config.json holds."""

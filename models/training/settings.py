@@ -1,9 +1,10 @@
 """What decides a run's numbers beside its data. Imports optim's schedule; all of `models.training` may import it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
+from inspect import signature
 from math import isfinite
-from typing import Any
+from typing import Any, TypeVar
 
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.optim import warmup_cosine
@@ -73,7 +74,15 @@ class Settings:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
         """What `as_dict` gave; CheckpointError where a name is missing or unknown."""
-        names = {field.name for field in fields(cls)}
-        if set(values) != names:
-            raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
-        return cls(**values)
+        return restored(cls, values)
+
+
+AnySettings = TypeVar("AnySettings")
+
+
+def restored(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
+    """A dataclass of settings from its names and values; CheckpointError where a name is missing or unknown."""
+    names = set(signature(cls).parameters)
+    if set(values) != names:
+        raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
+    return cls(**values)

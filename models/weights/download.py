@@ -1,6 +1,6 @@
 """Files from the web, whole or not at all: what was fetched before an interruption is kept, and fetching goes on there.
 
-`models.weights.zoo` imports this; nothing else contacts a network.
+`models.weights.zoo` and `models.data.fetching` import this; nothing else in the package fetches anything.
 """
 
 import hashlib
