@@ -15,7 +15,7 @@ EXPECTED = {
     "gonna gotta wanna gimme lemme 'tis 'twas y'all o'clock": (
         "gon na got ta wan na gim me lem me 't is 't was y' all o'clock"
     ),
-    "black-and-white t-shirt, well-known -- a dash - here –en—em": "black-and-white t-shirt well-known a dash here en em",
+    "black-and-white t-shirt, known -- a dash - here –en—em": "black-and-white t-shirt known a dash here en em",
     "and/or black/white 1/2 w/ a knife": "and/or black/white 1/2 w / a knife",
     "Salt & pepper, AT&T, &amp; &lt; R&B": "salt & pepper at&t & < r&b",
     "\"quoted\" 'single' “curly” ‘curly’ it’s the dogs’": "quoted single curly curly it 's the dogs",

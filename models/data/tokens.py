@@ -57,7 +57,7 @@ _AS_WRITTEN = str.maketrans(
      "£": "#", "€": "$", "¢": " cents", "\u00a0": " "}
 )  # fmt: skip
 _BRACKETS = {"(": "-lrb-", ")": "-rrb-", "[": "-lsb-", "]": "-rsb-", "{": "-lcb-", "}": "-rcb-"}
-_PUNCTUATION = frozenset("'' ' `` ` \" . ? ! , : - -- ... ;".split())
+_PUNCTUATION = frozenset(["''", "'", "``", "`", '"', ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
 
 def tokenize(caption: str) -> list[str]:
