@@ -14,6 +14,7 @@ from minigrad.op import Array
 from models.data import features as features_module
 from models.data import scenes
 from models.data.coco import Batch, CaptionData, open_data
+from models.data.features import FeatureTable
 from models.data.vocabulary import Vocabulary
 
 
@@ -70,6 +71,24 @@ def test_rows_come_in_any_order_with_repetitions(data: CaptionData, kept: int, m
         assert np.array_equal(train.features(rows), expected[np.array(rows, int)])
 
     check()
+
+
+@pytest.mark.parametrize("kept", [0, 2**20], ids=["from the file", "from memory"])
+def test_features_may_be_a_grid_of_places(tmp_path: Path, kept: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features_module, "_KEPT", kept)
+    folder, rng = write_folder(tmp_path / "data"), np.random.default_rng(1)
+    grids = {split: rng.standard_normal((images, 4, 3)).astype("f4") for split, images in IMAGES.items()}
+    for split, grid in grids.items():
+        write_features(folder, split, grid)
+    train = open_data(folder).train
+    assert (train.feature_shape, train.feature_dim) == ((4, 3), 3)
+    assert np.array_equal(train.features([5, 0, 5]), grids["train"][[5, 0, 5]])
+    batch = train.batch(np.arange(6))
+    assert np.array_equal(batch.features, grids["train"][batch.rows])
+    grids["train"][7, 3, 1] = np.nan
+    write_features(folder, "train", grids["train"], "broken")
+    with pytest.raises(DataError, match="row 7 of 'features' has a NaN"):
+        FeatureTable(folder / "train2014_broken.h5", patience=0)
 
 
 @pytest.mark.parametrize("row", [-1, IMAGES["train"]])

@@ -70,9 +70,10 @@ def test_captions_of_a_single_token(folder: Path) -> None:
     ("features", "pattern"),
     [
         (np.zeros((9, WIDTH), "i4"), "should hold floating-point numbers, and holds integers"),
-        (np.zeros((9, WIDTH, 1), "f4"), r"should have the shape \(N, D\), and has \(9, 5, 1\)"),
-        (np.zeros((9, WIDTH + 1), "f4"), "train2014_plain.h5 is 6 wide and .*val2014_plain.h5 5"),
-        (h5py.Empty("f4"), r"should have the shape \(N, D\), and has \(\)"),
+        (np.zeros((9, WIDTH, 1, 1), "f4"), r"should have the shape \(N, D\) or \(N, P, C\), and has \(9, 5, 1, 1\)"),
+        (np.zeros((9, WIDTH + 1), "f4"), "train2014_plain.h5 has 6 features for each image and .*val2014_plain.h5 5"),
+        (np.zeros((9, WIDTH, 2), "f4"), "train2014_plain.h5 has 5 × 2 features for each image and .*plain.h5 5 feat"),
+        (h5py.Empty("f4"), r"should have the shape \(N, D\) or \(N, P, C\), and has \(\)"),
     ],
 )
 def test_features_of_another_form(folder: Path, features: np.ndarray, pattern: str) -> None:

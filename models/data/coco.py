@@ -2,7 +2,7 @@
 
     coco2014_captions.h5         {split}_captions (N, T), {split}_image_idxs (N)
     coco2014_vocab.json          idx_to_word, word_to_idx
-    {split}2014_NAME.h5          features (images, D), NAME such as vgg16_fc7_pca
+    {split}2014_NAME.h5          features (images, D) or (images, P, C), NAME such as vgg16_fc7_pca
     {split}2014_urls.txt         an address a line, for each image
 
 with train and val for the split. COCO itself, subsets of it and the scenes come in it. Imports the rest of the schema's
@@ -147,12 +147,19 @@ def _addresses(path: Path, images: int) -> tuple[str, ...]:
 
 def _compare(train: Split, val: Split) -> None:
     """DataError when one model could not read both splits."""
-    length, width = train.captions.shape[1], train.feature_dim
+    length = train.captions.shape[1]
     if val.captions.shape[1] != length:
         raise DataError(
             f"train_captions are {length} tokens long, val_captions {val.captions.shape[1]}: pad both alike"
         )
-    if val.feature_dim != width:
-        raise DataError(f"{train.table.path} is {width} wide and {val.table.path} {val.feature_dim}: make both alike")
+    if val.feature_shape != train.feature_shape:
+        raise DataError(
+            f"{train.table.path} has {_size(train)} for each image and {val.table.path} {_size(val)}: make both alike"
+        )
     if length < 2:
         raise DataError(f"captions are {length} token long: there should be a start and a word at least")
+
+
+def _size(split: Split) -> str:
+    """`512 features`, `49 × 512 features`."""
+    return f"{' × '.join(map(str, split.feature_shape))} features"

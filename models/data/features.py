@@ -1,9 +1,13 @@
 """The features of images, read by rows when they are asked for: a table may be larger than memory.
 
+A row is a vector (D), or for a captioner that attends to places of the picture a grid (P, C) of them: P positions, row
+by row over a square of √P × √P, each with C channels.
+
 Imports `hdf5`; `models.data.split` and `models.data.coco` import it.
 """
 
 import logging
+import math
 from pathlib import Path
 
 import h5py
@@ -23,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class FeatureTable:
-    """The array `features` (N, D) of a file as float32, whatever its precision there.
+    """The array `features` (N, D) or (N, P, C) of a file as float32, whatever its precision there.
 
     DataError where a value is NaN or infinite in float32, unless `replace_nonfinite` takes those as 0 and logs how many
     there are.
@@ -32,12 +36,12 @@ class FeatureTable:
     def __init__(self, path: Path, patience: float, replace_nonfinite: bool = False) -> None:
         self.path = path
         self._file = open_hdf5(path, patience)  # open as long as the table: rows are read when they are asked for
-        self._table: h5py.Dataset | Array = dataset(self._file, "features", "f", "N D")
-        self.shape: tuple[int, int] = self._table.shape
+        self._table: h5py.Dataset | Array = dataset(self._file, "features", "f", "N D|N P C")
+        self.shape: tuple[int, ...] = self._table.shape
         self.replaced = self._count_nonfinite(replace_nonfinite)
         if self.replaced:
             _log.warning("%s: %d values are NaN or infinite and are taken as 0", path, self.replaced)
-        if 4 * self.shape[0] * self.shape[1] <= _KEPT:
+        if 4 * math.prod(self.shape) <= _KEPT:
             self._table = self._finite(slice(None))
             self._file.close()
 
@@ -45,7 +49,10 @@ class FeatureTable:
         return self.shape[0]
 
     def rows(self, rows: npt.ArrayLike) -> Array:
-        """Rows (n) in any order, with repetitions or none: (n, D) float32. IndexRangeError for a row not there."""
+        """Rows (n) in any order, with repetitions or none: (n, D) or (n, P, C) float32.
+
+        IndexRangeError for a row that is not there.
+        """
         wanted = np.asarray(rows)
         if wanted.size and wanted.dtype.kind not in "iu":
             raise DTypeError(f"rows of {self.path} are integers, not {wanted.dtype}")
@@ -69,12 +76,12 @@ class FeatureTable:
 
     def _count_nonfinite(self, replace: bool) -> int:
         """How many values are NaN or infinite; DataError with the first row that has one unless they are replaced."""
-        count, step = 0, max(1, _BLOCK // (4 * self.shape[1]))
+        count, step = 0, max(1, _BLOCK // (4 * math.prod(self.shape[1:])))
         for row in range(0, len(self), step):
             finite = np.isfinite(self._read(slice(row, row + step)))
             count += int(finite.size - np.count_nonzero(finite))
             if count and not replace:
-                first = row + int(finite.all(axis=1).argmin())
+                first = row + int(finite.reshape(len(finite), -1).all(axis=1).argmin())
                 raise DataError(
                     f"{self.path}: row {first} of 'features' has a NaN or an infinite value: make the file again, or "
                     "replace such values by 0 with --replace-nonfinite (replace_nonfinite=True)"

@@ -84,7 +84,7 @@ def reading(path: str | Path, key: str) -> Iterator[None]:
 
 
 def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
-    """The array of a key, checked but not read: numbers of `kinds` ("iu", "f"), with axes such as "N T".
+    """The array of a key, checked but not read: numbers of `kinds` ("iu", "f"), with axes such as "N T|N T D".
 
     DataError where there is none, it is of another kind or shape, its data lies outside the file, or the file holds
     less of it than it declares.
@@ -150,11 +150,11 @@ def _refuse_outside_data(here: str, found: h5py.Dataset) -> None:
 
 
 def _refuse_other_form(here: str, found: h5py.Dataset, kinds: str, axes: str) -> None:
-    shape, wanted = found.shape or (), f"({axes.replace(' ', ', ')})"
+    shape, wanted = found.shape or (), " or ".join(f"({form.replace(' ', ', ')})" for form in axes.split("|"))
     if found.dtype.kind not in kinds:
         is_of = f"{_KINDS.get(found.dtype.kind, 'something else')} ({found.dtype})"
         raise DataError(f"{here} should hold {_KINDS[kinds[0]]}, and holds {is_of}")
-    if len(shape) != len(axes.split()):
+    if len(shape) not in [len(form.split()) for form in axes.split("|")]:
         raise DataError(f"{here} should have the shape {wanted}, and has {shape}")
     if 0 in shape:
         raise DataError(f"{here} is empty: its shape {wanted} is {shape}")

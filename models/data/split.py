@@ -17,7 +17,7 @@ from models.data.features import FeatureTable
 
 @dataclass(frozen=True)
 class Batch:
-    """Captions (N, T) int32, the features (N, D) float32 of their images, and the images' rows (N)."""
+    """Captions (N, T) int32, the features (N, D) or (N, P, C) float32 of their images, and the images' rows (N)."""
 
     captions: Array
     features: Array
@@ -39,9 +39,14 @@ class Split:
         return len(self.captions)
 
     @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The shape of an image's features: (D), or (P, C) for a grid of P positions, row by row."""
+        return self.table.shape[1:]
+
+    @property
     def feature_dim(self) -> int:
-        """The width of the features."""
-        return self.table.shape[1]
+        """The width of the features: D, or C for a grid."""
+        return self.table.shape[-1]
 
     @cached_property
     def lengths(self) -> Array:
@@ -51,7 +56,7 @@ class Split:
         return lengths
 
     def features(self, rows: npt.ArrayLike) -> Array:
-        """The features (n, D) of image rows (n), float32, read now."""
+        """The features (n, D) or (n, P, C) of image rows (n), float32, read now."""
         return self.table.rows(rows)
 
     def take(self, indices: Array) -> "Split":
