@@ -54,3 +54,7 @@ class UsageError(MinigradError, ValueError):
 
 class CheckError(MinigradError, AssertionError):
     """A gradient that is wrong, with its diagnosis, or a function that cannot be checked."""
+
+
+class ExportError(MinigradError, ValueError):
+    """A graph that another format cannot express; names the Op and where it was made."""

@@ -28,6 +28,7 @@ COMMANDS = {
     "gan": "train a generator of digits against a discriminator",
     "data": "fetch MNIST",
     "draw": "draw a run's graph, or that of a function of yours",
+    "export": "write a trained network, or a graph of yours, as an ONNX model",
     "gradcheck": "check every operation's gradient against differences",
     "prove": "prove that the automatic gradients are the textbook's formulas",
     "derive": "derive a gradient as a formula",

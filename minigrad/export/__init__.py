@@ -1,0 +1,41 @@
+"""Graphs as programs of others: an ONNX model, a function of JAX. Each format is one table and one walk.
+
+The packages are imported when first asked for: `import minigrad` neither needs nor loads them.
+"""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from minigrad.errors import MissingPackageError
+from minigrad.graph import Graph
+
+
+def to_onnx(
+    graph: Graph, path: str | Path | None = None, outputs: Sequence[str] = (), about: Mapping[str, str] | None = None
+) -> Any:
+    """The graph as an `onnx.ModelProto`, written to a file where a path is given.
+
+    `outputs` names its outputs, `about` is kept in its metadata. Parameters and constants are its initializers, of the
+    values that they have now; sizes are those that the graph was traced with. ExportError for what ONNX cannot express.
+    """
+    onnx_model = part("onnx.model", "onnx")
+    model = onnx_model.model(graph, outputs, about or {})
+    if path is not None:
+        onnx_model.write(model, Path(path))
+    return model
+
+
+def part(name: str, extra: str) -> ModuleType:
+    """A file of this folder; MissingPackageError where what it imports is not installed."""
+    try:
+        return import_module(f"minigrad.export.{name}")
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package in ("minigrad", ""):
+            raise
+        raise MissingPackageError(
+            f"the package {package} is not installed: python -m pip install 'minigrad[{extra}]'", name=package
+        ) from None

@@ -1,0 +1,89 @@
+"""A graph as an ONNX model: every node by its rule, under our names. Imports the table, and onnx."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import ModelProto, ValueInfoProto, helper
+
+from minigrad.errors import ExportError, UsageError
+from minigrad.export.onnx.emit import Emit, onnx_dtype
+from minigrad.export.onnx.table import CANNOT, OPSET, TABLE
+from minigrad.graph import Graph
+from minigrad.store import write_whole
+from minigrad.tensor import Tensor
+
+IR_VERSION = 8  # the one that belongs to the operator set: older readers take it too
+
+
+def model(graph: Graph, outputs: Sequence[str], about: Mapping[str, str]) -> ModelProto:
+    """The model; `outputs` names the graph's outputs, one name for each or none at all."""
+    if outputs and len(outputs) != len(graph.outputs):
+        raise UsageError(f"{len(outputs)} names for {len(graph.outputs)} outputs")
+    emit, given = Emit(), {id(x) for x in graph.inputs}
+    wanted = [emit.values(named) for named in outputs or (y.name or "output" for y in graph.outputs)]
+    own = {id(y): named for named, y in reversed([*zip(wanted, graph.outputs, strict=True)])}
+    known: dict[int, str] = {}
+    for node in graph.nodes:
+        known[id(node)] = written(emit, node, known, id(node) in given, own.get(id(node), ""))
+    for named, y in zip(wanted, graph.outputs, strict=True):
+        if known[id(y)] != named:  # an input, a parameter, or the second time that it is an output
+            emit.nodes.append(helper.make_node("Identity", [known[id(y)]], [named], emit.labels(named)))
+    made = helper.make_model(
+        helper.make_graph(
+            emit.nodes,
+            "minigrad",
+            [described(known[id(x)], x) for x in graph.inputs],
+            [described(named, y) for named, y in zip(wanted, graph.outputs, strict=True)],
+            emit.initializers,
+            value_info=[described(known[id(x)], x) for x in graph.nodes if x.op is not None and id(x) not in own],
+        ),
+        producer_name="minigrad",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
+    )
+    helper.set_model_props(made, dict(about))
+    return made
+
+
+def written(emit: Emit, node: Tensor, known: dict[int, str], given: bool, wanted: str) -> str:
+    """Adds a node of ours; the name of its value, which is the one wanted where the graph gives it out."""
+    refuse_dtype(node)
+    if given:
+        return emit.values(node.name or "input")
+    if node.op is None:
+        return emit.initializer(node.numpy(), node.name or path_of(node, "constant"))
+    rule = TABLE.get(type(node.op))
+    if rule is None:
+        raise ExportError(f"ONNX cannot express {told(node)}: {CANNOT.get(type(node.op), 'it is not in the table')}")
+    emit.writing(node, path_of(node, node.name or type(node.op).__name__))
+    return emit.finished(rule(emit, node.op, *(known[id(x)] for x in node.inputs)), wanted)
+
+
+def path_of(node: Tensor, last: str) -> str:
+    """Where a node was made, as a path: `captioner/cell/t=3/h`, by which viewers group."""
+    return "/".join([*str(node.scope).replace(".", "/").split(), last])
+
+
+def told(node: Tensor) -> str:
+    """An Op, and where it was made."""
+    place = f" in {node.scope}" if str(node.scope) else ""
+    return f"{node.op!r}{place}, which gives {node.name or 'a tensor'} {node.shape} {node.dtype}"
+
+
+def refuse_dtype(node: Tensor) -> None:
+    """ExportError for complex numbers and the like."""
+    if node.dtype.kind not in "fiub":
+        raise ExportError(f"ONNX's operators do not compute with {node.dtype}: {told(node)}")
+
+
+def described(name: str, x: Tensor) -> ValueInfoProto:
+    """A name with dtype and shape."""
+    return helper.make_tensor_value_info(name, onnx_dtype(x.dtype), x.shape)
+
+
+def write(proto: Any, path: Path) -> None:
+    """Writes the file, whole or not at all, after ONNX's own checker has accepted it, inferred shapes included."""
+    onnx.checker.check_model(proto, full_check=True)
+    write_whole(path, proto.SerializeToString())

@@ -1,0 +1,42 @@
+"""An ONNX model run by onnxruntime, and compared with our own interpreter. Imports onnxruntime."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from minigrad.graph import Graph
+from minigrad.op import Array
+
+ERRORS_ONLY = 3
+
+
+def run(model: bytes | Path, arguments: Sequence[Array], threads: int = 0) -> list[Array]:
+    """The outputs for the inputs, in the model's order; on so many threads, 0 for all."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = ERRORS_ONLY, threads
+    source = model if isinstance(model, bytes) else str(model)
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    names = [x.name for x in session.get_inputs()]
+    return [np.asarray(y) for y in session.run(None, dict(zip(names, map(np.asarray, arguments), strict=True)))]
+
+
+def differences(model: bytes | Path, graph: Graph, arguments: Sequence[Any]) -> list[float]:
+    """For each output: how far onnxruntime's is from ours, relative to the largest element."""
+    found = run(model, arguments)
+    return [relative(a, b) for a, b in zip(found, graph.run(*arguments), strict=True)]
+
+
+def relative(a: Array, b: Array) -> float:
+    """max|a − b| / max(max|a|, max|b|); ∞ where shapes, dtypes, infinities or NaNs differ."""
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+        return np.inf
+    a, b = a.astype(float), b.astype(float)
+    finite = np.isfinite(a) & np.isfinite(b)
+    if not np.array_equal(a[~finite], b[~finite], equal_nan=True):
+        return np.inf
+    a, b = a[finite], b[finite]
+    far = np.abs(a - b).max(initial=0)
+    return float(far / max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))) if far else 0.0

@@ -1,0 +1,117 @@
+"""The models as ONNX: captioner, SqueezeNet and the digits' networks, in Python and by `minigrad export`."""
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_cli import SMALL
+from test_training import write_captions
+
+from minigrad.cli import main
+from models.captioner import Captioner
+from models.gan import NETWORKS
+from models.programs import Program, captioner_programs, gan_programs, network_programs
+from models.squeezenet import SqueezeNet
+from models.weights import write_weights
+
+onnx = pytest.importorskip("onnx", reason="needs onnx: python -m pip install 'minigrad[onnx]'")
+pytest.importorskip("onnxruntime", reason="needs onnxruntime: python -m pip install 'minigrad[onnx]'")
+
+import minigrad as mg  # noqa: E402
+from minigrad.export.onnx import runtime  # noqa: E402
+
+
+def captioner(cell: str = "lstm") -> Captioner:
+    return Captioner(cell, vocab_size=23, feature_dim=7, word_dim=5, hidden_dim=6, embedding_deviation=1.0)
+
+
+def exported(program: Program) -> list[Any]:
+    """The outputs of onnxruntime, each of which must be ours."""
+    model = mg.to_onnx(program.graph, outputs=program.outputs)
+    onnx.checker.check_model(model, full_check=True)
+    data = model.SerializeToString()
+    assert max(runtime.differences(data, program.graph, program.arguments)) <= 1e-5
+    return runtime.run(data, program.arguments)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize("what", ["captions", "begin", "step", "loss", "gradients"])
+def test_the_captioner(cell: str, what: str) -> None:
+    exported(captioner_programs(captioner(cell), batch=3, length=5)[what]())
+
+
+def test_exported_captions_are_the_greedy_ones() -> None:
+    net = captioner()
+    net.b_vocab.changing()[net.end] = 0.1  # some sentences end early
+    program = captioner_programs(net, batch=8, length=9)["captions"]()
+    (found,) = exported(program)
+    expected = net.sample(*program.arguments, max_length=9)
+    assert len(set(np.argmax(found == net.end, axis=1))) >= 3
+    np.testing.assert_array_equal(found, np.pad(expected, ((0, 0), (0, 9 - expected.shape[1]))))
+
+
+@pytest.mark.parametrize("what", ["scores", "gradient"])
+def test_squeezenet(what: str) -> None:
+    exported(network_programs(SqueezeNet(num_classes=7), batch=2, size=67)[what]())
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+@pytest.mark.parametrize("what", ["generator", "discriminator"])
+def test_the_pairs_of_digits(kind: str, what: str) -> None:
+    exported(gan_programs(NETWORKS[kind](), 96, batch=3)[what]())
+
+
+def said(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> Any:
+    """The JSON object that a command prints."""
+    capsys.readouterr()
+    assert main([*words, "--json"]) == code
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A run of two steps, in a folder whose data is gone."""
+    monkeypatch.chdir(tmp_path)
+    data = write_captions(tmp_path / "captions")
+    assert main(["train", "--data", str(data), "--out", "run", "--steps", "2", "--json", *SMALL]) == 0
+    data.rename(tmp_path / "gone")
+    return "run"
+
+
+def test_the_command_exports_a_run_and_tries_it(run: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = said(capsys, "export", run, "--length", "4", "--batch", "2")
+    assert found["inputs"] == [{"name": "features", "shape": [2, 7], "dtype": "float32"}]
+    assert found["outputs"] == [{"name": "captions", "shape": [2, 4], "dtype": "int64"}]
+    assert found["difference"] == 0 and Path("model.onnx").stat().st_size == found["bytes"]
+    words = {p.key: p.value for p in onnx.load("model.onnx").metadata_props}["words"]
+    assert json.loads(words)[:3] == ["<NULL>", "<START>", "<END>"]
+    capsys.readouterr()
+    assert main(["export", run, "--what", "gradients", "-o", "gradients.onnx"]) == 0
+    assert "captioner.cell.Wx.grad" in (out := capsys.readouterr().out) and "computes the same" in out
+    assert main(["export", run, "--what", "generator"]) == 2
+    assert "--what is one of captions, begin, step, loss, gradients" in capsys.readouterr().err
+
+
+def test_the_command_exports_digits_weights_and_functions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_weights(tmp_path / "net.safetensors", SqueezeNet(num_classes=3).state_dict())
+    found = said(capsys, "export", "net.safetensors", "--size", "40")
+    assert found["outputs"] == [{"name": "scores", "shape": [1, 3], "dtype": "float32"}]
+    Path("mine.py").write_text("import minigrad as mg, numpy as np\nf = lambda: mg.trace(mg.tanh, np.ones(3))\n")
+    assert said(capsys, "export", "mine:f", "-o", "mine.onnx")["nodes"] == 1
+    assert "no run" in said(capsys, "export", "nowhere", code=2)["error"]["message"]
+
+
+def test_a_difference_is_told_by_the_exit_code_and_a_missing_runtime_by_a_line(
+    run: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(runtime, "differences", lambda *_: [0.1])
+    assert main(["export", run, "--what", "step"]) == 1
+    assert "NOT THE SAME: worst relative difference 1.0e-01" in capsys.readouterr().out
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert said(capsys, "export", run, "--what", "step")["onnxruntime"] is None
