@@ -23,7 +23,8 @@ class Captioner(Module):
     visible step after another, and its gradients are the engine's. Initial weights have deviation 1/√fan-in, the word
     vectors `embedding_deviation`, biases are zero, but for an LSTM's forget gates, which have `forget_bias`; all are
     drawn by a generator seeded with `seed`.
-    `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>.
+    `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>; `unk`, where it is given, is
+    that of <UNK>, which is then learnt but never written.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Captioner(Module):
         null: int = 0,
         start: int = 1,
         end: int = 2,
+        unk: int | None = None,
         embedding_deviation: float = 0.01,
         forget_bias: float = 0.0,
     ) -> None:
@@ -47,6 +49,7 @@ class Captioner(Module):
             raise UsageError("vocab_size, feature_dim, word_dim and hidden_dim must all be at least 1")
         rng = np.random.default_rng(seed)
         self.null, self.start, self.end = null, start, end
+        self.unwritten: tuple[int, ...] = (null, start) if unk is None else (null, start, unk)
         self.W_embed = Parameter(normal(rng, (vocab_size, word_dim), embedding_deviation, dtype))
         self.W_proj = Parameter(fan_in_normal(rng, (feature_dim, hidden_dim), dtype))
         self.b_proj = Parameter(np.zeros(hidden_dim, dtype))

@@ -1,7 +1,8 @@
 """Writing sentences: greedy, sampled, and by beam search, for whole batches. Knows a captioner by its protocol.
 
-<NULL> and <START> are never written. Log-probabilities are the model's own, over all its words. Scores that are not
-numbers, from features or parameters that hold NaN, are an error: no sentence is made of them.
+<NULL> and <START> are never written, nor what else the captioner says it does not write. Log-probabilities are the
+model's own, over all its words. Scores that are not numbers, from features or parameters that hold NaN, are an error:
+no sentence is made of them.
 """
 
 from typing import Any, Protocol
@@ -22,6 +23,8 @@ class Captioner(Protocol):
     null: int
     start: int
     end: int
+    unwritten: tuple[int, ...]
+    """Ids that are never written."""
 
     def begin(self, features: Any) -> State:
         """The state before the first word."""
@@ -84,7 +87,7 @@ def allowed(captioner: Captioner, scores: Array) -> Array:
             "look for it in the features and in the captioner's parameters"
         )
     scores = scores.copy()
-    scores[..., [captioner.null, captioner.start]] = -np.inf
+    scores[..., list(captioner.unwritten)] = -np.inf
     return scores
 
 

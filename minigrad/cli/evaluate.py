@@ -2,11 +2,23 @@
 
 import argparse
 from math import exp
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minigrad.cli import console
-from minigrad.cli.sources import elsewhere, open_source
+from minigrad.cli.sources import Opened, elsewhere, open_source
+from models.captioner import Captioner
+from models.decode import beam_search
+from models.scores import SCORES, write_results
 from models.training import Run, Validation
+from models.training.scoring import Scoring
+
+BATCH = 100
+"""Images whose beams are followed together."""
+LONGEST = 30
+RESULTS = "results.json"
 
 
 def add_parser(subparsers: Any) -> None:
@@ -14,31 +26,85 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "evaluate",
         help="how good a run is on held-out data",
-        description="The held-out loss a word and the perplexity; for scenes the shares of greedy captions that are "
-        "sentences the grammar can produce for the scene, among combinations seen and never seen in training, and the "
-        "share that is right when every scene is given another one's features.",
+        description="Writes a caption for every held-out image, scores them by BLEU, ROUGE-L and CIDEr-D beside the "
+        "captions of the nearest training images and people's own, each against the others, and leaves them in COCO's "
+        "results format. Before that the held-out loss a word and the perplexity; for scenes also the shares of greedy "
+        "captions that are sentences the grammar can produce for the scene, among combinations seen and never seen in "
+        "training, and the share that is right when every scene is given another one's features.",
     )
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
+    parser.add_argument(
+        "--beams", type=int, default=3, metavar="N", help="how many captions to follow (3; 1 is greedy)"
+    )
+    parser.add_argument("--images", type=int, metavar="N", help="score the first N held-out images only")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="where the captions go (RUN/results.json)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints loss, perplexity and the judge's shares."""
+    """Prints loss, perplexity, the judge's shares and the table of scores."""
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
     captioner = run.trained(console.warn)
+    scoring = Scoring(opened.data, images=arguments.images)
+    captions = written(captioner, scoring, arguments.beams, show=not arguments.json)
+    found: dict[str, Any] = {"run": str(run.folder), **measured(captioner, opened), "beams": arguments.beams}
+    found["scores"] = compared(scoring, captions)
+    found["neighbours"], found["images"] = scoring.number, len(captions)
+    found["results"] = str(write_results(arguments.results or run.folder / RESULTS, captions))
+    if arguments.json:
+        console.say_json(found)
+    else:
+        console.say("\n".join([*in_words(found), "", *score_table(found), "", f"captions  {found['results']}"]))
+    return 0
+
+
+def measured(captioner: Captioner, opened: Opened) -> dict[str, float]:
+    """The held-out loss a word, and for scenes the judge's shares."""
     validation = Validation(opened.data, opened.scenes)
     found = validation(captioner)
-    result = {"val_loss": found.pop("val_loss"), **found}
-    result["perplexity"] = exp(result["val_loss"])
-    if opened.scenes:
-        result["right_with_shuffled_features"] = validation.right(captioner, shuffled=True)["all"]
-    if arguments.json:
-        console.say_json({"run": str(run.folder), **result})
-    else:
-        console.say("\n".join(in_words(result)))
-    return 0
+    loss = found.pop("val_loss")
+    shuffled = validation.right(captioner, shuffled=True)
+    others = {"right_with_shuffled_features": shuffled["all"]} if shuffled else {}
+    return {"val_loss": loss, **found, "perplexity": exp(loss), **others}
+
+
+def written(captioner: Captioner, scoring: Scoring, beams: int, show: bool = True) -> dict[int, str]:
+    """The best caption of each image, by its row."""
+    captions: dict[int, str] = {}
+    with console.Progress("captions", len(scoring.rows), show=show) as progress:
+        for start in range(0, len(scoring.rows), BATCH):
+            rows = scoring.rows[start : start + BATCH]
+            found = beam_search(captioner, scoring.data.val.features(np.array(rows)), beams, LONGEST)
+            captions |= {row: scoring.data.vocabulary.decode(best[0][0]) for row, best in zip(rows, found, strict=True)}
+            progress.at(len(captions))
+    return captions
+
+
+def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, float]]:
+    """The scores of the run, of its neighbours and, where images have several captions, of people."""
+    people = scoring.people()
+    return {
+        "run": scoring.of([caption.split() for caption in captions.values()]),
+        "neighbours": scoring.neighbours(),
+        **({"people": people} if people else {}),
+    }
+
+
+def score_table(found: dict[str, Any]) -> list[str]:
+    """A line for each rival, under the names of the scores."""
+    k, beams = found["neighbours"], found["beams"]
+    labels = {
+        "run": f"this run, {beams} beams" if beams > 1 else "this run, greedy",
+        "neighbours": f"nearest image's caption of {k}" if k > 1 else "nearest image's caption",
+        "people": "people, words in its vocabulary",
+    }
+    heading = f"{found['images']} held-out images"
+    lines = [f"{heading:32}" + "".join(f"{name:>9}" for name in SCORES)]
+    for rival, scores in found["scores"].items():
+        lines.append(f"{labels[rival]:32}" + "".join(f"{scores[name]:9.3f}" for name in SCORES))
+    return lines
 
 
 LABELS = {

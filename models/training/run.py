@@ -113,6 +113,7 @@ class Run(RunFolder):
             null=words.null,
             start=words.start,
             end=words.end,
+            unk=words.unk,
         )
 
     def trained(self, warn: Warn) -> Captioner:
