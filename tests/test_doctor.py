@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from minigrad.cli import machine, speed
+from minigrad.cli import machine, mpi, speed
 from minigrad.compiler.parallel import usable_cores
 
 FOUND: dict[str, Any] = {
@@ -76,3 +76,12 @@ def test_what_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["one"] > 0 and found["all"] > 0 and found["cores"] == usable_cores()
     assert found["unpinned"]["one"] > 0 and found["pins"] == {"OPENBLAS_CORETYPE": "Haswell"}
     assert "CORETYPE" in "\n".join(speed.in_words(json.loads(json.dumps(found))))
+
+
+def test_what_there_is_of_mpi() -> None:
+    found = {"mpi4py": "4.1", "library": "MPICH Version: 5", "mpiexec": "/bin/mpiexec", "ranks": [("here", 2)] * 4}
+    text = "\n".join(mpi.in_words(found))
+    assert "mpi4py 4.1, MPICH Version: 5" in text and "4 of 4 on here, 2 cores there, which they share in turns" in text
+    assert "in turns" not in "".join(mpi.in_words(found | {"ranks": [("a", 8), ("b", 8)]}))
+    assert "minigrad[mpi]" in "".join(mpi.in_words(found | {"mpi4py": None}))
+    assert "no library of MPI" in "".join(mpi.in_words(found | {"library": None}))

@@ -12,14 +12,17 @@ import shlex
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
-from minigrad.cli import console
+from minigrad.cli import console, ranks
 from minigrad.errors import MinigradError, UsageError
+from models.launch import Launch, launch
 
 COMMANDS = {
     "train": "train a captioner and write a run folder with checkpoints, curves and a report",
@@ -71,37 +74,73 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     console.prepare()
+    place = launch()
     try:
+        if place.ranks > 1:
+            return ranks.watched(place, lambda: joined(place, words))
         with terminable():
-            return dispatched(words)
-    except MinigradError as error:
+            return dispatched(words, parsed(words))
+    except (Exception, KeyboardInterrupt) as error:
         return failed(error, words)
-    except ModuleNotFoundError as error:
-        return failed(missing(error), words)
-    except OSError as error:
-        return failed(UsageError(f"{error.strerror or error}: {error.filename or 'a file'}"), words)
-    except MemoryError as error:
-        return failed(UsageError(f"there is not enough memory: {error or 'choose smaller sizes'}"), words)
-    except KeyboardInterrupt:
-        console.complain("stopped")
-        return 128 + signal.SIGINT
     finally:
         console.close()
 
 
-def dispatched(words: list[str]) -> int:
-    """Parses and runs; what a command returns is the exit code."""
+def joined(place: Launch, words: list[str]) -> int:
+    """The command in one of several ranks. What only this one finds wrong ends all of them."""
+    from models.parallel import end_all, is_of_all, world
+
+    begun = False
+    try:
+        with terminable():
+            team = world()
+            begun = True
+            code = dispatched(words, team.once(lambda: parsed(words, ranks.SHARING)))
+            team.meet()
+            return code
+    except BaseException as error:
+        if is_of_all(error):
+            return 2 * (not isinstance(error, SystemExit)) if place.rank else failed_alone(error, words, "")
+        time.sleep(0 if begun or not place.rank else ranks.PATIENCE)
+        code = failed_alone(error, words, f"rank {place.rank}: ")
+        end_all(code)
+        return code
+
+
+def failed_alone(error: BaseException, words: list[str], who: str) -> int:
+    """Tells what only one rank found wrong; faults of ours too, since the others wait; returns the exit code."""
+    try:
+        return failed(error, words, who)
+    except SystemExit as exit:
+        return exit.code if isinstance(exit.code, int) else 0
+    except BaseException:
+        console.complain(f"minigrad: {who}{traceback.format_exc()}")
+        return 1
+
+
+def parsed(words: list[str], commands: Iterable[str] = COMMANDS) -> argparse.Namespace:
+    """What the words ask for; UsageError where that is none of some commands."""
     parser = root_parser()
     if not words or words[0].startswith("-"):
-        parser.parse_args(words)
-        console.say(parser.format_help().rstrip())
-        return 0
+        return parser.parse_args(words)
     module = command_module(words[0])
+    if words[0] not in commands:
+        raise UsageError(
+            f"ranks share the work of minigrad {' and '.join(commands)}, not of {words[0]}: start it without mpiexec"
+        )
     module.add_parser(parser.add_subparsers(prog="minigrad", parser_class=Parser))
     parser.prog = f"minigrad {words[0]}"
-    parsed = parser.parse_args(words)
-    parsed.command_line = shlex.join(["minigrad", *words])
-    return int(module.run(parsed))
+    arguments = parser.parse_args(words)
+    arguments.command_line = shlex.join(["minigrad", *words])
+    return arguments
+
+
+def dispatched(words: list[str], arguments: argparse.Namespace) -> int:
+    """Runs a command, or lists them; returns the exit code."""
+    if not words or words[0].startswith("-"):
+        console.say(root_parser().format_help().rstrip())
+        return 0
+    return int(command_module(words[0]).run(arguments))
 
 
 def root_parser() -> Parser:
@@ -136,14 +175,31 @@ def missing(error: ModuleNotFoundError) -> MinigradError:
     return UsageError(f"this command needs the package {package}: python -m pip install 'minigrad[all]'")
 
 
-def failed(error: MinigradError, words: Sequence[str]) -> int:
-    """One clear line on stderr, or with --json an object on stdout; the exit code is 2."""
+def failed(error: BaseException, words: Sequence[str], who: str = "") -> int:
+    """One clear line on stderr, or with --json an object on stdout; returns the exit code. Raises faults of ours."""
+    if isinstance(error, KeyboardInterrupt):
+        console.complain(f"{who}stopped")
+        return 128 + signal.SIGINT
+    told = known(error)
     if "--json" in words:
-        described: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
+        described: dict[str, Any] = {"type": type(told).__name__, "message": f"{who}{told}"}
         console.say(json.dumps({"error": described}, ensure_ascii=False))
     else:
-        console.complain(f"minigrad: {error}")
+        console.complain(f"minigrad: {who}{told}")
     return 2
+
+
+def known(error: BaseException) -> MinigradError:
+    """The error in words of ours; one that its user can do nothing about is a fault of ours and raises."""
+    if isinstance(error, MinigradError):
+        return error
+    if isinstance(error, ModuleNotFoundError):
+        return missing(error)
+    if isinstance(error, OSError):
+        return UsageError(f"{error.strerror or error}: {error.filename or 'a file'}")
+    if isinstance(error, MemoryError):
+        return UsageError(f"there is not enough memory: {error or 'choose smaller sizes'}")
+    raise error
 
 
 @contextmanager

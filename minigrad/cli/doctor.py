@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from typing import Any
 
-from minigrad.cli import console, speed
+from minigrad.cli import console, mpi, speed
 from models.data.cache import find_scenes, writable_root
+from models.parallel import world
 
 _INSTALL = "python -m pip install 'minigrad[all]'"
 
@@ -21,17 +22,26 @@ def add_parser(subparsers: Any) -> None:
         "doctor",
         help="what this machine has",
         description="Versions, the kernels that multiply matrices and what they reach, workers, the engines that can "
-        "lay out graphs, data found, packages missing and how to install them. Exits 1 when something is missing.",
+        "lay out graphs, MPI and its ranks, data found, packages missing and how to install them. Exits 1 when a "
+        "package is missing.",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what is found; 1 when a package is missing."""
+    """Prints what is found; 1 when a package is missing. Of several ranks the first one speaks."""
+    ranks = world()
+    places = ranks.each(mpi.here())
+    return ranks.once(lambda: told(arguments, places))
+
+
+def told(arguments: argparse.Namespace, places: list[mpi.Place]) -> int:
+    """Looks for everything and says it."""
     found = {
         "versions": versions(),
         "speed": speed.speed(),
         "layout": layout_engines(),
+        "mpi": mpi.found(places),
         "data": data(),
         "missing": [name for name, there in versions().items() if there is None],
     }
@@ -104,6 +114,8 @@ def in_words(found: dict[str, Any]) -> Iterator[str]:
     yield from speed.in_words(found["speed"])
     yield "layout of graphs"
     yield from pairs(found["layout"], "not found")
+    yield "ranks"
+    yield from mpi.in_words(found["mpi"])
     yield "data"
     yield from pairs(found["data"], "not built yet: minigrad train builds them")
     if found["missing"]:

@@ -10,6 +10,7 @@ from typing import Any
 from minigrad.compiler.parallel import default_workers
 from minigrad.errors import UsageError
 from models.data.scenes import RECIPE
+from models.launch import launch
 from models.training import Settings, Source
 
 MOST_THREADS = 2
@@ -89,8 +90,8 @@ def defaults(source: Source) -> Settings:
 
 
 def default_threads() -> int:
-    """As many as there are workers, up to a few."""
-    return min(MOST_THREADS, default_workers())
+    """As many as there are workers, up to a few; the ranks of one machine share them."""
+    return min(MOST_THREADS, max(1, default_workers() // launch().here))
 
 
 def recipe() -> dict[str, Any]:

@@ -9,10 +9,10 @@ from typing import Any
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
 from minigrad.cli.options import add_settings, command, given, settings_of
-from minigrad.cli.results import summary, write_results
 from minigrad.cli.sources import SCENES, Opened, open_source, source_of
 from minigrad.errors import UsageError
-from models.training import EXTRACTOR, Record, Run, Settings, Training, Validation
+from models.parallel import Ranks, world
+from models.training import EXTRACTOR, Record, Run, Settings, Source, Training, Validation
 
 
 def add_parser(subparsers: Any) -> None:
@@ -38,20 +38,36 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Trains; 0, or 1 when something could not be saved, or 128 and the number of the signal that stopped it."""
-    watch = console.Stopwatch()
-    run, opened = old_run(arguments) if arguments.resume else new_run(arguments)
+    watch, ranks = console.Stopwatch(), world()
+    run, opened = old_run(arguments, ranks) if arguments.resume else new_run(arguments, ranks)
     watch.lap("data")
     validation = Validation(opened.data, opened.scenes)
-    training = Training(run, opened.data.train, validation, console.warn)
+    training = Training(run, opened.data.train, validation, console.warn if ranks.first else ignored, ranks)
     if arguments.resume:
         training.resume()
-    if not arguments.json:
-        console.complain(f"training into {run.folder}: {run.settings.steps} steps, {run.settings.threads} threads")
-    follow(training, show=not arguments.json)
+    show = ranks.first and not arguments.json
+    if show:
+        console.complain(f"training into {run.folder}: {run.settings.steps} steps, {shared(run, ranks)}")
+    follow(training, show)
     watch.lap("training")
     if training.stopped_by is not None:
-        console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
+        if ranks.first:
+            console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
         return 128 + training.stopped_by
+    return finished(arguments, training, run, opened, validation, watch) if ranks.first else 0
+
+
+def finished(
+    arguments: argparse.Namespace,
+    training: Training,
+    run: Run,
+    opened: Opened,
+    validation: Validation,
+    watch: console.Stopwatch,
+) -> int:
+    """Writes and tells what the run came to; 1 when something could not be saved."""
+    from minigrad.cli.results import summary  # only here: drawing takes half a second to load, on every rank
+
     found = summary(run, training, validation)
     written = reported(run, training, opened, found)
     watch.lap("report")
@@ -59,20 +75,36 @@ def run(arguments: argparse.Namespace) -> int:
     return int(complained(training) or not written)
 
 
-def new_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
+def new_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
     """Makes the run folder that the arguments ask for."""
-    replace(Settings(), **given(arguments))  # what makes no sense is told before scenes are drawn
-    source = source_of(arguments)
-    opened = open_source(source)
+    source = ranks.once(lambda: source_for(arguments))
+    opened = ranks.in_turn(lambda: open_source(source))
+    return ranks.once(lambda: created(arguments, source, opened)), opened
+
+
+def source_for(arguments: argparse.Namespace) -> Source:
+    """The source that the arguments name; what makes no sense is told before scenes are drawn."""
+    replace(Settings(), **given(arguments))
+    return source_of(arguments)
+
+
+def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Run:
+    """A new run folder."""
     settings = settings_of(arguments, source, len(opened.data.train))
     folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
     run = Run.create(folder, settings, source, opened.data)
     if source.scenes:
         shutil.copy(Path(source.folder) / EXTRACTOR, folder / EXTRACTOR)
-    return run, opened
+    return run
 
 
-def old_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
+def old_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
+    """The run to continue, and its data."""
+    run = ranks.once(lambda: continued(arguments))
+    return run, ranks.in_turn(lambda: open_source(run.source))
+
+
+def continued(arguments: argparse.Namespace) -> Run:
     """The run to continue; UsageError where the arguments ask for other settings than its own."""
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/scenes-lstm-1")
@@ -84,7 +116,17 @@ def old_run(arguments: argparse.Namespace) -> tuple[Run, Opened]:
             f"--resume goes on with the run's own settings ({'; '.join(changed) or 'its own number of steps'}): "
             "leave the option out, or begin another run"
         )
-    return run, open_source(run.source)
+    return run
+
+
+def shared(run: Run, ranks: Ranks) -> str:
+    """`2 threads`, or `4 ranks of 1 threads`."""
+    threads = f"{run.settings.threads} threads"
+    return f"{ranks.count} ranks of {threads}" if ranks.count > 1 else threads
+
+
+def ignored(warning: str) -> None:
+    """What another rank says already."""
 
 
 def follow(training: Training, show: bool) -> None:
@@ -130,6 +172,8 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
 
 def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:
     """The files to look at; none, with a warning, where they cannot be written."""
+    from minigrad.cli.results import write_results
+
     try:
         return write_results(run, training, opened, found, command(run.settings, run.source))
     except OSError as error:

@@ -3,7 +3,7 @@
 Imports `features`; `models.data.coco` makes splits, training and evaluation take batches of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -17,11 +17,24 @@ from models.data.features import FeatureTable
 
 @dataclass(frozen=True)
 class Batch:
-    """Captions (N, T) int32, the features (N, D) or (N, P, C) float32 of their images, and the images' rows (N)."""
+    """Captions (N, T) int32, the features (N, D) or (N, P, C) float32 of their images, and the images' rows (N).
+
+    Where they are a part of a larger batch, `first` is the place of the first of them in that.
+    """
 
     captions: Array
     features: Array
     rows: Array
+    first: int = 0
+
+
+Part = Callable[[int], slice]
+"""Which rows of a batch of a length are wanted; the others' features are not read."""
+
+
+def whole(length: int) -> slice:
+    """All of them."""
+    return slice(0, length)
 
 
 @dataclass(frozen=True)
@@ -72,20 +85,27 @@ class Split:
         """A batch drawn with replacement, as in the course."""
         return self.batch(rng.integers(len(self), size=at_least_one("batch_size", batch_size)))
 
-    def epoch(self, batch_size: int, rng: np.random.Generator, by_length: bool = False) -> Iterator[Batch]:
+    def epoch(
+        self, batch_size: int, rng: np.random.Generator, by_length: bool = False, part: Part = whole
+    ) -> Iterator[Batch]:
         """Every caption once, in random order; only one batch, anywhere, may be smaller.
 
         `by_length` puts captions of about the same length together and trims the padding that all of a batch share.
+        Of each batch `part` is read: with those of the other ranks it is that batch.
         """
         order, size = rng.permutation(len(self)), at_least_one("batch_size", batch_size)
         if not by_length:
-            return (self.batch(order[i : i + size]) for i in range(0, len(order), size))
+            return (self._part(order[i : i + size], part) for i in range(0, len(order), size))
         order = order[np.argsort(self.lengths[order], kind="stable")]
         starts = rng.permutation(np.arange(0, len(order), size))
-        return (self._trimmed(order[i : i + size]) for i in starts)
+        return (self._trimmed(order[i : i + size], part) for i in starts)
 
-    def _trimmed(self, indices: Array) -> Batch:
-        batch = self.batch(indices)
+    def _part(self, indices: Array, part: Part) -> Batch:
+        rows = part(len(indices))
+        return replace(self.batch(indices[rows]), first=rows.start)
+
+    def _trimmed(self, indices: Array, part: Part) -> Batch:
+        batch = self._part(indices, part)
         longest = max(2, self.lengths[indices].max())  # a captioner needs a first word and one to predict
         return replace(batch, captions=batch.captions[:, :longest])
 

@@ -16,10 +16,11 @@ import numpy as np
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import NotFiniteError
 from minigrad.op import Array
+from models.parallel import COMPARED_EVERY, Ranks
+from models.stopping import StopWish
 from models.training.folder import RunFolder
 from models.training.log import Log, Record, Warn
 from models.training.run import part
-from models.training.stopping import StopWish
 
 Batch = TypeVar("Batch")
 
@@ -74,21 +75,32 @@ class Place:
 
 
 class Loop(ABC, Generic[Batch]):
-    """Trains what its subclass says. `run()` yields every record of the log as it is made."""
+    """Trains what its subclass says. `run()` yields every record of the log as it is made.
 
-    def __init__(self, run: RunFolder, schedule: Schedule, trained: Mapping[str, Stateful], warn: Warn) -> None:
+    Several ranks go through it in step; the first alone writes, and measures after an epoch.
+    """
+
+    def __init__(
+        self,
+        run: RunFolder,
+        schedule: Schedule,
+        trained: Mapping[str, Stateful],
+        warn: Warn,
+        ranks: Ranks | None = None,
+    ) -> None:
         self.folder, self.checkpoints, self.warn = run.folder, run.checkpoints, warn
+        self.ranks = ranks or Ranks()
         self._schedule, self._trained = schedule, trained
         self.rng = np.random.default_rng(schedule.seed)
         self.place = Place(order=self._any_seed())
-        self.log = Log(run.log_path, warn)
+        self.log = Log(run.log_path, warn, written=self.ranks.first)
         self.failed_saves = 0
         self.stopped_by: int | None = None
         self._mark = time.perf_counter()
 
     @abstractmethod
     def _epoch_batches(self, order: np.random.Generator) -> Iterator[Batch]:
-        """The batches of an epoch, in an order that `order` alone settles."""
+        """This rank's part of the batches of an epoch, in an order that `order` alone settles."""
 
     @abstractmethod
     def _step(self, batch: Batch) -> Record:
@@ -105,11 +117,14 @@ class Loop(ABC, Generic[Batch]):
 
     def resume(self) -> bool:
         """Goes back to the latest checkpoint that is whole; False where there is none, and training begins anew."""
-        found = self.checkpoints.latest(warn=self.warn)
+        found = self.ranks.once(lambda: self.checkpoints.latest(warn=self.warn))
         if found is None:
             self.log.cut(0)
             return False
         arrays, state = found
+        ranks = state.get("ranks", 1)
+        if ranks != self.ranks.count:
+            self.warn(f"{ranks} ranks came so far and {self.ranks.count} go on: other last bits, the same training")
         for name, trained in self._trained.items():
             trained.load_state_dict(part(arrays, name))
         self.rng.bit_generator.state = state["generator"]
@@ -119,9 +134,9 @@ class Loop(ABC, Generic[Batch]):
 
     def save(self) -> None:
         """Writes a checkpoint; where that fails, warns, and training goes on."""
-        arrays = {f"{name}.{k}": v for name, trained in self._trained.items() for k, v in trained.state_dict().items()}
         try:
-            self.checkpoints.save(self.place.step, arrays, self._state())
+            if self.ranks.first:
+                self.checkpoints.save(self.place.step, self._arrays(), self._state())
         except OSError as error:
             self.failed_saves += 1
             self.warn(
@@ -130,37 +145,44 @@ class Loop(ABC, Generic[Batch]):
             )
         self._lap()
 
+    def _arrays(self) -> dict[str, Array]:
+        return {f"{name}.{k}": v for name, trained in self._trained.items() for k, v in trained.state_dict().items()}
+
     def _state(self) -> dict[str, Any]:
         return {
             "place": asdict(self.place),
             "generator": self.rng.bit_generator.state,
             "records": len(self.log.records),
+            "ranks": self.ranks.count,
         }
 
     def run(self, until: int | None = None) -> Iterator[Record]:
         """Trains up to a step, all of them by default, and yields the records of steps and validations.
 
-        The first Ctrl-C or SIGTERM finishes the step, saves and ends it (`stopped_by`). Raises NotFiniteError, with the
-        parameters before the failing update saved.
+        The first Ctrl-C or SIGTERM, on any rank, finishes the step, saves and ends it (`stopped_by`). Raises
+        NotFiniteError, with the parameters before the failing update saved, and RanksDifferError.
         """
         last = min(until or self._schedule.steps, self._schedule.steps)
         self._mark = time.perf_counter()
-        with one_blas_thread(), StopWish() as wish:
-            while self.place.step < last and wish.signal is None:
-                yield from self._epoch(last, wish)
+        self.ranks.compare(self._arrays(), self.place.step)
+        with one_blas_thread(), StopWish() as self.ranks.wish:
+            self.ranks.settle()
+            while self.place.step < last and self.ranks.stop is None:
+                yield from self._epoch(last)
             if self.finished and self.place.validated != self.place.step:
                 yield self._validation()
             self.save()
-            self.stopped_by = wish.signal
+            self.ranks.settle()
+            self.stopped_by = self.ranks.stop
 
-    def _epoch(self, last: int, wish: StopWish) -> Iterator[Record]:
+    def _epoch(self, last: int) -> Iterator[Record]:
         """What is left of the epoch, with the validation after it; less when the last step or a wish comes before."""
         place = self.place
         for batch in self._rest_of_epoch():
             yield self._logged(batch)
             if place.step % self._schedule.save_every == 0:
                 self.save()
-            if place.step >= last or wish.signal is not None:
+            if place.step >= last or self.ranks.stop is not None:
                 return
         place.epoch, place.batch, place.order = place.epoch + 1, 0, self._any_seed()
         yield self._validation()
@@ -181,6 +203,8 @@ class Loop(ABC, Generic[Batch]):
             raise
         place = self.place
         place.step, place.batch = place.step + 1, place.batch + 1
+        if place.step % COMPARED_EVERY == 0:
+            self.ranks.compare(self._arrays(), place.step)
         seconds = self._lap()
         rates = {f"{name}_per_second": found.pop(name) / seconds for name in ("words", "pictures") if name in found}
         return self.log.append(
@@ -190,7 +214,7 @@ class Loop(ABC, Generic[Batch]):
     def _validation(self) -> Record:
         """What is to be known after an epoch, logged."""
         self.place.validated = self.place.step
-        found = self._measured()
+        found = self.ranks.once(self._measured)
         self._lap()
         return self.log.append({"step": self.place.step, "epoch": self.place.running_epoch, **found})
 

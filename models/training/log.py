@@ -11,16 +11,21 @@ Warn = Callable[[str], None]
 
 
 class Log:
-    """The records so far, in memory and on disk; the first failure to write is told to `warn`, the others are not."""
+    """The records so far, in memory and, where `written`, on disk.
 
-    def __init__(self, path: Path, warn: Warn) -> None:
-        self.path, self.warn = path, warn
+    The first failure to write is told to `warn`, the others are not.
+    """
+
+    def __init__(self, path: Path, warn: Warn, written: bool = True) -> None:
+        self.path, self.warn, self._written = path, warn, written
         self.records: list[Record] = read_log(path)
         self._lost = False
 
     def append(self, record: Record) -> Record:
         """Adds a record; returns it."""
         self.records.append(record)
+        if not self._written:
+            return record
         try:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
@@ -31,6 +36,8 @@ class Log:
     def cut(self, count: int) -> None:
         """Forgets all but the first `count` records, such as those of steps that a checkpoint knows nothing of."""
         self.records = self.records[:count]
+        if not self._written:
+            return
         beside = self.path.with_suffix(".new")
         try:
             beside.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")

@@ -14,69 +14,82 @@ from minigrad.op import Array
 from minigrad.optim import Adam, clip_grad_norm
 from models.captioner import Captioner
 from models.data.coco import Batch, Split
+from models.parallel import Ranks
 from models.training.base import Loop
 from models.training.evaluation import words_in
 from models.training.log import Record, Warn
 from models.training.run import Run
 from models.training.step import Step
+from models.training.streams import RowStreams, normal
 
 Validate = Callable[[Captioner], Record]
 """What is to be known after an epoch, such as {"val_loss": 0.4}."""
 
+NOISE = 1
+"""The number of the noise's streams."""
 _SHOWN = 8
 """Rows named in an error."""
 
 
 class Training(Loop[Batch]):
-    """The training of a run's captioner on a split. `run()` yields every record of the log as it is made."""
+    """The training of a run's captioner on a split. `run()` yields every record of the log as it is made.
 
-    def __init__(self, run: Run, split: Split, validate: Validate, warn: Warn) -> None:
+    With several ranks each has a part of every batch; the losses are those of one process but for their last bits.
+    """
+
+    def __init__(self, run: Run, split: Split, validate: Validate, warn: Warn, ranks: Ranks | None = None) -> None:
         if not len(split):
             raise UsageError(f"{run.source.folder} holds no captions to train on")
         self.settings, self.split, self.validate = run.settings, split, validate
         self.captioner = run.build()
         self.optimizer = Adam(self.captioner.parameters(), self.settings.learning_rate)
         self._loss_and_gradients = Step(self.captioner, self.settings.threads, self.settings.eager)
-        super().__init__(run, run.settings, {"captioner": self.captioner, "optimizer": self.optimizer}, warn)
+        self._noise = RowStreams(run.settings.seed, NOISE)
+        super().__init__(run, run.settings, {"captioner": self.captioner, "optimizer": self.optimizer}, warn, ranks)
 
     def _epoch_batches(self, order: np.random.Generator) -> Iterator[Batch]:
-        return self.split.epoch(self.settings.batch_size, order, by_length=self.settings.by_length)
+        return self.split.epoch(self.settings.batch_size, order, self.settings.by_length, self.ranks.part)
 
     def _measured(self) -> Record:
         return self.validate(self.captioner)
 
     def _step(self, batch: Batch) -> Record:
         """One update of the parameters."""
-        loss, place = self._gradients(batch), self.place
+        (loss, words), place = self._gradients(batch), self.place
         self.optimizer.lr = self.settings.rate(place.step, place.epoch)
         self.optimizer.step(self._loss_and_gradients.map)
-        words = max(words_in(batch.captions, self.captioner.null), 1)
-        return {"loss": loss * len(batch.captions) / words, "lr": self.optimizer.lr, "words": words}
+        return {"loss": loss / max(words, 1), "lr": self.optimizer.lr, "words": words}
 
-    def _gradients(self, batch: Batch) -> float:
-        """The batch's loss; clipped gradients in the parameters. NotFiniteError when either is not finite."""
-        features = self._noisy(batch.features)
-        loss = self._loss_and_gradients(features, batch.captions)
+    def _gradients(self, batch: Batch) -> tuple[float, float]:
+        """The sum of all ranks' losses, and their words; clipped gradients of the mean in the parameters.
+
+        NotFiniteError, on all ranks, when the loss or the gradients are not finite.
+        """
+        batch, rows = replace(batch, features=self._noisy(batch)), len(batch.captions)
+        own = self._loss_and_gradients(batch.features, batch.captions) * rows if rows else 0.0
+        sums = own, words_in(batch.captions, self.captioner.null)
+        loss, words = self.ranks.added(self.optimizer.parameters, rows, sums)
         norm = clip_grad_norm(self.optimizer.parameters, self.settings.clip_norm)
         if not np.isfinite([loss, norm]).all():
-            raise self._not_finite(loss, norm, replace(batch, features=features))
-        return loss
+            what = self.ranks.blamed(lambda: self._not_finite(loss, norm, batch))
+            raise NotFiniteError(what) from self.ranks.cause
+        return loss, words
 
-    def _not_finite(self, loss: float, norm: float, batch: Batch) -> NotFiniteError:
-        """The error for a step that went wrong, with the Op that was the first to; its replay file is in the run."""
+    def _not_finite(self, loss: float, norm: float, batch: Batch) -> str:
+        """What to say of a step that went wrong, with the Op that was the first to; its replay file is in the run."""
         with np.errstate(all="ignore"):
             culprit = first_not_finite(self.captioner.loss(batch.features, batch.captions), self.folder)
         what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradients' norm became {norm}"
         rest = f" and {len(batch.rows) - _SHOWN} more" if len(batch.rows) > _SHOWN else ""
-        return NotFiniteError(
+        return (
             f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: {what}, for images "
             f"{', '.join(map(str, batch.rows[:_SHOWN]))}{rest}; {culprit or 'only the sum of all is not finite'}; "
             "the parameters before this update are saved; a smaller learning rate or clip norm may help"
         )
 
-    def _noisy(self, features: Array) -> Array:
+    def _noisy(self, batch: Batch) -> Array:
         """Features with the noise of the settings added."""
-        if not self.settings.feature_noise:
+        scale, features = np.float32(self.settings.feature_noise), batch.features
+        if not scale:
             return features
-        noise = self.rng.standard_normal(features.shape, dtype=np.float32)
-        return features + np.float32(self.settings.feature_noise) * noise
+        return features + scale * self._noise.drawn(normal, self.place.step, batch.first, features.shape)

@@ -1,9 +1,12 @@
-"""Ctrl-C and SIGTERM as wishes that a loop reads when it is ready. Used by `loop`."""
+"""Ctrl-C and SIGTERM as wishes that a loop reads when it is ready. Used by `parallel` and `training`."""
 
 import signal
 import threading
 from types import FrameType
 from typing import Any
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""Those that are wishes."""
 
 
 class StopWish:
@@ -18,7 +21,7 @@ class StopWish:
 
     def __enter__(self) -> "StopWish":
         if threading.current_thread() is threading.main_thread():
-            self._before = {n: signal.signal(n, self._note) for n in (signal.SIGINT, signal.SIGTERM)}
+            self._before = {n: signal.signal(n, self._note) for n in SIGNALS}
         return self
 
     def __exit__(self, *error: object) -> None:
