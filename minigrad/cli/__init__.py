@@ -29,7 +29,7 @@ COMMANDS = {
     "caption": "write captions of pictures, or of rows of prepared features",
     "evaluate": "held-out loss of a run, and for scenes the share of captions that are strictly true",
     "gan": "train a generator of digits against a discriminator",
-    "data": "fetch MNIST",
+    "data": "make data to train on of photographs and captions; fetch MNIST",
     "draw": "draw a run's graph, or that of a function of yours",
     "export": "write a trained network, or a graph of yours, as an ONNX model",
     "gradcheck": "check every operation's gradient against differences",

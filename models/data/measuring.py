@@ -1,0 +1,136 @@
+"""The features of many photographs, block by block into files: what was measured before an interruption is kept.
+
+A block is a file of its own, written whole or not at all, with the rows of the photographs that could be read and what
+was found of the others. `models.data.preparation` imports this.
+"""
+
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DataError, MinigradError
+from minigrad.op import Array
+from minigrad.store import write_whole
+from models.data.annotations import Photograph
+from models.data.imagenet import framed, preprocess
+from models.data.images import read_image
+from models.weights.npz import npz_bytes, read_npz
+
+BLOCK = 16
+"""Photographs in a block, which the network sees at once."""
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Block:
+    """Features (n, …) of the photographs of a block that could be read, and what was told of each."""
+
+    features: Array
+    rows: tuple[int, ...]
+    """Which photographs of the split they are."""
+    unreadable: tuple[str, ...]
+    told: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The blocks of a split, in files."""
+
+    paths: tuple[Path, ...]
+    rows: tuple[int, ...]
+    findings: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """Photographs that have features."""
+        return len(self.rows)
+
+    def blocks(self) -> Iterator[Array]:
+        """The features, a block (n, …) after the other."""
+        for path in self.paths:
+            block = read_block(path)
+            if block is None:
+                raise DataError(f"{path} has changed since it was written: prepare again, which measures it anew")
+            if block.rows:
+                yield block.features
+
+
+def measured(
+    folder: Path,
+    images: Path,
+    photographs: Sequence[Photograph],
+    see: Callable[[Array], Array],
+    skip: bool,
+    report: Callable[[int], None],
+) -> Measured:
+    """Measures what is not measured yet of a split's photographs, by a network that sees pictures (n, 3, 224, 224).
+
+    DataError where one cannot be read, unless such are skipped; `report` is called with the photographs of each block.
+    """
+    folder.mkdir(exist_ok=True)
+    paths, blocks = [], []
+    for start in range(0, len(photographs), BLOCK):
+        path, some = folder / f"{start:07}.npz", photographs[start : start + BLOCK]
+        block = read_block(path) if path.exists() else None
+        if block is None:
+            block = measured_block(images, start, some, see)
+            if not block.unreadable or skip:  # others are tried again, when they may have come
+                write_block(path, block)
+        if block.unreadable and not skip:
+            raise DataError(f"{block.unreadable[0]}; --skip-unreadable leaves such photographs out")
+        paths.append(path)
+        blocks.append(replace(block, features=block.features[:0]))
+        report(len(some))
+    return Measured(tuple(paths), tuple(row for block in blocks for row in block.rows), summary(blocks))
+
+
+def measured_block(images: Path, start: int, photographs: Sequence[Photograph], see: Callable[[Array], Array]) -> Block:
+    """The block of photographs from row `start` on."""
+    pictures: list[Array] = []
+    rows, unreadable, told = list[int](), list[str](), list[str]()
+    for row, photograph in enumerate(photographs, start):
+        try:
+            pictures.append(preprocess(framed(read_image(images / photograph.file, told.append))))
+            rows.append(row)
+        except MinigradError as error:
+            unreadable.append(str(error))
+    features = see(np.concatenate(pictures)) if pictures else np.zeros((0, 1), np.float32)
+    return Block(features, tuple(rows), tuple(unreadable), tuple(told))
+
+
+def write_block(path: Path, block: Block) -> None:
+    """Writes a block into its file."""
+    about = json.dumps({"rows": block.rows, "unreadable": block.unreadable, "told": block.told}).encode()
+    features = np.ascontiguousarray(block.features)
+    write_whole(path, npz_bytes({"features": features, "about": np.frombuffer(about, np.uint8)}))
+
+
+def read_block(path: Path) -> Block | None:
+    """What a file holds; None where that is damaged."""
+    try:
+        with path.open("rb") as file:
+            arrays = read_npz(file)
+        about: dict[str, Any] = json.loads(arrays["about"].tobytes())
+        return Block(arrays["features"], *(tuple(about[key]) for key in ("rows", "unreadable", "told")))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+
+
+def summary(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """A line about the photographs that were left out, and one for each thing that was done to some."""
+    unreadable = [reason for block in blocks for reason in block.unreadable]
+    told = Counter(what for block in blocks for what in block.told)
+    rest = " …" if len(unreadable) > _SHOWN else ""
+    left_out = f"{len(unreadable)} photographs are left out: {'; '.join(unreadable[:_SHOWN])}{rest}"
+    return (*([left_out] if unreadable else []), *(f"{count} photographs: {what}" for what, count in told.items()))
+
+
+def photographs_of(photographs: Sequence[Photograph], found: Measured) -> list[Photograph]:
+    """The photographs that have features, a row each."""
+    return [photographs[row] for row in found.rows]

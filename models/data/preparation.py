@@ -1,0 +1,207 @@
+"""Photographs and COCO annotations to the course's four files: captions, vocabulary, features, addresses.
+
+Beside them lie `projection.npz`, with which a new photograph gets such features, and `photographs.json`: number, file
+and captions as people wrote them, of each row. A folder is made as FOLDER.unfinished, a block of photographs after the
+other, and renamed when whole; preparing again goes on where it stopped, to the same bytes. The command line uses this.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from minigrad import compile
+from minigrad.compiler.parallel import one_blas_thread
+from minigrad.context import no_grad
+from minigrad.errors import DataError, UsageError
+from minigrad.op import Array
+from minigrad.store import write_whole
+from models.data.annotations import Annotations, Photograph
+from models.data.measuring import Measured, measured, photographs_of
+from models.data.projection import PROJECTION, Origin, Projection, fit
+from models.data.vocabulary import Vocabulary
+from models.data.writing import Recipe, WrittenCaptions, write_captions, write_features, write_json
+from models.photo_features import KINDS, PhotoFeatures, weights_digest
+
+PHOTOGRAPHS = "photographs.json"
+"""Which photograph each row is: its number, its file, its captions as written."""
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and of how much."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The photographs of a split and the folder they are in."""
+
+    folder: Path
+    annotations: Annotations
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What came of a preparation."""
+
+    folder: Path
+    name: str
+    """Of the features."""
+    shape: tuple[int, ...]
+    """Of an image's features."""
+    projection: Projection
+    images: Mapping[str, int]
+    captions: WrittenCaptions
+    findings: tuple[str, ...]
+    """What was left out, and what was done to photographs, a line each."""
+
+
+def prepare(
+    folder: str | Path,
+    parts: Mapping[str, Part],
+    features: PhotoFeatures,
+    recipe: Recipe,
+    vocabulary: Vocabulary | None = None,
+    progress: Progress | None = None,
+) -> Prepared:
+    """Makes a folder in the course's schema of the photographs of `train` and `val`.
+
+    The same photographs and options give the same bytes on the same machine, however often it was interrupted. Raises
+    UsageError where the folder holds something or another preparation is unfinished beside it, DataError for
+    photographs that cannot be read, unless they are to be skipped.
+    """
+    folder = Path(folder).absolute()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UsageError(f"{folder} exists and is not empty: remove it, or prepare the data elsewhere")
+    _refuse_shared(parts)
+    if not recipe.skip:
+        for part in parts.values():
+            _refuse_missing(part)
+    work = _unfinished(folder, _identity(parts, features, recipe))
+    with one_blas_thread():  # the bits do not depend on how many there are
+        found = _measure_all(work, parts, features, recipe, progress or _silent)
+        prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
+    os.replace(work / "whole", folder)
+    shutil.rmtree(work)
+    return replace(prepared, folder=folder)
+
+
+def _refuse_shared(parts: Mapping[str, Part]) -> None:
+    """DataError where held-out photographs are trained on."""
+    train, val = ({photo.id for photo in parts[split].annotations.photographs} for split in ("train", "val"))
+    if train & val:
+        raise DataError(
+            f"{len(train & val)} photographs are both in {parts['train'].annotations.path} and in "
+            f"{parts['val'].annotations.path}, the first is {min(train & val)}: held-out ones must not be trained on"
+        )
+
+
+def _refuse_missing(part: Part) -> None:
+    """DataError for photographs that are not there, before the others are looked at for hours."""
+    photographs = part.annotations.photographs
+    missing = [photo.file for photo in photographs if not (part.folder / photo.file).is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(photographs)} photographs of {part.annotations.path} are not in {part.folder}, "
+            f"the first is {missing[0]}: name their folder, or leave them out with --skip-unreadable"
+        )
+
+
+def _identity(parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe) -> dict[str, Any]:
+    """What the measured features depend on: the photographs in their order, the network, the threads."""
+    listed = {s: [(p.id, p.file) for p in part.annotations.photographs] for s, part in parts.items()}
+    return {
+        "photographs": hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest(),
+        "folders": {split: str(part.folder.absolute()) for split, part in parts.items()},
+        "features": features.kind,
+        "grid": features.grid,
+        "weights": weights_digest(features.network),
+        "threads": recipe.threads,
+    }
+
+
+def _unfinished(folder: Path, identity: Mapping[str, Any]) -> Path:
+    """The folder that is worked in, new or that of an interrupted preparation of the same; UsageError for another's."""
+    work = folder.with_name(f"{folder.name}.unfinished")
+    work.mkdir(parents=True, exist_ok=True)
+    noted = work / "identity.json"
+    if not noted.is_file():
+        write_whole(noted, json.dumps(identity, indent=2).encode())
+    try:
+        before = json.loads(noted.read_bytes())
+    except ValueError:
+        before = {}
+    other = [key for key in identity if before.get(key) != identity[key]]
+    if other:
+        raise UsageError(f"{work} is an unfinished preparation with other {', '.join(other)}: finish it, or remove it")
+    shutil.rmtree(work / "whole", ignore_errors=True)
+    return work
+
+
+def _measure_all(
+    work: Path, parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe, progress: Progress
+) -> dict[str, Measured]:
+    """The features of all photographs, before they are projected."""
+    program = compile(features, workers=recipe.threads)
+
+    def see(x: Array) -> Array:
+        with no_grad():
+            return program(x).numpy()  # type: ignore[no-any-return]
+
+    total, done = sum(len(part.annotations.photographs) for part in parts.values()), 0
+
+    def report(count: int) -> None:
+        nonlocal done
+        done += count
+        progress("features", done, total)
+
+    return {
+        split: measured(work / split, part.folder, part.annotations.photographs, see, recipe.skip, report)
+        for split, part in parts.items()
+    }
+
+
+def _write_all(
+    folder: Path,
+    parts: Mapping[str, Part],
+    features: PhotoFeatures,
+    recipe: Recipe,
+    vocabulary: Vocabulary | None,
+    found: Mapping[str, Measured],
+) -> Prepared:
+    """Writes all files; what is told of them."""
+    folder.mkdir()
+    kept = {split: photographs_of(parts[split].annotations.photographs, m) for split, m in found.items()}
+    origin = Origin(features.kind, features.grid, weights_digest(features.network), len(kept["train"]))
+    wanted = recipe.components if recipe.components is not None else (512 if features.grid == 1 else 0)
+    projection = fit(found["train"].blocks, wanted, origin)
+    projection.save(folder / PROJECTION)
+    name = KINDS[features.kind].name + ("" if projection.components is None else "_pca")
+    shapes = [write_features(folder / f"{s}2014_{name}.h5", m, projection) for s, m in found.items()]
+    written = write_captions(
+        folder, {s: [p.captions for p in photos] for s, photos in kept.items()}, recipe, vocabulary
+    )
+    for split, photographs in kept.items():
+        addresses = (photo.address or str(parts[split].folder.absolute() / photo.file) for photo in photographs)
+        (folder / f"{split}2014_urls.txt").write_text("".join(f"{a}\n" for a in addresses), encoding="utf-8")
+    write_json(folder / PHOTOGRAPHS, {split: _listed(parts[split].folder, photos) for split, photos in kept.items()})
+    fewer = f"{projection.width} components, not {wanted}: there are {origin.images} training photographs"
+    findings = (
+        *(finding for part in parts.values() for finding in part.annotations.findings),
+        *(finding for m in found.values() for finding in m.findings),
+        *written.left_out,
+        *([fewer] if projection.width < wanted else []),
+    )
+    images = {split: len(photographs) for split, photographs in kept.items()}
+    return Prepared(folder, name, shapes[0], projection, images, written, findings)
+
+
+def _listed(folder: Path, photographs: Iterable[Photograph]) -> dict[str, Any]:
+    """What photographs.json says of a split."""
+    described = [{"id": p.id, "file": p.file, "captions": list(p.captions)} for p in photographs]
+    return {"folder": str(folder.absolute()), "photographs": described}
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Reports nothing."""

@@ -1,0 +1,125 @@
+"""Principal components of what a network says of photographs, fitted to the training ones, and how all of it was made.
+
+The file of a projection lies beside the features that it made and in the folder of every run trained on them, so that
+the features of a new photograph can be made. `models.data.preparation` and `models.photo_features` import this.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from minigrad.errors import CheckpointError, DataError, MissingFileError
+from minigrad.op import Array
+from minigrad.store import write_whole
+from models.weights import read_weights
+from models.weights.npz import npz_bytes
+
+PROJECTION = "projection.npz"
+"""The name of the file, beside the features and in a run's folder."""
+Exact = npt.NDArray[np.float64]
+Blocks = Callable[[], Iterable[Array]]
+"""The training photographs' features (n, …, C), some at a time, as often as they are asked for."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What features were made by: `kind` is a name of `models.photo_features.KINDS`."""
+
+    kind: str
+    grid: int
+    """Places along a side of the picture; 1 for a mean over all of it."""
+    weights: str
+    """SHA-256 of the network's parameters."""
+    images: int
+    """How many photographs the projection was fitted to."""
+    preprocessing: str = "shorter side 256, middle 224 × 224, ImageNet's mean and deviation"
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Features (…, C) less their mean (C,), in principal components (C, K), or without any as they are."""
+
+    mean: Array
+    components: Array | None
+    kept: float
+    """The share of the variance that the components keep."""
+    origin: Origin
+
+    @property
+    def width(self) -> int:
+        """K, or C without components."""
+        return len(self.mean) if self.components is None else self.components.shape[1]
+
+    def __call__(self, features: Any) -> Any:
+        """Features (…, C) to (…, K): arrays or tensors."""
+        centred = features - self.mean
+        return centred if self.components is None else centred @ self.components
+
+    def save(self, path: Path) -> None:
+        """Writes the projection as an .npz of plain arrays."""
+        about = json.dumps({"kept": self.kept, **asdict(self.origin)}, sort_keys=True).encode()
+        arrays = {"mean": self.mean, "about": np.frombuffer(about, np.uint8)}
+        write_whole(path, npz_bytes(arrays if self.components is None else {**arrays, "components": self.components}))
+
+    @classmethod
+    def load(cls, path: Path) -> "Projection":
+        """Reads what `save` wrote; MissingFileError, or DataError for anything else."""
+        try:
+            arrays = read_weights(path)
+            about = json.loads(arrays["about"].tobytes())
+            mean, components = arrays["mean"], arrays.get("components")
+            if mean.ndim != 1 or (components is not None and components.shape[:1] != mean.shape):
+                raise ValueError(
+                    f"a mean {mean.shape} and components {None if components is None else components.shape} do not fit"
+                )
+            return cls(mean, components, float(about.pop("kept")), Origin(**about))
+        except MissingFileError:
+            raise MissingFileError(
+                f"there is no {path}, which turns photographs into features: `minigrad data prepare` makes it with the "
+                "data, and `minigrad train` copies it"
+            ) from None
+        except (CheckpointError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DataError(f"{path} is no projection of features ({error}): prepare the data again") from None
+
+
+def fit(blocks: Blocks, components: int, origin: Origin) -> Projection:
+    """The projection of training features onto at most so many components; 0 leaves them as they are, centred.
+
+    There are never more components than places of photographs less one, nor than features. A component's largest entry
+    is positive, which settles its sign.
+    """
+    mean, count = _mean(blocks)
+    if not components:
+        return Projection(mean.astype(np.float32), None, 1.0, origin)
+    variances, directions = np.linalg.eigh(_covariance(blocks, mean))
+    most = min(components, len(mean), count - 1)
+    directions = directions[:, ::-1][:, :most]
+    directions *= np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(most)])
+    variances = variances[::-1].clip(0)
+    kept = float(variances[:most].sum() / (variances.sum() or 1))
+    return Projection(mean.astype(np.float32), np.ascontiguousarray(directions, np.float32), kept, origin)
+
+
+def _mean(blocks: Blocks) -> tuple[Exact, int]:
+    """The mean (C,) and how many features there are; DataError for fewer than two."""
+    count, total = 0, np.zeros(())
+    for block in blocks():
+        rows = block.reshape(-1, block.shape[-1])
+        count, total = count + len(rows), total + rows.sum(axis=0, dtype=np.float64)
+    if count < 2:
+        raise DataError(f"{count} photographs to train on: a mean and components need at least 2")
+    return total / count, count
+
+
+def _covariance(blocks: Blocks, mean: Exact) -> Exact:
+    """(C, C), in the precision that small eigenvalues need, up to a factor."""
+    found = np.zeros((len(mean), len(mean)))
+    for block in blocks():
+        centred = block.reshape(-1, len(mean)) - mean
+        found += centred.T @ centred
+    return found
