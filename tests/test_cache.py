@@ -31,6 +31,7 @@ def test_scenes_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert cache.find_scenes(seed=1) is None
 
 
+@pytest.mark.fault(number=25)
 def test_where_nothing_can_be_written_the_next_place_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MINIGRAD_CACHE", "/dev/null/kept")
     assert cache.writable_root() == tmp_path / "home/minigrad"

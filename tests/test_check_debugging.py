@@ -34,6 +34,7 @@ RNG = np.random.default_rng(0)
 # changes through NumPy
 
 
+@pytest.mark.fault(number=18)
 def test_a_change_through_numpy_is_found_under_debug() -> None:
     array = np.ones(3)
     w = mg.from_numpy(array, requires_grad=True, name="w")
@@ -49,6 +50,7 @@ def test_a_change_through_numpy_is_found_under_debug() -> None:
             mg.grad(y, w, create_graph=True)
 
 
+@pytest.mark.fault(number=18)
 def test_what_no_rule_reads_may_change_under_debug() -> None:
     array = np.ones(3)
     w = mg.from_numpy(array, requires_grad=True)
@@ -82,6 +84,7 @@ def roots(x: mg.Tensor) -> mg.Tensor:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.fault(number=17)
 def test_the_first_op_that_is_not_finite_is_named_with_its_place() -> None:
     x = mg.tensor([[1.0, 0.0], [2.0, 0.0]], requires_grad=True, name="x")
     words = (
@@ -98,6 +101,7 @@ def test_the_first_op_that_is_not_finite_is_named_with_its_place() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.fault(number=17)
 def test_a_gradient_that_is_not_finite_is_named_too(tmp_path: Path) -> None:
     x = mg.tensor([1.0, 0.0], requires_grad=True)
     loss = roots(x)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -141,9 +142,11 @@ def test_pictures_that_are_none(scenes_run: Path, tmp_path: Path, capsys: pytest
     assert "is not a picture" in refused(capsys, "caption", str(scenes_run), "page.png")
 
 
-def test_resuming_goes_on_to_the_same_numbers(captions: str, run: Path, tmp_path: Path) -> None:
+@pytest.mark.fault(number=16)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_resuming_goes_on_to_the_same_numbers(captions: str, run: Path, tmp_path: Path, number: signal.Signals) -> None:
     words = ["train", "--data", captions, "--out", "half", "--steps", "20", *SMALL]
-    stop = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
+    stop = f"import os; os.kill(os.getpid(), {number})"
     script = f"""
 import sys
 from minigrad.cli import main, train
@@ -155,7 +158,7 @@ train.validated = stopping
 sys.exit(main({words!r}))
 """
     stopped = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert stopped.returncode == 130 and "minigrad train --resume --out half" in stopped.stderr
+    assert stopped.returncode == 128 + number and "minigrad train --resume --out half" in stopped.stderr
     assert main(["train", "--resume", "--out", "half", "--json"]) == 0
     assert evaluated(tmp_path / "half") == evaluated(run)
 
@@ -255,6 +258,7 @@ def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.Capture
     assert json.loads(capsys.readouterr().out)["error"]["type"] == "MissingFileError"
 
 
+@pytest.mark.fault(number=15)
 def test_a_disk_that_fills_is_told_and_the_exit_code_says_so(captions: str, tmp_path: Path) -> None:
     limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))"
     words = ["train", "--data", captions, "--out", "run", "--steps", "4", *SMALL]
@@ -270,6 +274,7 @@ BARE = {"LC_ALL": "C", "LANG": "C", "PYTHONIOENCODING": "ascii", "HOME": "/dev/n
 @pytest.mark.parametrize(
     ("shell", "environment"), [("exec {command} >&- 2>&-", BARE), ("{command} | true", {})], ids=["closed", "pipe"]
 )
+@pytest.mark.fault(number=25)
 def test_training_needs_no_stdout_no_unicode_and_no_home(
     captions: str, tmp_path: Path, shell: str, environment: dict[str, str]
 ) -> None:

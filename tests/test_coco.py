@@ -125,6 +125,7 @@ def test_features_of_any_precision_become_float32(tmp_path: Path, dtype: str) ->
     assert np.array_equal(read, values[[3, 1]].astype(np.float32))
 
 
+@pytest.mark.fault(number=4)
 def test_another_length_of_captions_is_fine_and_other_integers_too(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "data")
     with h5py.File(folder / "coco2014_captions.h5", "a") as file:
@@ -205,6 +206,7 @@ def test_captions_in_words_as_the_course_and_as_a_sentence() -> None:
             vocabulary.decode([4, index])
 
 
+@pytest.mark.fault(number=8)
 def test_non_finite_features_are_replaced_where_that_is_wished(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,11 +47,13 @@ def folder(tmp_path: Path) -> Path:
         ("val_image_idxs", np.zeros(7, "f8"), "'val_image_idxs' should hold integers"),
     ],
 )
+@pytest.mark.fault(number=4)
 def test_arrays_of_another_form(folder: Path, key: str, array: np.ndarray, pattern: str) -> None:
     write_array(folder / CAPTIONS_FILE, key, array)
     refused(folder, pattern)
 
 
+@pytest.mark.fault(number=4)
 def test_ragged_captions(folder: Path) -> None:
     with h5py.File(folder / CAPTIONS_FILE, "a") as file:
         del file["train_captions"]
@@ -60,6 +62,7 @@ def test_ragged_captions(folder: Path) -> None:
     refused(folder, "should hold integers, and holds lists of varying length")
 
 
+@pytest.mark.fault(number=4)
 def test_captions_of_a_single_token(folder: Path) -> None:
     for split, count in CAPTIONS.items():
         write_array(folder / CAPTIONS_FILE, f"{split}_captions", np.ones((count, 1), "i4"))
@@ -76,17 +79,20 @@ def test_captions_of_a_single_token(folder: Path) -> None:
         (h5py.Empty("f4"), r"should have the shape \(N, D\) or \(N, P, C\), and has \(\)"),
     ],
 )
+@pytest.mark.fault(number=4)
 def test_features_of_another_form(folder: Path, features: np.ndarray, pattern: str) -> None:
     write_features(folder, "train", features)
     refused(folder, pattern)
 
 
+@pytest.mark.fault(number=4)
 def test_a_group_in_place_of_an_array(folder: Path) -> None:
     with h5py.File(folder / FEATURES_FILE, "w") as file:
         file.create_group("features")
     refused(folder, "'features' is a group, not an array")
 
 
+@pytest.mark.fault(number=4)
 def test_addresses_that_do_not_fit_the_images(folder: Path) -> None:
     path = folder / "train2014_urls.txt"
     path.write_text("<html>\n")
@@ -107,12 +113,14 @@ def set_value(folder: Path, key: str, place: tuple[int, ...], value: int) -> Non
 
 
 @pytest.mark.parametrize("value", [-1, IMAGES["train"], 2**40])
+@pytest.mark.fault(number=5)
 def test_an_image_outside_the_features(folder: Path, value: int) -> None:
     set_value(folder, "train_image_idxs", (3,), value)
     refused(folder, rf"1 of 'train_image_idxs' are outside 0 to 8, .*plain.h5; the first is {value} at \[3\]")
 
 
 @pytest.mark.parametrize("value", [-1, len(WORDS), 2**32 + 1])
+@pytest.mark.fault(number=6)
 def test_a_token_that_is_no_word(folder: Path, value: int) -> None:
     set_value(folder, "val_captions", (5, 1), value)
     set_value(folder, "val_captions", (2, 6), value)
@@ -134,6 +142,7 @@ def test_a_token_that_is_no_word(folder: Path, value: int) -> None:
         ((*WORDS, 7), None, "'idx_to_word' should be a list of words"),
     ],
 )
+@pytest.mark.fault(number=7)
 def test_a_vocabulary_that_is_wrong(
     folder: Path, words: tuple[object, ...], mapped: dict[str, object] | None, pattern: str
 ) -> None:

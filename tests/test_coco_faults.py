@@ -40,6 +40,7 @@ def folder(tmp_path: Path) -> Path:
         ("val2014_urls.txt", "an address a line, for each image"),
     ],
 )
+@pytest.mark.fault(number=1)
 def test_a_missing_file_is_named_with_what_it_holds_and_how_to_get_it(folder: Path, name: str, holds: str) -> None:
     (folder / name).unlink()
     looked_for = "train2014_NAME.h5" if name == FEATURES_FILE else name
@@ -48,10 +49,12 @@ def test_a_missing_file_is_named_with_what_it_holds_and_how_to_get_it(folder: Pa
     )
 
 
+@pytest.mark.fault(number=1)
 def test_a_missing_folder(folder: Path) -> None:
     refused(folder / "nowhere", "there is no folder .*nowhere, which holds the data: get_datasets.sh", MissingFileError)
 
 
+@pytest.mark.fault(number=1)
 def test_unknown_features_list_those_there_are(folder: Path) -> None:
     with pytest.raises(MissingFileError, match=r"no .*train2014_plane.h5.* found 'plain'; did you mean 'plain'\?"):
         open_data(folder, "plane")
@@ -76,18 +79,21 @@ def cut(content: bytes) -> bytes:
     ],
 )
 @pytest.mark.parametrize("name", [CAPTIONS_FILE, FEATURES_FILE])
+@pytest.mark.fault(number=2)
 def test_what_is_no_complete_hdf5_file(folder: Path, name: str, damage: Callable[[bytes], bytes], pattern: str) -> None:
     (folder / name).write_bytes(damage((folder / name).read_bytes()))
     refused(folder, f"{name} is {pattern}")
 
 
 @pytest.mark.parametrize("damage", [cut, lambda content: b"", lambda content: b"<html>", lambda content: b"[" * 10**5])
+@pytest.mark.fault(number=2)
 def test_what_is_no_complete_json_file(folder: Path, damage: Callable[[bytes], bytes]) -> None:
     path = folder / VOCABULARY_FILE
     path.write_bytes(damage(path.read_bytes()))
     refused(folder, r"vocab.json is not a complete JSON file \([\d,]+ bytes")
 
 
+@pytest.mark.fault(number=2)
 def test_a_flipped_byte_under_a_checksum(folder: Path) -> None:
     path = folder / FEATURES_FILE
     with h5py.File(path, "w") as file:
@@ -99,6 +105,7 @@ def test_a_flipped_byte_under_a_checksum(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [CAPTIONS_FILE, FEATURES_FILE, VOCABULARY_FILE])
+@pytest.mark.fault(number=2)
 def test_whatever_byte_is_changed_there_is_data_or_an_error_of_ours(folder: Path, name: str) -> None:
     path = folder / name
     content = path.read_bytes()
@@ -119,12 +126,14 @@ def test_whatever_byte_is_changed_there_is_data_or_an_error_of_ours(folder: Path
 # 3. keys
 
 
+@pytest.mark.fault(number=3)
 def test_a_misspelt_key_lists_what_is_there_and_the_nearest(folder: Path) -> None:
     with h5py.File(folder / CAPTIONS_FILE, "a") as file:
         file.move("val_captions", "val_caption")
     refused(folder, "has no 'val_captions': found .*'train_captions'.*; did you mean 'val_caption'")
 
 
+@pytest.mark.fault(number=3)
 def test_a_missing_key_of_the_vocabulary(folder: Path) -> None:
     (folder / VOCABULARY_FILE).write_text(json.dumps({"idx_to_words": list(WORDS), "word_to_idx": {}}))
     refused(folder, "has no 'idx_to_word': found .*did you mean 'idx_to_words'")
@@ -178,6 +187,7 @@ def bomb(file: h5py.File) -> None:
         (bomb, r"declares \(20000, 512\), 40,960,000 bytes, out of proportion"),
     ],
 )
+@pytest.mark.fault(number=9)
 def test_data_outside_the_file_or_absent_is_refused_before_it_is_read(
     folder: Path, write: Callable[[h5py.File], None], pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +198,7 @@ def test_data_outside_the_file_or_absent_is_refused_before_it_is_read(
 
 
 @pytest.mark.parametrize("size", [0, 3])
+@pytest.mark.fault(number=9)
 def test_a_chunk_too_short_for_its_checksum_is_refused_where_hdf5_would_crash(folder: Path, size: int) -> None:
     path = folder / FEATURES_FILE
     with h5py.File(path, "w") as file:
@@ -199,6 +210,7 @@ def test_a_chunk_too_short_for_its_checksum_is_refused_where_hdf5_would_crash(fo
     refused(folder, r"out of proportion .*1 chunks are absent")
 
 
+@pytest.mark.fault(number=9)
 def test_long_runs_of_one_value_may_compress_well(folder: Path) -> None:
     with h5py.File(folder / FEATURES_FILE, "w") as file:
         zeros = np.zeros((9, 100_000), "f4")
@@ -213,6 +225,7 @@ def test_long_runs_of_one_value_may_compress_well(folder: Path) -> None:
 # 10. a writer
 
 
+@pytest.mark.fault(number=10)
 def test_a_file_that_stays_locked(folder: Path) -> None:
     with (folder / FEATURES_FILE).open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)
@@ -222,6 +235,7 @@ def test_a_file_that_stays_locked(folder: Path) -> None:
     assert 0.2 <= time.monotonic() - begun < 2
 
 
+@pytest.mark.fault(number=10)
 def test_a_file_that_is_free_after_a_while(folder: Path) -> None:
     with (folder / FEATURES_FILE).open("rb") as writer:
         fcntl.flock(writer, fcntl.LOCK_EX)

@@ -18,6 +18,7 @@ X = np.arange(6.0).reshape(2, 3)
 W = mg.Parameter(np.ones((3, 2)), "W")
 
 
+@pytest.mark.fault(number=22)
 def test_other_shapes_dtypes_values_and_flags_are_traced_again() -> None:
     traced = []
 
@@ -73,6 +74,7 @@ def test_keywords_and_defaults() -> None:
     assert np.array_equal(f(x=X, shift=X).numpy(), X * 2 + X)
 
 
+@pytest.mark.fault(number=22)
 def test_minus_zero_is_not_zero_and_nan_is_nan() -> None:
     traced = []
 
@@ -98,6 +100,7 @@ class Holder:
         return self.dropout(self.model(x), mask)
 
 
+@pytest.mark.fault(number=22)
 def test_flags_are_seen_wherever_the_module_is() -> None:
     holder, mask = Holder(), np.zeros((2, 2))
     f = mg.compile(holder.run)
@@ -117,6 +120,7 @@ def test_a_parameter_put_in_later_is_used(form: Callable[..., Any]) -> None:
         assert np.array_equal(f(X).numpy(), X.sum(axis=1, keepdims=True) * [scale, scale])
 
 
+@pytest.mark.fault(number=22)
 def test_a_parameter_may_change_its_form() -> None:
     w = mg.Parameter(np.ones(3))
     f = mg.compile(lambda x: mg.grad((x * w).sum(), [x])[0])
@@ -127,6 +131,7 @@ def test_a_parameter_may_change_its_form() -> None:
     assert np.array_equal(f(X).numpy(), np.ones((2, 3)))
 
 
+@pytest.mark.fault(number=22)
 def test_a_module_is_told_from_one_that_had_its_place_in_memory() -> None:
     f = mg.compile(lambda model, x: model(x))
     for i in range(20):
@@ -135,6 +140,7 @@ def test_a_module_is_told_from_one_that_had_its_place_in_memory() -> None:
 
 
 @pytest.mark.parametrize("thing", [np.random.default_rng(0), {1, 2}, object(), Holder(), iter([1])])
+@pytest.mark.fault(number=22)
 def test_what_may_change_unseen_is_no_argument(thing: Any) -> None:
     with pytest.raises(UsageError, match="whose contents may change unseen: pass arrays"):
         mg.compile(lambda x, thing: x * 1)(X, thing)
@@ -195,6 +201,7 @@ KEPT: list[Any] = []
 
 
 @pytest.mark.parametrize("name", UNTRACEABLE)
+@pytest.mark.fault(number=22)
 def test_what_cannot_be_traced_says_what_to_write_instead(name: str) -> None:
     f, instead = UNTRACEABLE[name]
     with pytest.raises(MinigradError, match=instead):

@@ -215,6 +215,7 @@ def test_what_the_compiler_did() -> None:
     assert found.added == ()
 
 
+@pytest.mark.fault(number=23)
 def test_graphviz_draws_or_the_picture_says_why_not(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(external, "find_spec", lambda name: None)
@@ -232,6 +233,7 @@ def fake_dot(folder: Path, script: str) -> None:
 @pytest.mark.parametrize(
     ("script", "reason"), [("exec sleep 60", "more than 0.3 s"), ("exit 3", "failed"), ("echo {", "failed")]
 )
+@pytest.mark.fault(number=23)
 def test_a_graphviz_that_hangs_or_crashes(
     script: str, reason: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -250,6 +252,7 @@ def test_graphviz_from_the_wheel(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert not any(a.overlaps(b) for i, a in enumerate(rects) for b in rects[i + 1 :])
 
 
+@pytest.mark.fault(number=23)
 def test_everything_draws_with_nothing_on_path_and_core_packages_alone(tmp_path: Path) -> None:
     block = "sys.modules.update(dict.fromkeys(['pygraphviz', 'matplotlib', 'PIL', 'safetensors', 'tqdm']))"
     script = (

@@ -126,6 +126,7 @@ def test_equality_is_elementwise_and_hash_is_identity() -> None:
 
 
 @pytest.mark.parametrize("release", [False, True])
+@pytest.mark.fault(number=21)
 def test_a_chain_of_200_000_nodes(release: bool) -> None:
     x = leaf(1.0)
     y = x
@@ -139,6 +140,7 @@ def test_a_chain_of_200_000_nodes(release: bool) -> None:
         assert inner() is None
 
 
+@pytest.mark.fault(number=21)
 def test_second_order_through_a_long_chain() -> None:
     x = leaf(1.0)
     y = x

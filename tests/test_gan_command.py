@@ -88,6 +88,7 @@ def test_what_cannot_be_done_is_told(capsys: pytest.CaptureFixture[str], words: 
     assert message in said(capsys, *words, code=2)["error"]["message"]
 
 
+@pytest.mark.fault(number=17)
 def test_divergence_is_one_clear_line(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     words = ["gan", "ls", "--data", str(folder), "--steps", "9", "--lr", "1e18", "--out", "run", *FEW]
     message = said(capsys, *words, code=2)["error"]["message"]

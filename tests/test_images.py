@@ -199,6 +199,7 @@ def test_classes_by_number_or_name() -> None:
         class_number("pizza", (), 6)
 
 
+@pytest.mark.fault(number=1)
 def test_labels_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"
     for content, match in {b"a\n\nb\n": "line 2 is empty", b"": "line 1 is empty", b"\xff\xfe": "as text"}.items():

@@ -60,6 +60,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.fault(number=2)
 def test_a_faulty_file_is_refused_with_what_is_wrong(tmp_path: Path, fault: str) -> None:
     name, content, message = FAULTS[fault]
     (write_digits(tmp_path, gzipped=False) / name).write_bytes(content)
@@ -68,6 +69,7 @@ def test_a_faulty_file_is_refused_with_what_is_wrong(tmp_path: Path, fault: str)
 
 
 @pytest.mark.parametrize("content", [gzip.compress(idx(np.zeros(9)))[:-9], b"no gzip", b"\x1f\x8b\x08\0broken" * 9])
+@pytest.mark.fault(number=2)
 def test_a_broken_gzip_file_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "labels.gz"
     path.write_bytes(content)
@@ -75,6 +77,7 @@ def test_a_broken_gzip_file_is_refused(tmp_path: Path, content: bytes) -> None:
         read_idx(path, axes=1)
 
 
+@pytest.mark.fault(number=1)
 def test_no_pictures_and_no_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="holds no train-images"):
         open_digits(tmp_path)

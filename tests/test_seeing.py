@@ -127,6 +127,7 @@ def test_folders_are_new_and_files_do_not_overwrite_each_other(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.fault(number=1)
 def test_without_weights_the_command_that_fetches_them(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = {"fool": ["--class", "1"], "style": ["night.png"]}.get(command, [])
     target = "1" if command == "visualize-class" else "cat.png"

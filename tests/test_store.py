@@ -85,6 +85,7 @@ def test_what_cannot_be_saved_is_named_and_nothing_is_written(
     assert not list(path.parent.iterdir())
 
 
+@pytest.mark.fault(number=1)
 def test_a_checkpoint_that_is_not_there(path: Path) -> None:
     path.with_name("file").touch()
     for absent in (path, path.parent / "nowhere" / "a", path.parent / "file" / "a"):
@@ -105,6 +106,7 @@ def content(path: Path) -> bytes:
 
 @given(place=st.integers(min_value=0), bits=st.integers(1, 255))
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.fault(number=11)
 def test_a_changed_byte_is_found_or_changes_nothing(path: Path, content: bytes, place: int, bits: int) -> None:
     changed = bytearray(content)
     changed[place % len(content)] ^= bits
@@ -117,6 +119,7 @@ def test_a_changed_byte_is_found_or_changes_nothing(path: Path, content: bytes, 
     assert all(same(array, arrays[name]) for name, array in ARRAYS_TO_DAMAGE.items())
 
 
+@pytest.mark.fault(number=12)
 def test_a_checkpoint_cut_anywhere_is_refused(path: Path, content: bytes) -> None:
     for length in range(len(content)):
         path.write_bytes(content[:length])
@@ -131,6 +134,7 @@ def flip(path: Path, wanted: bytes) -> None:
     path.write_bytes(content)
 
 
+@pytest.mark.fault(number=11)
 def test_the_error_names_the_array_or_the_state_that_has_changed(path: Path) -> None:
     for wanted, named in ((np.float32(4).tobytes() + np.float32(5).tobytes(), "array 'cell.Wx'"), (b"3}", "the state")):
         save(path, ARRAYS_TO_DAMAGE, {"step": 3})
@@ -164,6 +168,7 @@ def damage(folder: Path, step: int) -> None:
     flip(folder / f"step-{step:08d}.safetensors", np.int64(step).tobytes())
 
 
+@pytest.mark.fault(number=11)
 def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(tmp_path: Path) -> None:
     checkpoints = saved_steps(tmp_path, 10, 20)
     damage(tmp_path, 20)
@@ -175,6 +180,7 @@ def test_a_damaged_one_falls_back_to_the_one_before_and_says_so(tmp_path: Path) 
     assert "step-00000020.safetensors has changed on the disk: the checksum of array 'w' differs" in told[0]
 
 
+@pytest.mark.fault(number=11)
 def test_after_a_fall_back_no_damaged_one_takes_the_place_of_a_whole_one(tmp_path: Path) -> None:
     saved_steps(tmp_path, 10, 20, 30, 40, keep=4)
     for step in (20, 40):
@@ -187,6 +193,7 @@ def test_after_a_fall_back_no_damaged_one_takes_the_place_of_a_whole_one(tmp_pat
     assert checkpoints.steps() == [30, 35]
 
 
+@pytest.mark.fault(number=11)
 def test_when_all_are_damaged_nothing_begins_anew_unasked(tmp_path: Path) -> None:
     checkpoints = saved_steps(tmp_path, 10, 20)
     damage(tmp_path, 10)

@@ -67,6 +67,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
+@pytest.mark.fault(number=12)
 def test_a_file_that_lies_is_refused_at_once_without_a_large_allocation(tmp_path: Path, lie: str) -> None:
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(LIES[lie])
@@ -92,6 +93,7 @@ def failing(number: int) -> Any:
 @pytest.mark.parametrize(
     ("call", "number"), [("fsync", errno.EIO), ("fsync", errno.ENOSPC), ("replace", errno.EIO)], ids=str
 )
+@pytest.mark.fault(number=15)
 def test_when_a_save_fails_the_old_checkpoint_is_intact_and_no_part_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int
 ) -> None:
@@ -108,6 +110,7 @@ def test_when_a_save_fails_the_old_checkpoint_is_intact_and_no_part_stays(
     assert found[1] == {"step": 1}
 
 
+@pytest.mark.fault(number=15)
 def test_a_full_disk_in_the_middle_of_a_file(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, {"w": np.ones(3)}, {"step": 1})
@@ -121,6 +124,7 @@ def test_a_full_disk_in_the_middle_of_a_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000001.safetensors"]
 
 
+@pytest.mark.fault(number=16)
 def test_ctrl_c_during_a_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(descriptor: int) -> None:
         raise KeyboardInterrupt
@@ -134,6 +138,7 @@ def test_ctrl_c_during_a_save_leaves_nothing_behind(tmp_path: Path, monkeypatch:
     assert load(path)[1] == {"step": 1}
 
 
+@pytest.mark.fault(number=11)
 def test_a_checkpoint_that_cannot_be_read_falls_back(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path)
     checkpoints.save(1, {"w": np.ones(3)}, {"step": 1})
@@ -144,6 +149,7 @@ def test_a_checkpoint_that_cannot_be_read_falls_back(tmp_path: Path) -> None:
     assert (found[1], len(told)) == ({"step": 1}, 1)
 
 
+@pytest.mark.fault(number=15)
 def test_kills_at_random_instants_lose_nothing_but_the_save_in_hand(tmp_path: Path) -> None:
     script = Path(__file__).with_name("saves_until_killed.py")
     done = subprocess.run([sys.executable, str(script), str(tmp_path), "50", "50"], capture_output=True, text=True)

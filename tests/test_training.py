@@ -149,6 +149,7 @@ def test_a_step_has_the_gradients_of_the_whole_batch(
 
 
 @pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.fault(number=17)
 def test_a_loss_that_is_not_finite_stops_with_the_parameters_before_it(
     tmp_path: Path, source: Source, data: CaptionData, threads: int
 ) -> None:
@@ -163,6 +164,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_parameters_before_it(
     assert state(training) == before == state(again(tmp_path / "run", data))
 
 
+@pytest.mark.fault(number=17)
 def test_a_rate_that_blows_up_is_stopped_and_names_an_operation(
     tmp_path: Path, source: Source, data: CaptionData
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_rate_that_blows_up_is_stopped_and_names_an_operation(
     assert all(np.isfinite(p.numpy()).all() for p in training.captioner.parameters())
 
 
+@pytest.mark.fault(number=15)
 def test_training_goes_on_when_the_disk_is_full(
     tmp_path: Path, source: Source, data: CaptionData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -190,6 +193,7 @@ def test_training_goes_on_when_the_disk_is_full(
     assert state(again(tmp_path / "run", data)) == saved
 
 
+@pytest.mark.fault(number=25)
 def test_the_loss_of_the_log_is_told_once_and_changes_nothing(
     tmp_path: Path, source: Source, data: CaptionData
 ) -> None:
@@ -201,6 +205,7 @@ def test_the_loss_of_the_log_is_told_once_and_changes_nothing(
     assert len(warnings) == 1 and "log.jsonl cannot be written" in warnings[0]
 
 
+@pytest.mark.fault(number=25)
 def test_a_torn_line_and_records_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
@@ -212,6 +217,7 @@ def test_a_torn_line_and_records_after_the_checkpoint_are_dropped(tmp_path: Path
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.fault(number=16)
 def test_a_signal_finishes_the_step_saves_and_ends(
     tmp_path: Path, source: Source, data: CaptionData, number: signal.Signals
 ) -> None:
@@ -225,6 +231,7 @@ def test_a_signal_finishes_the_step_saves_and_ends(
     assert signal.getsignal(number) is before
 
 
+@pytest.mark.fault(number=16)
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, source: Source, data: CaptionData) -> None:
     training = trainer(tmp_path / "run", source, data)
     with pytest.raises(KeyboardInterrupt):
@@ -233,6 +240,7 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, source: Source, data: Cap
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.fault(number=25)
 def test_a_clock_that_jumps_changes_nothing(
     tmp_path: Path, source: Source, data: CaptionData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -243,6 +251,7 @@ def test_a_clock_that_jumps_changes_nothing(
     assert [r["seconds"] for r in records] == sorted(r["seconds"] for r in records)
 
 
+@pytest.mark.fault(number=1)
 def test_runs_that_are_not_there_or_not_runs(tmp_path: Path, source: Source, data: CaptionData) -> None:
     with pytest.raises(MissingFileError, match="is no run"):
         Run.open(tmp_path / "nothing")

@@ -43,6 +43,7 @@ def steps(folder: Path) -> int:
     return max((record["step"] for record in read_log(folder / "log.jsonl")), default=0)
 
 
+@pytest.mark.fault(number=15)
 def test_kill_9_at_random_moments_loses_nothing_but_the_step_in_hand(tmp_path: Path, source: Source) -> None:
     data, lot = source.open(), random.Random(0)
     changed = {"steps": 300, "save_every": 1}
@@ -64,6 +65,7 @@ def test_kill_9_at_random_moments_loses_nothing_but_the_step_in_hand(tmp_path: P
     assert state(again(folder, data)) == state(whole)
 
 
+@pytest.mark.fault(number=15)
 def test_a_disk_that_is_full_leaves_the_checkpoint_and_the_exit_code(tmp_path: Path, source: Source) -> None:
     data = source.open()
     training = trainer(tmp_path / "run", source, data, steps=8)

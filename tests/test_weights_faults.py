@@ -130,6 +130,7 @@ LIES: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("lie", LIES)
+@pytest.mark.fault(number=12)
 def test_a_file_that_lies_is_refused_at_once_without_a_large_allocation(tmp_path: Path, lie: str) -> None:
     path = tmp_path / "net.weights"
     path.write_bytes(LIES[lie])
@@ -172,6 +173,7 @@ def harmful(trace: Path) -> dict[str, tuple[bytes, str]]:
 
 @pytest.mark.parametrize("form", ["archive", "legacy", "bare"])
 @pytest.mark.parametrize("harm", harmful(Path("trace")))
+@pytest.mark.fault(number=13)
 def test_nothing_that_a_file_asks_for_is_run(tmp_path: Path, form: str, harm: str) -> None:
     content, asked = harmful(tmp_path / "trace")[harm]
     forms = {"archive": archive(content, DATA), "legacy": legacy(content, {}), "bare": content}
@@ -181,6 +183,7 @@ def test_nothing_that_a_file_asks_for_is_run(tmp_path: Path, form: str, harm: st
     assert not (tmp_path / "trace").exists()
 
 
+@pytest.mark.fault(number=13)
 def test_what_python_pickles_is_refused_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         (tmp_path / "net.pkl").write_bytes(pickle.dumps({"path": Path("w")}, protocol))
@@ -188,6 +191,7 @@ def test_what_python_pickles_is_refused_by_name(tmp_path: Path, capsys: pytest.C
         assert "refused" in capsys.readouterr().err
 
 
+@pytest.mark.fault(number=12)
 def test_flipped_bytes_are_an_error_or_other_numbers_and_never_a_crash(tmp_path: Path) -> None:
     state = pickled(dictionary({"w": plain("0", ONE).pickled(), "v": plain("0", ONE).pickled()}))
     whole = {
@@ -209,6 +213,7 @@ def test_flipped_bytes_are_an_error_or_other_numbers_and_never_a_crash(tmp_path:
                 assert "net" in str(error)
 
 
+@pytest.mark.fault(number=13)
 def test_json_of_a_refusal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "net.pth").write_bytes(pickled(shell("true")))
     assert main(["weights", "inspect", str(tmp_path / "net.pth"), "--json"]) == 2

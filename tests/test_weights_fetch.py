@@ -152,6 +152,7 @@ def test_no_server_at_all(tmp_path: Path) -> None:
         fetch(Remote("file:///etc/hostname", "net.pth"), tmp_path)
 
 
+@pytest.mark.fault(number=1)
 def test_the_command_fetches_into_the_cache(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
