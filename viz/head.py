@@ -7,10 +7,11 @@ from importlib.resources import files
 from viz.markup import Html, element
 
 
-def head(title: str, script: str, style: str) -> Html:
-    """The only script that the browser may run is ours, and it may load nothing."""
+def head(title: str, script: str, style: str, remote_images: bool = False) -> Html:
+    """The only script that the browser may run is ours, and it may load nothing, or pictures alone."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    images = "data: http: https:" if remote_images else "data:"
+    policy = f"default-src 'none'; img-src {images}; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     return element(
         "head",
         element("meta", charset="utf-8"),

@@ -52,18 +52,25 @@ def write_page(
     lead: str = "",
     numbers: Sequence[Number] = (),
     sections: Sequence[Section] = (),
+    parts: Sequence[str] = (),
+    remote_images: bool = False,
 ) -> Path:
-    """Writes a page: what kind it is, its title and lead, its headline numbers, its sections. Returns its path."""
-    path = Path(path)
-    parts = [
+    """Writes a page: what kind it is, its title and lead, its headline numbers, its sections. Returns its path.
+
+    `parts` names files of this package, NAME.js and NAME.css, that the page needs besides its own. With `remote_images`
+    the browser may load pictures from their addresses, and nothing else.
+    """
+    path, script = Path(path), "\n".join(asset(f"{name}.js") for name in ("page", *parts))
+    content = [
         _header(kind, title, lead),
         _numbers(numbers),
         _contents(sections),
         element("main", *(_section(section) for section in sections)),
         element("footer", "Written by minigrad. This file holds all that it shows."),
-        _script(),
+        element("script", Html(script)),
     ]
-    page = element("html", head(title, asset("page.js"), _style()), element("body", joined(parts, "\n")), lang="en")
+    beginning = head(title, script, _style(parts), remote_images)
+    page = element("html", beginning, element("body", joined(content, "\n")), lang="en")
     path.write_text(f"<!doctype html>\n{page}\n", encoding="utf-8", newline="\n")
     return path
 
@@ -160,11 +167,7 @@ def _section(section: Section) -> Html:
     return element("section", content, id=section.anchor, aria_labelledby=f"{section.anchor}-title")
 
 
-def _style() -> Html:
+def _style(parts: Sequence[str]) -> Html:
     light, dark = as_variables(LIGHT), as_variables(DARK)
     themes = f":root {{ {light} }}\n@media screen and (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}\n"
-    return Html(themes + asset("page.css"))
-
-
-def _script() -> Html:
-    return element("script", Html(asset("page.js")))
+    return Html(themes + "\n".join(asset(f"{name}.css") for name in ("page", *parts)))

@@ -27,7 +27,8 @@ from models.launch import Launch, launch
 COMMANDS = {
     "train": "train a captioner and write a run folder with checkpoints, curves and a report",
     "caption": "write captions of pictures, or of rows of prepared features",
-    "evaluate": "held-out loss of a run, and for scenes the share of captions that are strictly true",
+    "evaluate": "scores of a run's captions, and for scenes the share that is strictly true",
+    "view": "a page to look through a run's captions of held-out images",
     "gan": "train a generator of digits against a discriminator",
     "data": "make data to train on of photographs and captions; fetch MNIST",
     "draw": "draw a run's graph, or that of a function of yours",

@@ -5,19 +5,14 @@ from math import exp
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minigrad.cli import console
 from minigrad.cli.sources import Opened, elsewhere, open_source
+from minigrad.cli.written import written
 from models.captioner import Captioner
-from models.decode import beam_search
 from models.scores import SCORES, write_results
 from models.training import Run, Validation
 from models.training.scoring import Scoring
 
-BATCH = 100
-"""Images whose beams are followed together."""
-LONGEST = 30
 RESULTS = "results.json"
 
 
@@ -48,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     opened = open_source(elsewhere(run.source, arguments.data))
     captioner = run.trained(console.warn)
     scoring = Scoring(opened.data, images=arguments.images)
-    captions = written(captioner, scoring, arguments.beams, show=not arguments.json)
+    beams = written(captioner, opened.data, scoring.rows, arguments.beams, show=not arguments.json)
+    captions = {row: found[0][0] for row, found in beams.items()}
     found: dict[str, Any] = {"run": str(run.folder), **measured(captioner, opened), "beams": arguments.beams}
     found["scores"] = compared(scoring, captions)
     found["neighbours"], found["images"] = scoring.number, len(captions)
@@ -68,18 +64,6 @@ def measured(captioner: Captioner, opened: Opened) -> dict[str, float]:
     shuffled = validation.right(captioner, shuffled=True)
     others = {"right_with_shuffled_features": shuffled["all"]} if shuffled else {}
     return {"val_loss": loss, **found, "perplexity": exp(loss), **others}
-
-
-def written(captioner: Captioner, scoring: Scoring, beams: int, show: bool = True) -> dict[int, str]:
-    """The best caption of each image, by its row."""
-    captions: dict[int, str] = {}
-    with console.Progress("captions", len(scoring.rows), show=show) as progress:
-        for start in range(0, len(scoring.rows), BATCH):
-            rows = scoring.rows[start : start + BATCH]
-            found = beam_search(captioner, scoring.data.val.features(np.array(rows)), beams, LONGEST)
-            captions |= {row: scoring.data.vocabulary.decode(best[0][0]) for row, best in zip(rows, found, strict=True)}
-            progress.at(len(captions))
-    return captions
 
 
 def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, float]]:

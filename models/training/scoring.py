@@ -33,6 +33,7 @@ class Scoring:
         found = captions_of(data.val, data.vocabulary) if references is None else references
         self.data, self.raw = data, references is not None
         self.rows = sorted(found)[:images]
+        self.captions = [[" ".join(words) for words in found[row]] for row in self.rows]
         self.references: list[Captions] = [_unlike(found[row], row) for row in self.rows]
         if not self.rows:
             raise UsageError(f"{data.folder} has no held-out captions to score against")

@@ -1,0 +1,125 @@
+"""A page to look through what a captioner wrote: photographs, beams, true captions, scores; to search and to sort.
+
+One file that needs no network. A photograph that is only an address is shown where the browser can load it, and its
+place says so where it cannot.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from viz.image_grid import Image
+from viz.markup import Html, element, joined
+from viz.page import Number, Section, image_element, write_page
+
+_LONGEST = 420
+_ORDERS = {"row": "as in the data", "best": "best score first", "worst": "worst score first", "sure": "surest first"}
+
+
+@dataclass(frozen=True, eq=False)
+class Captioned:
+    """A photograph with the captions written for it, each with its log-probability, the likeliest first.
+
+    `truths` are what people wrote, `score` is the first caption's CIDEr-D against them. `image` is uint8 (H, W, 3);
+    without it `address` is where the photograph may be.
+    """
+
+    name: str
+    beams: Sequence[tuple[str, float]]
+    truths: Sequence[str] = ()
+    score: float | None = None
+    image: Image | None = None
+    address: str = ""
+
+
+def write_viewer(
+    path: str | Path, title: str, captioned: Sequence[Captioned], *, lead: str = "", numbers: Sequence[Number] = ()
+) -> Path:
+    """Writes the page; returns its path."""
+    cards = [_card(one, row) for row, one in enumerate(captioned)]
+    listing = element("ul", *cards, class_="cards", id="captioned")
+    return write_page(
+        path,
+        title,
+        kind="Captions",
+        lead=lead,
+        numbers=numbers,
+        sections=[Section("Photographs", "", [_controls(len(captioned)), listing])],
+        parts=["viewer"],
+        remote_images=any(one.image is None and one.address for one in captioned),
+    )
+
+
+def _controls(count: int) -> Html:
+    """What the script acts on; hidden where it does not run."""
+    search = element("input", type="search", id="search", placeholder="words of captions or names", autocomplete="off")
+    options = [element("option", label, value=value) for value, label in _ORDERS.items()]
+    return element(
+        "form",
+        element("label", "Search ", search),
+        element("label", "Order ", element("select", *options, id="order")),
+        element("output", f"{count} of {count}", id="shown", for_="search"),
+        class_="controls",
+        hidden=True,
+        role="search",
+    )
+
+
+def _card(one: Captioned, row: int) -> Html:
+    texts = (_facts(one), _best(one), _beams(one), _truths(one))
+    surest = one.beams[0][1] if one.beams else None
+    return element(
+        "li",
+        _photograph(one),
+        element("div", *texts, class_="text"),
+        class_="card",
+        data_row=row,
+        data_score=None if one.score is None else f"{one.score:.6f}",
+        data_sure=None if surest is None else f"{surest:.6f}",
+    )
+
+
+def _photograph(one: Captioned) -> Html:
+    """The picture; or one to be loaded from its address, over words that are read when it is not."""
+    alt = f"{one.name}: {one.truths[0]}" if one.truths else one.name
+    if one.image is not None:
+        return element("div", image_element(one.image, alt, _LONGEST), class_="photograph")
+    if not one.address.startswith(("http://", "https://")):
+        return element("div", element("p", "no photograph"), class_="photograph absent")
+    image = element("img", src=one.address, alt="", loading="lazy", referrerpolicy="no-referrer")
+    link = element("a", _last_part(one.address), href=one.address, rel="noreferrer")
+    return element("div", image, element("p", "not loaded: ", link), class_="photograph remote")
+
+
+def _last_part(address: str) -> str:
+    return address.rstrip("/").rsplit("/", 1)[-1]
+
+
+def _facts(one: Captioned) -> Html:
+    score = element("span", f"CIDEr-D {one.score:.2f}", class_="score") if one.score is not None else ""
+    return element("p", score, element("span", one.name, class_="group", dir="auto"), class_="facts")
+
+
+def _best(one: Captioned) -> Html:
+    return element("p", (one.beams[0][0] if one.beams else "") or "(no words)", class_="caption", dir="auto")
+
+
+def _beams(one: Captioned) -> Html:
+    """Every beam with its log-probability, folded away."""
+    if not one.beams:
+        return Html()
+    rows = [element("li", element("span", f"{p:.2f}", class_="probability"), text or "(no words)", dir="auto")
+            for text, p in one.beams]  # fmt: skip
+    title = f"{len(rows)} beams, log-probabilities" if len(rows) > 1 else f"log-probability {one.beams[0][1]:.2f}"
+    return _folded(title, joined(rows), "beams")
+
+
+def _truths(one: Captioned) -> Html:
+    if not one.truths:
+        return Html()
+    rows = joined(element("li", truth, dir="auto") for truth in one.truths)
+    return _folded(f"{len(one.truths)} true captions" if len(one.truths) > 1 else "The true caption", rows, "truths")
+
+
+def _folded(title: str, rows: Html, kind: str) -> Html:
+    return element("details", element("summary", title), element("ul", rows), class_=kind)
