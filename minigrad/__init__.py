@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad import functional, init, layers, losses, network, optim
 from minigrad.context import no_grad, scope
 from minigrad.errors import MinigradError
-from minigrad.export import to_onnx
+from minigrad.export import to_jax, to_onnx
 from minigrad.functional import *  # noqa: F403  (all that its __all__ names)
 from minigrad.gradient import grad, hvp, jvp, value_and_grad
 from minigrad.graph import Graph, differentiate, trace
@@ -51,7 +51,7 @@ def debug() -> AbstractContextManager[None]:
 
 __all__ = [
     "Buffer", "Graph", "MinigradError", "Module", "Parameter", "Tensor", "compile", "debug", "differentiate",
-    "from_numpy", "grad", "hvp", "init", "jvp", "layers", "no_grad", "optim", "scope", "tensor", "to_onnx", "trace",
-    "value_and_grad",
+    "from_numpy", "grad", "hvp", "init", "jvp", "layers", "no_grad", "optim", "scope", "tensor", "to_jax", "to_onnx",
+    "trace", "value_and_grad",
 ]  # fmt: skip
 __all__ += functional.__all__ + losses.__all__ + network.__all__

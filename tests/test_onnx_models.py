@@ -12,9 +12,11 @@ from test_training import write_captions
 
 from minigrad.cli import main
 from models.captioner import Captioner
+from models.data.mnist import Digits
 from models.gan import NETWORKS
 from models.programs import Program, captioner_programs, gan_programs, network_programs
 from models.squeezenet import SqueezeNet
+from models.training.adversarial import GanRun, GanSettings, GanTraining
 from models.weights import write_weights
 
 onnx = pytest.importorskip("onnx", reason="needs onnx: python -m pip install 'minigrad[onnx]'")
@@ -105,6 +107,15 @@ def test_the_command_exports_digits_weights_and_functions(
     Path("mine.py").write_text("import minigrad as mg, numpy as np\nf = lambda: mg.trace(mg.tanh, np.ones(3))\n")
     assert said(capsys, "export", "mine:f", "-o", "mine.onnx")["nodes"] == 1
     assert "no run" in said(capsys, "export", "nowhere", code=2)["error"]["message"]
+
+
+def test_the_command_exports_the_generator_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    digits = Digits(np.zeros((4, 28, 28), np.uint8), np.zeros(4, np.uint8))
+    settings = GanSettings(noise_dim=3, batch_size=2, steps=1)
+    list(GanTraining(GanRun.create(tmp_path / "run", settings, "drawn"), digits, pytest.fail).run())
+    found = said(capsys, "export", str(tmp_path / "run"), "-o", str(tmp_path / "model.onnx"), "--batch", "5")
+    assert found["inputs"] == [{"name": "noise", "shape": [5, 3], "dtype": "float32"}]
+    assert found["outputs"] == [{"name": "pictures", "shape": [5, 784], "dtype": "float32"}]
 
 
 def test_a_difference_is_told_by_the_exit_code_and_a_missing_runtime_by_a_line(

@@ -3,7 +3,7 @@
 The packages are imported when first asked for: `import minigrad` neither needs nor loads them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,17 @@ def to_onnx(
     if path is not None:
         onnx_model.write(model, Path(path))
     return model
+
+
+def to_jax(graph: Graph) -> Callable[..., tuple[Any, ...]]:
+    """The graph as a function of JAX arrays that gives a tuple of its outputs: `jax.jit`, `jax.grad`, `vmap` take it.
+
+    The values of parameters are read when it is called or compiled: what is to change or to be differentiated must be
+    among the graph's inputs (`Graph([*graph.inputs, *parameters], graph.outputs)`). JAX computes in single precision
+    unless it is told otherwise (`jax_enable_x64`).
+    """
+    function: Callable[..., tuple[Any, ...]] = part("jax.function", "jax").Function(graph)
+    return function
 
 
 def part(name: str, extra: str) -> ModuleType:

@@ -10,6 +10,7 @@ from onnx import ModelProto, ValueInfoProto, helper
 from minigrad.errors import ExportError, UsageError
 from minigrad.export.onnx.emit import Emit, onnx_dtype
 from minigrad.export.onnx.table import CANNOT, OPSET, TABLE
+from minigrad.export.rules import rule_for, told
 from minigrad.graph import Graph
 from minigrad.store import write_whole
 from minigrad.tensor import Tensor
@@ -54,9 +55,7 @@ def written(emit: Emit, node: Tensor, known: dict[int, str], given: bool, wanted
         return emit.values(node.name or "input")
     if node.op is None:
         return emit.initializer(node.numpy(), node.name or path_of(node, "constant"))
-    rule = TABLE.get(type(node.op))
-    if rule is None:
-        raise ExportError(f"ONNX cannot express {told(node)}: {CANNOT.get(type(node.op), 'it is not in the table')}")
+    rule = rule_for(node, TABLE, CANNOT, "ONNX")
     emit.writing(node, path_of(node, node.name or type(node.op).__name__))
     return emit.finished(rule(emit, node.op, *(known[id(x)] for x in node.inputs)), wanted)
 
@@ -64,12 +63,6 @@ def written(emit: Emit, node: Tensor, known: dict[int, str], given: bool, wanted
 def path_of(node: Tensor, last: str) -> str:
     """Where a node was made, as a path: `captioner/cell/t=3/h`, by which viewers group."""
     return "/".join([*str(node.scope).replace(".", "/").split(), last])
-
-
-def told(node: Tensor) -> str:
-    """An Op, and where it was made."""
-    place = f" in {node.scope}" if str(node.scope) else ""
-    return f"{node.op!r}{place}, which gives {node.name or 'a tensor'} {node.shape} {node.dtype}"
 
 
 def refuse_dtype(node: Tensor) -> None:
