@@ -15,6 +15,7 @@ from models.data import features as features_module
 from models.data import scenes
 from models.data.coco import Batch, CaptionData, open_data
 from models.data.features import FeatureTable
+from models.data.originals import originals
 from models.data.vocabulary import Vocabulary
 
 
@@ -59,6 +60,8 @@ def test_scenes_come_in_the_same_schema(tmp_path: Path) -> None:
     assert (len(data.train), len(data.val.urls)) == (30, 4)
     for row, caption in zip(data.val.image_idxs, data.val.captions, strict=True):
         assert scenes.is_true(data.vocabulary.decode(caption), shown.scenes["val"][row])
+    (original,) = originals(data, "val", [1])
+    assert original.image is not None and original.image.shape == (64, 64, 3) and len(original.captions) == 5
 
 
 @pytest.mark.parametrize("kept", [0, 2**20], ids=["from the file", "from memory"])

@@ -60,38 +60,38 @@ def open_data(
     to `patience` seconds for a file that is being written.
     """
     folder = Path(folder)
-    name = _feature_name(folder, features)
-    vocabulary = read_vocabulary(_existing(folder / "coco2014_vocab.json", "the words and their ids"))
+    name = feature_name(folder, features)
+    vocabulary = read_vocabulary(existing(folder / "coco2014_vocab.json", "the words and their ids"))
     tables = {
         split: FeatureTable(
-            _existing(folder / f"{split}2014_{name}.h5", f"the features of the {split} images"),
+            existing(folder / f"{split}2014_{name}.h5", f"the features of the {split} images"),
             patience,
             replace_nonfinite,
         )
         for split in ("train", "val")
     }
-    captions = _existing(folder / "coco2014_captions.h5", "the encoded captions")
+    captions = existing(folder / "coco2014_captions.h5", "the encoded captions")
     with open_hdf5(captions, patience) as file:
         train, val = (_split(folder, file, split, tables[split], vocabulary) for split in ("train", "val"))
-    _compare(train, val)
+    refuse_unlike(train, val)
     if max_train is not None:
         rng = rng or np.random.default_rng(0)
         train = train.take(rng.integers(len(train), size=at_least_one("max_train", max_train)))
     return CaptionData(folder, name, vocabulary, train, val)
 
 
-def _existing(path: Path, holds: str) -> Path:
+def existing(path: Path, holds: str) -> Path:
     """The path; MissingFileError, with what it should hold, where there is no file."""
     if not path.is_file():
         raise MissingFileError(f"there is no {path}, which holds {holds}: {_REMEDY}")
     return path
 
 
-def _feature_name(folder: Path, wanted: str | None) -> str:
+def feature_name(folder: Path, wanted: str | None) -> str:
     """The wanted name, or the best there is; MissingFileError with the names there are."""
     if not folder.is_dir():
         raise MissingFileError(f"there is no folder {folder}, which holds the data: {_REMEDY}")
-    names = _feature_names(folder)
+    names = feature_names(folder)
     if wanted is None and names:
         return next((name for name in PREFERRED if name in names), names[0])
     if wanted not in names:
@@ -101,30 +101,31 @@ def _feature_name(folder: Path, wanted: str | None) -> str:
     return wanted
 
 
-def _feature_names(folder: Path) -> list[str]:
+def feature_names(folder: Path, split: str = "train") -> list[str]:
     """The names of features in a folder, in order; a file of the images themselves, as scenes have, is none."""
-    names = (path.stem.removeprefix("train2014_") for path in folder.glob("train2014_*.h5"))
+    names = (path.stem.removeprefix(f"{split}2014_") for path in folder.glob(f"{split}2014_*.h5"))
     return sorted(name for name in names if name != "images")
 
 
 def _split(folder: Path, file: h5py.File, split: str, table: FeatureTable, vocabulary: Vocabulary) -> Split:
     """A split whose every token is a word's and whose every caption has an image."""
-    captions = _integers(file, f"{split}_captions", "N T", len(vocabulary), "the vocabulary")
-    rows = _integers(file, f"{split}_image_idxs", "N", len(table), str(table.path))
+    captions = integers(file, f"{split}_captions", "N T", len(vocabulary), "the vocabulary")
+    rows = integers(file, f"{split}_image_idxs", "N", len(table), str(table.path))
     if len(captions) != len(rows):
         raise DataError(
             f"{file.filename}: '{split}_captions' has {len(captions)} captions and '{split}_image_idxs' {len(rows)} "
             "images: each caption needs one"
         )
-    urls = _addresses(_existing(folder / f"{split}2014_urls.txt", "an address a line, for each image"), len(table))
+    urls = addresses(existing(folder / f"{split}2014_urls.txt", "an address a line, for each image"), len(table))
     return Split(captions, rows, table, urls, vocabulary.null)
 
 
-def _integers(file: h5py.File, key: str, axes: str, limit: int, of: str) -> Array:
+def integers(file: h5py.File, key: str, axes: str, limit: int | None, of: str) -> Array:
     """An array of ids from 0 to below `limit` as int32; DataError with the count of others and the first place."""
     found = dataset(file, key, "iu", axes)
     with reading(file.filename, key):
         values: Array = found[...]
+    limit = np.iinfo(np.int32).max if limit is None else limit
     if values.min() < 0 or values.max() >= limit:
         outside = np.argwhere((values < 0) | (values >= limit))
         raise DataError(
@@ -134,18 +135,18 @@ def _integers(file: h5py.File, key: str, axes: str, limit: int, of: str) -> Arra
     return values.astype(np.int32, copy=False)
 
 
-def _addresses(path: Path, images: int) -> tuple[str, ...]:
-    """The lines of a file; DataError unless there is one for each image."""
+def addresses(path: Path, images: int | None = None) -> tuple[str, ...]:
+    """The lines of a file; DataError unless there is one for each image, where it is known how many there are."""
     try:
         lines = tuple(path.read_text(encoding="utf-8").splitlines())
     except (ValueError, OSError) as error:
         raise DataError(f"{path} is no list of addresses ({error}): fetch or make it again") from None
-    if len(lines) != images:
+    if images is not None and len(lines) != images:
         raise DataError(f"{path} has {len(lines)} addresses for {images} images: there should be one a line")
     return lines
 
 
-def _compare(train: Split, val: Split) -> None:
+def refuse_unlike(train: Split, val: Split) -> None:
     """DataError when one model could not read both splits."""
     length = train.captions.shape[1]
     if val.captions.shape[1] != length:

@@ -184,7 +184,8 @@ def _write_all(
     )
     for split, photographs in kept.items():
         addresses = (photo.address or str(parts[split].folder.absolute() / photo.file) for photo in photographs)
-        (folder / f"{split}2014_urls.txt").write_text("".join(f"{a}\n" for a in addresses), encoding="utf-8")
+        lines = "".join(f"{' '.join(address.splitlines())}\n" for address in addresses)
+        (folder / f"{split}2014_urls.txt").write_text(lines, encoding="utf-8")
     write_json(folder / PHOTOGRAPHS, {split: _listed(parts[split].folder, photos) for split, photos in kept.items()})
     fewer = f"{projection.width} components, not {wanted}: there are {origin.images} training photographs"
     findings = (

@@ -1,0 +1,76 @@
+"""What the rows of a data set show: the photographs or scenes themselves, and what people said, as they wrote it.
+
+Imports `coco` and `scenes`; the command line imports this.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import DataError, MinigradError
+from models.data.coco import CaptionData
+from models.data.images import Pixels, read_image
+from models.data.preparation import PHOTOGRAPHS
+from models.data.scenes import open_scenes
+
+
+@dataclass(frozen=True, eq=False)
+class Original:
+    """A row: its picture, or None where only its address is known or its file is gone; its captions."""
+
+    image: Pixels | None
+    address: str
+    captions: tuple[str, ...]
+
+
+def originals(data: CaptionData, split: str, rows: Sequence[int]) -> list[Original]:
+    """The originals of rows of `train` or `val`, in this order."""
+    if (data.folder / PHOTOGRAPHS).is_file():
+        return _photographs(data, split, rows)
+    images = _scenes(data, split, rows)
+    return [
+        Original(image, _urls(data, split)[r], _decoded(data, split, r)) for r, image in zip(rows, images, strict=True)
+    ]
+
+
+def _photographs(data: CaptionData, split: str, rows: Sequence[int]) -> list[Original]:
+    """Those of a prepared folder, which says where its photographs are."""
+    path = data.folder / PHOTOGRAPHS
+    try:
+        content: dict[str, Any] = json.loads(path.read_bytes())[split]
+        listed, folder = content["photographs"], Path(content["folder"])
+        found = [(folder / listed[row]["file"], tuple(map(str, listed[row]["captions"]))) for row in rows]
+    except (ValueError, LookupError, TypeError, OSError) as error:
+        raise DataError(
+            f"{path} does not list the photographs of {split} ({error!r}): prepare the data again"
+        ) from None
+    urls = _urls(data, split)
+    return [Original(_picture(file), urls[row], said) for row, (file, said) in zip(rows, found, strict=True)]
+
+
+def _picture(path: Path) -> Pixels | None:
+    try:
+        return read_image(path)
+    except MinigradError:
+        return None
+
+
+def _scenes(data: CaptionData, split: str, rows: Sequence[int]) -> Sequence[Pixels | None]:
+    """The pictures of scenes; of other data None each."""
+    if (data.folder / "scenes.json").is_file():
+        return open_scenes(data.folder).images(split, rows)  # type: ignore[return-value]
+    return [None] * len(rows)
+
+
+def _urls(data: CaptionData, split: str) -> tuple[str, ...]:
+    return getattr(data, split).urls  # type: ignore[no-any-return]
+
+
+def _decoded(data: CaptionData, split: str, row: int) -> tuple[str, ...]:
+    """The captions of an image as they are encoded."""
+    of = getattr(data, split)
+    return tuple(data.vocabulary.decode(of.captions[n]) for n in np.nonzero(of.image_idxs == row)[0])
