@@ -34,6 +34,8 @@ CHANNELS, ROWS = 1, 2
 """Axes of pictures (N, C, H, W). Of their channels all need the same neighbours, which are better gathered once."""
 LONGEST = 1.15
 """Times the mean part, of pictures: of five for two workers rows are taken."""
+MANY = 1 << 18
+"""Weights, more than a second-level cache holds."""
 WORTH_CUTTING = 16384
 """Elements: less is done sooner than cut."""
 GRAIN = 16
@@ -177,6 +179,8 @@ def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> lis
     if isinstance(op, MatMul):
         wide.sort(key=lambda a: (-y.shape[a], a))
         return [a for a in wide if a in wide[:1] or y.shape[a] >= FEW * parts or a < y.ndim - 2]
+    if isinstance(op, Conv2d | ConvTranspose2d) and xs[1].size >= max(MANY, xs[0].size // 2):
+        return [CHANNELS]  # each part reads its own of the weights
     if y.ndim == 4:
         even = [a for a in wide if a != CHANNELS and -(-y.shape[a] // parts) * parts <= LONGEST * y.shape[a]]
         wide = even or wide

@@ -27,7 +27,7 @@ WORTH_SPLITTING = 10**8
 """Floating-point operations, about a millisecond of one core: handing work to threads takes a tenth of that."""
 
 
-SCRATCH = 1 << 21
+SCRATCH = 1 << 22
 """Bytes of scratch memory that each worker has."""
 
 

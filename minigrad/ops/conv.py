@@ -56,10 +56,9 @@ class Conv2d(Convolution):
         """Rows of the unfolded x times w."""
         columns = (yield from flat(scratch, last(w), 1)).T
         x, y = last(x), last(y)
-        copied = len(w) + x.shape[3] * (w.shape[2:] == (1, 1))
-        for pictures, rows in blocks(
-            scratch, y, y.shape[2] * len(columns), prod(y.shape[1:]) * copied < w.size * len(w)
-        ):
+        copied, whole = len(w) + x.shape[3] * (w.shape[2:] == (1, 1)), w.shape[2:] == self.stride == (1, 1)
+        each = 1 if whole and joins(x, 0, 3) and joins(y, 0, 3) else y.shape[2] * len(columns)
+        for pictures, rows in blocks(scratch, y, each, prod(y.shape[1:]) * copied < w.size * len(w)):
             part = y[pictures, rows]
             seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
             out = part.reshape(len(seen), -1) if joins(part, 0, 3) else scratch((len(seen), len(w)), y.dtype)
@@ -108,7 +107,7 @@ class ConvTranspose2d(Convolution):
         yield partial(np.copyto, x, 0)
         rows_of = yield from flat(scratch, last(w), 1)
         across = slice(0, y.shape[2])
-        for n, part in blocks(scratch, y, y.shape[2] * rows_of.shape[1], True):
+        for n, part in blocks(scratch, y, 2 * y.shape[2] * rows_of.shape[1], True):  # y's multiples are kept beside it
             spread = yield from self.spread(scratch, y[n, part], rows_of, w.shape)
             for i, j in product(*map(range, w.shape[2:])):
                 rows, height = self.place(part, x.shape[1], i, 0)

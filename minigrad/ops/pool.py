@@ -7,14 +7,14 @@ never the largest, and counts as 0 in a mean.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, Shape, Value, apply
-from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, last, windows
+from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, flat, last, windows
 
 DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
 
@@ -35,7 +35,7 @@ class Pooling(Windowed):
 
     def blocks(self, scratch: Scratch, y: Array) -> Iterator[Place]:
         """Parts of y (N, H', W', C) of which the windows see a moderate number of elements."""
-        return blocks(scratch, y, prod(y.shape[2:]) * prod(self.stride), True)
+        return blocks(scratch, y, prod(y.shape[2:]) * prod(self.stride) // 2, True)
 
     def phases(self, x: Array, axis: int) -> list[Array]:
         """x (N, H, W, C) by the distance from a window's beginning along one axis, up to its stride: views."""
@@ -53,18 +53,17 @@ class Pooling(Windowed):
         size = (g.shape[axis] - 1) * self.stride[axis - 1] + self.kernel[axis - 1]
         return *g.shape[:axis], size, *g.shape[axis + 1 :]
 
-    def added(self, gx: Array, phases: list[Array], rows: slice, top: int) -> Calls:
-        """What those rows of windows give to the elements that they cover, from row `top` of gx (N, H, W, C) on.
+    def added(self, gx: Array, part: Array, rows: slice, top: int) -> Calls:
+        """What those rows of windows give to all that they see, `part`, to the elements from row `top` of gx on.
 
-        The windows before have given to the rows that both cover; other rows are new.
+        The windows before have given to the rows that both see; other rows are new.
         """
-        for i, part in enumerate(phases):
-            columns, width = self.place(slice(0, part.shape[2]), gx.shape[2], i, 1)
-            first, end = max(0, -top), min(part.shape[1], gx.shape[1] - top)
-            shared = min(end, max(first, self.kernel[0] - self.stride[0])) if rows.start else first
-            for start, stop, ufunc in ((first, shared, np.add), (shared, end, None)):
-                given, place = part[:, start:stop, columns], gx[:, top + start : top + stop, width]
-                yield partial(np.add, place, given, place) if ufunc else partial(np.copyto, place, given)
+        left, first, end = self.padding[1], max(0, -top), min(part.shape[1], gx.shape[1] - top)
+        shared = min(end, max(first, self.kernel[0] - self.stride[0])) if rows.start else first
+        part = part[:, :, left : left + gx.shape[2]]
+        for start, stop, ufunc in ((first, shared, np.add), (shared, end, None)):
+            given, place = part[:, start:stop], gx[:, top + start : top + stop, : part.shape[2]]
+            yield partial(np.add, place, given, place) if ufunc else partial(np.copyto, place, given)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From the rows that their windows see."""
@@ -91,26 +90,65 @@ class MaxPooling(Pooling):
         """For a sibling."""
         return self.kernel, self.stride, self.padding, self.ceil_mode
 
-    def highest(self, scratch: Scratch, strips: list[Array]) -> Generator[Call, None, list[Array]]:
-        """For each place in the window along one axis: the largest up to there."""
-        found = strips[:1]
-        for here in strips[1:]:
-            found.append(scratch(here.shape, here.dtype))
-            yield partial(np.maximum, found[-2], here, out=found[-1])
-        return found
+    def places(self, scratch: Scratch, x: Array, rows: int, across: int) -> Making:
+        """Where the largest element of each of so many windows (n, rows, across, C) of x lies, counted through x.
+
+        It is the largest of its row, in the row whose largest is the largest; first counted in pixels from the window's
+        beginning, in a small type.
+        """
+        width = x.shape[2]
+        far = np.arange(self.kernel[0] * width).astype(np.min_scalar_type(self.kernel[0] * width))
+        strips = self.strips(self.phases(x, ACROSS), ACROSS, across)
+        found = yield from first_of_largest(scratch, strips, far)
+        highest, inner = (self.strips(self.phases(a, DOWN), DOWN, rows) for a in found)
+        outer = [scratch(a.shape, a.dtype) for a in inner]
+        yield from (partial(np.add, *given) for given in zip(inner, far[::width], outer, strict=True))
+        _, pixels = yield from first_of_largest(scratch, highest, outer)
+        places = scratch(pixels.shape, np.intp)
+        yield partial(np.multiply, pixels, np.intp(x.shape[3]), places)
+        yield partial(np.add, places, beginnings(x.shape, self.stride, rows, across), places)
+        return places
+
+
+def first_of_largest(
+    scratch: Scratch, strips: list[Array], codes: Array | list[Array]
+) -> Generator[Call, None, tuple[Array, Array]]:
+    """The largest of the strips, and the code of the first that has it, element by element. Later codes are larger."""
+    shape, highest = strips[0].shape, strips[0]
+    high, larger = scratch(shape, highest.dtype), scratch(shape, bool)
+    code, found = scratch(shape, codes[0].dtype), scratch(shape, codes[0].dtype)
+    yield partial(np.copyto, code, codes[0])
+    for here, its_code in zip(strips[1:], codes[1:]):  # noqa: B905 (codes may be more)
+        yield partial(np.greater, here, highest, larger)
+        yield partial(np.maximum, highest, here, out=high)
+        yield partial(np.multiply, larger.view(np.uint8), its_code, found)
+        yield partial(np.maximum, code, found, out=code)
+        highest = high
+    return highest, code
+
+
+@lru_cache(32)
+def beginnings(x: Shape, stride: Pair, rows: int, across: int) -> Array:
+    """Of so many windows (n, rows, across, C) of x (N, H, W, C): where they begin, counted through x."""
+    begins: Array = np.arange(prod(x)).reshape(x)[:, :: stride[0], :: stride[1]][:, :rows, :across].copy()
+    begins.flags.writeable = False
+    return begins
 
 
 class MaxPool2d(MaxPooling):
     """y = the largest element of each window of x."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array) -> Calls:
-        """Across, then down."""
+        """Down, then across."""
         y, x = last(y), last(x)
         for pictures, rows in self.blocks(scratch, y):
             values = yield from self.values(scratch, x[pictures], rows, y.shape[2])
-            for axis, count in ((ACROSS, y.shape[2]), (DOWN, rows.stop - rows.start)):
-                *_, values = yield from self.highest(scratch, self.strips(self.phases(values, axis), axis, count))
-            yield partial(np.copyto, y[pictures, rows], values)
+            for axis, count in ((DOWN, rows.stop - rows.start), (ACROSS, y.shape[2])):
+                first, *others = self.strips(self.phases(values, axis), axis, count)
+                highest = scratch(first.shape, x.dtype) if axis == DOWN else y[pictures, rows]
+                yield partial(np.maximum, first, others[0] if others else first, out=highest)
+                yield from (partial(np.maximum, highest, other, out=highest) for other in others[1:])
+                values = highest
 
     def shape(self, x: Shape) -> Shape:
         """(N, C, H', W')."""
@@ -131,51 +169,17 @@ class MaxPoolGrad(MaxPooling):
     skipped: int = field(default=0, repr=False)
 
     def calls(self, scratch: Scratch, gx: Array, x: Array, g: Array) -> Calls:
-        """Down, then across: to the largest of each row of the window, then within the row."""
+        """Added block by block to what the windows see."""
         gx, x, g = last(gx), last(x), last(g)
         yield partial(np.copyto, gx, 0)
         for pictures, rows in self.blocks(scratch, g):
             values = yield from self.values(scratch, x[pictures], rows, g.shape[2])
-            phases = yield from self.apart(scratch, values)
-            across = self.strips(phases, ACROSS, g.shape[2])
-            by_column = yield from self.highest(scratch, across)
-            down = self.strips(self.phases(by_column[-1], DOWN), DOWN, rows.stop - rows.start)
-            by_row = yield from self.highest(scratch, down)
-            given = scratch(by_column[-1].shape, g.dtype)
-            if self.stride[0] > self.kernel[0]:
-                yield partial(given.fill, 0)
-            yield from self.given(scratch, down, by_row, g[pictures, rows], self.phases(given, DOWN), DOWN)
-            to = [scratch(phase.shape, g.dtype) for phase in phases]
-            yield from self.given(scratch, across, by_column, given, to, ACROSS)
-            yield from self.added(gx[pictures], to, rows, self.top(rows) - self.skipped)
-
-    def apart(self, scratch: Scratch, x: Array) -> Generator[Call, None, list[Array]]:
-        """The phases of x across, copied so that each lies in one piece."""
-        phases = self.phases(x, ACROSS)
-        copies = [scratch(phase.shape, x.dtype) for phase in phases]
-        yield from (partial(np.copyto, copy, phase) for copy, phase in zip(copies, phases, strict=True))
-        return copies
-
-    def given(
-        self, scratch: Scratch, x: list[Array], highest: list[Array], g: Array, to: list[Array], axis: int
-    ) -> Calls:
-        """g put `to` phases at the largest elements of windows along one axis: each takes g from those before it."""
-        larger, part, left = scratch(g.shape, bool), scratch(g.shape, g.dtype), scratch(g.shape, g.dtype)
-        before, stride, touched = (slice(None),) * axis, self.stride[axis - 1], set[int]()
-        for i, place in reversed([*enumerate(self.strips(to, axis, g.shape[axis]))]):
-            start, phase = divmod(i, stride)
-            new = phase not in touched
-            if new:
-                touched.add(phase)
-                yield partial(np.copyto, to[phase][(*before, slice(0, start))], 0)
-            if i:
-                yield partial(np.greater, x[i], highest[i - 1], larger)
-                yield partial(np.multiply, g, larger, place if new else part)
-                yield partial(np.subtract, g, place if new else part, left)
-            if not (new and i):
-                source = part if i else g
-                yield partial(np.copyto, place, source) if new else partial(np.add, place, source, place)
-            g = left
+            places = yield from self.places(scratch, values, rows.stop - rows.start, g.shape[2])
+            part = yield from flat(scratch, g[pictures, rows], 4)
+            given = scratch(values.shape, g.dtype)
+            yield partial(given.fill, 0)
+            yield partial(np.add.at, given.reshape(-1), places.reshape(-1), part.reshape(-1))
+            yield from self.added(gx[pictures], given, rows, self.top(rows) - self.skipped)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From windows that see them, and all that these windows see."""
@@ -206,20 +210,14 @@ class MaxPoolTake(MaxPooling):
     """y = u where x has the largest element of each window. Adjoint of MaxPoolGrad."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, u: Array) -> Calls:
-        """Across, then down."""
+        """Looked up block by block in what the windows see."""
         y, x, u = last(y), last(x), last(u)
         for pictures, rows in self.blocks(scratch, y):
             values = yield from self.values(scratch, x[pictures], rows, y.shape[2])
-            taken = yield from self.near(scratch, u[pictures], rows, y.shape[2], self.kernel)
-            for axis, count in ((ACROSS, y.shape[2]), (DOWN, rows.stop - rows.start)):
-                strips = self.strips(self.phases(values, axis), axis, count)
-                highest = yield from self.highest(scratch, strips)
-                values, (first, *others) = highest[-1], self.strips(self.phases(taken, axis), axis, count)
-                taken, larger = scratch(first.shape, u.dtype), scratch(first.shape, bool)
-                yield partial(np.copyto, taken, first)
-                for here, there, before in zip(strips[1:], others, highest[:-1], strict=True):
-                    yield partial(np.greater, here, before, larger)
-                    yield partial(np.copyto, taken, there, where=larger)
+            places = yield from self.places(scratch, values, rows.stop - rows.start, y.shape[2])
+            seen = yield from self.near(scratch, u[pictures], rows, y.shape[2], self.kernel)
+            taken, seen = scratch(places.shape, u.dtype), (yield from flat(scratch, seen, 4))
+            yield partial(np.take, seen.reshape(-1), places, out=taken, mode="clip")
             yield partial(np.copyto, y[pictures, rows], taken)
 
     def shape(self, x: Shape, u: Shape) -> Shape:
@@ -280,7 +278,7 @@ class AvgPoolGrad(Pooling, SameDtype):
                 places = self.strips(self.phases(spread, axis), axis, share.shape[axis])
                 yield from (partial(np.add, place, share, place) for place in places)
                 share = spread
-            yield from self.added(gx[pictures], self.phases(share, ACROSS), rows, self.top(rows))
+            yield from self.added(gx[pictures], share, rows, self.top(rows))
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From windows that see them."""
