@@ -1,4 +1,4 @@
-"""Ranks killed at random moments; run as a script: FOLDER KILLS. Linux alone, which lists processes in /proc.
+"""Ranks killed at random moments; run as a script: RUN KILLS [SEED]. Linux alone, which lists processes in /proc.
 
 A run is continued again and again by two to four ranks, one of which is killed. Each time the whole job must end within
 five seconds, non-zero, with nobody left behind, the killed rank named, and the checkpoint whole.
@@ -90,12 +90,23 @@ def latest_step(run: Path) -> int:
     return 0 if found is None else int(found[1]["place"]["step"])
 
 
-def main(run: Path, kills: int) -> None:
-    """Kills that often; prints the longest time to the end, the last step, and how many kills came before the first."""
-    lot, longest, reached, early = random.Random(0), 0.0, 0, 0
+def wait_for_steps(job: "subprocess.Popen[str]", run: Path, lot: random.Random) -> None:
+    """Returns a random time after the first new checkpoint."""
+    before = latest_step(run)
+    while latest_step(run) == before and job.poll() is None:
+        time.sleep(0.05)
+    time.sleep(lot.uniform(0, 1))
+
+
+def main(run: Path, kills: int, seed: int = 0) -> None:
+    """Kills that often, at any moment or among steps, in turn; prints the longest time to the end and the last step."""
+    lot, longest, reached, early = random.Random(seed), 0.0, 0, 0
     for i in range(kills):
         with started(lot.randint(2, 4), "--resume", "--out", str(run)) as job:
-            time.sleep(lot.uniform(0, 5))
+            if i % 2:
+                wait_for_steps(job, run, lot)
+            else:
+                time.sleep(lot.uniform(0, 4))
             longest = max(longest, kill_one(job, lot)[1])
         step = latest_step(run)
         assert longest <= LIMIT and step >= reached, (longest, step, reached)
@@ -105,4 +116,4 @@ def main(run: Path, kills: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:]))

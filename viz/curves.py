@@ -110,12 +110,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines over one axis of steps; `share` shows them in per cent, `falling` may take a logarithmic axis."""
+    """Lines over one axis of steps; `share` shows them in per cent, `falling` may take a logarithmic axis.
+
+    `doublings` has both axes in powers of two.
+    """
 
     title: str
     lines: tuple[Line, ...]
     share: bool = False
     falling: bool = False
+    axis: str = "step"
+    doublings: bool = False
 
     @property
     def drawn(self) -> tuple[Line, ...]:
@@ -126,6 +131,15 @@ class Panel:
 def draw_curves(log: Log | Mapping[str, Log], path: str | Path) -> Path:
     """Draws a run's log, or several by name over one another, into an .svg or .png; returns its path."""
     return draw_panels(training_panels(log), path)
+
+
+def draw_speed_ups(lines: Mapping[str, Sequence[tuple[int, float]]], path: str | Path) -> Path:
+    """Draws how much faster something is over the number of workers, by name; returns the path."""
+    drawn = []
+    for (name, points), look in zip(lines.items(), cycle(LOOKS), strict=False):
+        workers, values = np.array(points, np.float64).T
+        drawn.append(Line(name, workers, values, look))
+    return draw_panels([Panel("Speed-up", tuple(drawn), axis="ranks", doublings=True)], path)
 
 
 def training_panels(log: Log | Mapping[str, Log]) -> tuple[Panel, ...]:
@@ -207,7 +221,7 @@ def _draw(panel: Panel, axes: Axes, titled: bool) -> None:
     for line in panel.drawn:
         _draw_line(line, axes)
     _scale(panel, axes)
-    axes.set_xlabel("step")
+    axes.set_xlabel(panel.axis)
     rows = _legend(axes, len(panel.drawn)) if len(panel.drawn) > 1 else 0
     if titled:
         axes.set_title(panel.title, pad=6 + 14 * rows)
@@ -231,6 +245,12 @@ def _draw_line(line: Line, axes: Axes) -> None:
 
 def _scale(panel: Panel, axes: Axes) -> None:
     """Steps from 0, ticks that read as plain numbers, and a logarithmic axis for what falls far."""
+    if panel.doublings:
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+        for side in (axes.xaxis, axes.yaxis):
+            side.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+        return
     axes.set_xlim(0, max(1.0, *(line.steps.max() for line in panel.drawn)))
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda step, _: f"{step:,.0f}"))

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from types import FrameType, ModuleType
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = launch()
     try:
         if place.ranks > 1:
-            return ranks.watched(place, lambda: joined(place, words))
+            return ranks.watched(place, lambda begin: joined(place, words, begin))
         with terminable():
             return dispatched(words, parsed(words))
     except (Exception, KeyboardInterrupt) as error:
@@ -87,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.close()
 
 
-def joined(place: Launch, words: list[str]) -> int:
-    """The command in one of several ranks. What only this one finds wrong ends all of them."""
+def joined(place: Launch, words: list[str], begin: Callable[[], None]) -> int:
+    """The command in one of several ranks; `begin` is called when MPI is there. What one finds wrong ends all."""
     from models.parallel import end_all, is_of_all, world
 
     begun = False
@@ -96,6 +96,7 @@ def joined(place: Launch, words: list[str]) -> int:
         with terminable():
             team = world()
             begun = True
+            begin()
             code = dispatched(words, team.once(lambda: parsed(words, ranks.SHARING)))
             team.meet()
             return code

@@ -1,14 +1,19 @@
 """A command as mpiexec starts it: once in each of several ranks. Used by `minigrad.cli` alone.
 
-Each rank is two processes: one that works, and one that waits for it, so that a rank which is killed is told by its
-number; mpiexec then ends the others. What all ranks find wrong is told once, by the first.
+Each rank is two processes: one that works, and one that watches it, so that a rank which is killed is told by its
+number; mpiexec then ends the others. Until MPI has begun mpiexec does not, and those that watch look after each other.
+What all ranks find wrong is told once, by the first.
 """
 
 import os
+import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from minigrad.cli import console
@@ -19,33 +24,53 @@ SHARING = ("train", "doctor")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.0
 """Seconds that the other ranks leave to the first one to say what is wrong before MPI is there."""
+_LOOK, _LONGEST = 0.3, 120.0
+"""Seconds between looks at the other ranks until MPI has begun, and until it must have."""
 
 
-def watched(place: Launch, work: Callable[[], int]) -> int:
-    """Does the work in a process of its own, and tells when that is killed; the exit code of both."""
+def watched(place: Launch, work: Callable[[Callable[[], None]], int]) -> int:
+    """Does the work in a process of its own, and tells when that is killed; the exit code of both.
+
+    The work is given what it calls when MPI has begun.
+    """
     if not hasattr(os, "fork") or "mpi4py.MPI" in sys.modules:  # MPI that has begun cannot be shared
-        return work()
-    here, there = os.pipe()
+        return work(lambda: None)
+    (here, there), (begun, begin) = os.pipe(), os.pipe()
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none is lost between the two
     child = os.fork()
     if child == 0:
         os.close(there)
         os.setpgid(0, 0)
-        threading.Thread(target=_end_with, args=(here,), daemon=True).start()
+        _end_with(here)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        return work()
+        return work(lambda: os.close(begin))
     os.close(here)
-    return _waited(place, child)
+    os.close(begin)
+    return _waited(place, child, begun)
 
 
 def _end_with(pipe: int) -> None:
-    """Ends this process when the one that waits for it has ended."""
+    """Ends this process when the one that waits for it has ended.
+
+    Linux does so by itself. Elsewhere a thread does, which waits for Python's lock, and MPI holds that as it begins.
+    """
+    import fcntl  # Windows has none, but does not fork either
+
+    if hasattr(fcntl, "F_SETSIG"):
+        fcntl.fcntl(pipe, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(pipe, fcntl.F_SETSIG, signal.SIGKILL)
+        fcntl.fcntl(pipe, fcntl.F_SETFL, os.O_ASYNC)
+    threading.Thread(target=_ended_after, args=(pipe,), daemon=True).start()
+
+
+def _ended_after(pipe: int) -> None:
+    """Waits for the pipe's other end, which may have closed before the system was asked to tell."""
     os.read(pipe, 1)
     os._exit(128 + signal.SIGKILL)
 
 
-def _waited(place: Launch, child: int) -> int:
-    """Waits for a process, to which signals are handed on; its exit code."""
+def _waited(place: Launch, child: int, begun: int) -> int:
+    """Waits for a process, to which signals are handed on; its exit code. `begun` closes when MPI has begun there."""
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         os.kill(child, number)
@@ -53,6 +78,13 @@ def _waited(place: Launch, child: int) -> int:
     for number in _SIGNALS:
         signal.signal(number, hand_on)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    hindrance = _hindrance(place, begun)
+    if hindrance is not None:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        if hindrance:
+            console.complain(f"minigrad: rank {place.rank}: {hindrance}; all end")
+        return 1
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if code >= 0:
         return code
@@ -60,3 +92,35 @@ def _waited(place: Launch, child: int) -> int:
     hint = ", as the system does when memory runs out" if -code == signal.SIGKILL else ""
     console.complain(f"minigrad: rank {place.rank} was killed by {name}{hint}; all {place.ranks} ranks end")
     return 128 - code
+
+
+def _hindrance(place: Launch, begun: int) -> str | None:
+    """Why MPI does not begin, empty where another rank says it; None when it has, or when the process has ended."""
+    start, missed = time.monotonic(), 0
+    while not select.select([begun], [], [], _LOOK)[0]:
+        alive = _alive(place)
+        missed = missed + 1 if len(alive) < place.here else 0
+        if missed > 1:
+            return "another rank has ended before MPI began" if place.rank == min(alive, default=0) else ""
+        if time.monotonic() - start > _LONGEST:
+            return f"MPI has not begun in {_LONGEST:.0f} seconds"
+    return None
+
+
+def _alive(place: Launch) -> list[int]:
+    """The ranks of this machine that have not ended, as far as MPICH's launcher lets us see; else all of them."""
+    parent, alive = Path(f"/proc/{os.getppid()}"), []
+    with suppress(OSError, ValueError):
+        if (parent / "comm").read_text().startswith("hydra"):
+            for process in (parent / f"task/{parent.name}/children").read_text().split():
+                alive.append(_rank(Path(f"/proc/{process}")))
+            return [rank for rank in alive if rank >= 0]
+    return list(range(place.here))
+
+
+def _rank(process: Path) -> int:
+    """The number of a rank's process; −1 where it has ended."""
+    with suppress(OSError, ValueError, StopIteration):
+        variables = (process / "environ").read_bytes().split(b"\0")  # empty when it has ended
+        return next(int(v.removeprefix(b"PMI_RANK=")) for v in variables if v.startswith(b"PMI_RANK="))
+    return -1

@@ -11,13 +11,15 @@ from platform import python_version
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.bench import captioner, function, images, ops, table
+from minigrad.cli.bench import captioner, function, images, ops, parallel, table
 from minigrad.cli.bench.rounds import Comparison, Rounds
 from minigrad.cli.machine import processor
 from minigrad.compiler.parallel import usable_cores
 from minigrad.errors import UsageError
 
 BENCHMARKS = {"captioner": captioner, "images": images, "ops": ops, "function": function}
+OF_THEIR_OWN = {"parallel": parallel}
+"""Those that compare us with nobody: files with `HELP`, `add_options(parser)` and `run(arguments)`."""
 BY_THEMSELVES = ("captioner", "ops")
 """What runs when none is named."""
 PEERS = ("torch", "jax", "autograd")
@@ -39,6 +41,10 @@ def add_parser(subparsers: Any) -> None:
         inner = named.add_parser(name, help=module.HELP, description=module.HELP)
         add_common(inner)
         module.add_options(inner)
+    for name, alone in OF_THEIR_OWN.items():
+        inner = named.add_parser(name, help=alone.HELP, description=alone.HELP)
+        inner.add_argument("--json", action="store_true", default=SUPPRESS, help="one JSON object")
+        alone.add_options(inner)
 
 
 def add_common(parser: ArgumentParser) -> None:
@@ -53,7 +59,9 @@ def add_common(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Prints the comparisons."""
+    """Prints the comparisons, or what a benchmark of its own finds."""
+    if arguments.benchmark in OF_THEIR_OWN:
+        return int(OF_THEIR_OWN[arguments.benchmark].run(arguments))
     packages = ["minigrad", *peers(arguments.peers)]
     if arguments.rounds < 1 or arguments.threads < 1:
         raise UsageError("--rounds and --threads must be at least 1")

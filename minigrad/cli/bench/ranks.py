@@ -1,0 +1,118 @@
+"""One rank of what `minigrad bench parallel` measures: told as JSON what to do; the first rank says what it took.
+
+Started by mpiexec, by `parallel`.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from minigrad.cli.bench.task import FEATURES, HIDDEN, VOCABULARY, WORD, Task
+from minigrad.compiler.parallel import one_blas_thread
+from minigrad.measure import seconds
+from minigrad.optim import Adam, clip_grad_norm
+from models import Captioner
+from models.parallel import Ranks, world
+from models.training.step import Step
+
+WARM_UP, CALLS = 2, 5
+PHASES = ("gradients", "waiting", "allreduce", "update")
+
+
+class Training:
+    """A captioner's training on random captions, of which this rank has a part."""
+
+    def __init__(self, task: Task, ranks: Ranks) -> None:
+        self.ranks = ranks
+        self.captioner = Captioner(task.cell, VOCABULARY, FEATURES, WORD, HIDDEN)
+        self.optimizer = Adam(self.captioner.parameters(), 1e-4)
+        self.step = Step(self.captioner, task.threads)
+        self.features, self.captions = (array[ranks.part(task.batch)] for array in task.data())
+
+    def gradients(self) -> None:
+        """Of this rank's rows."""
+        if len(self.captions):
+            self.step(self.features, self.captions)
+
+    def add(self) -> None:
+        """Those of all ranks."""
+        self.ranks.added(self.optimizer.parameters, len(self.captions), (1.0, 1.0))
+
+    def update(self) -> None:
+        """Clipped."""
+        clip_grad_norm(self.optimizer.parameters, 5.0)
+        self.optimizer.step(self.step.map)
+
+    def whole(self) -> None:
+        """A step."""
+        self.gradients()
+        self.add()
+        self.update()
+
+
+def measured(task: Task, steps: int, rows: list[int]) -> dict[str, Any]:
+    """Median seconds of a step and of its phases, and, on one rank alone, of the gradients of some rows."""
+    ranks = world()
+    training = Training(task, ranks)
+    with one_blas_thread():
+        for _ in range(WARM_UP):
+            training.whole()
+        ranks.meet()
+        step = median(ranks.each(median(timed(training.whole, steps))))
+        work = (training.gradients, ranks.meet, training.add, training.update)
+        phases = zip(*([seconds(f) for f in work] for _ in range(steps)), strict=True)
+        typical = zip(*ranks.each([median(phase) for phase in phases]), strict=True)
+        found = {"step": step, **dict(zip(PHASES, map(median, typical), strict=True))}
+        found["bytes"] = 4 * sum(parameter.size for parameter in training.optimizer.parameters)
+        if ranks.count == 1:
+            found["rows"] = {n: alone(task, n) for n in rows}
+        return found | (messages(found["bytes"]) if ranks.count == 2 else {})
+
+
+def alone(task: Task, rows: int) -> float:
+    """The least seconds of the gradients of some rows."""
+    training = Training(Task(task.cell, rows, task.steps, task.adam, task.eager, task.threads), world())
+    for _ in range(WARM_UP):
+        training.gradients()
+    return min(timed(training.gradients, CALLS))
+
+
+def messages(nbytes: int) -> dict[str, float]:
+    """Between two ranks: least seconds of a short message, half of there and back, and bytes a second of a long one."""
+    from mpi4py import MPI
+
+    short, long = (min(timed(there_and_back(MPI.COMM_WORLD, size), 50)) / 2 for size in (8, nbytes))
+    return {"latency": short, "bandwidth": nbytes / max(long - short, 1e-9)}
+
+
+def there_and_back(communicator: Any, size: int) -> Callable[[], None]:
+    """A message to the other rank and its answer."""
+    buffer, rank = np.zeros(size, np.uint8), communicator.Get_rank()
+
+    def exchange() -> None:
+        for sender in (0, 1):
+            (communicator.Send if rank == sender else communicator.Recv)(buffer, 1 - rank)
+
+    return exchange
+
+
+def timed(f: Callable[[], object], calls: int) -> list[float]:
+    """Seconds of each call."""
+    return [seconds(f) for _ in range(calls)]
+
+
+def main(told: str) -> None:
+    """Prints what was measured, once."""
+    given = json.loads(told)
+    task = Task("lstm", given["batch"], given["steps"], True, False, given["threads"])
+    found = measured(task, given["calls"], given["rows"])
+    if world().first:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
