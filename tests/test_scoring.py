@@ -7,17 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from photo_folder import parts_of
 from test_training import again, trainer, write_captions
 
 from minigrad.cli import main
 from minigrad.errors import UsageError
 from models.data.coco import CaptionData, open_data
-from models.data.tokens import tokenize
+from models.data.preparation import prepare
+from models.data.told import captions_of, told
+from models.data.writing import Recipe
+from models.photo_features import PhotoFeatures
 from models.scores import SCORES, CiderD, read_results, scored
 from models.scores.neighbours import Neighbours
 from models.scores.people import leave_one_out
+from models.squeezenet import SqueezeNet
 from models.training import Source
-from models.training.scoring import Scoring, captions_of
+from models.training.scoring import Scoring
 
 # What pycocoevalcap 1.2 gives for people's captions of the 50 held-out photographs, each against the other four, and
 # for the same with the words outside the vocabulary of 1,004 taken out of what is scored.
@@ -35,20 +40,26 @@ def data(source: Source) -> CaptionData:
     return source.open()
 
 
-def raw_captions(folder: Path) -> dict[int, list[list[str]]]:
-    """The words that people wrote about the held-out photographs, by row."""
-    content = json.loads((folder / "coco_raw/captions_val.json").read_text(encoding="utf-8"))
-    rows = {image["id"]: row for row, image in enumerate(content["images"])}
-    captions: dict[int, list[list[str]]] = {row: [] for row in rows.values()}
-    for told in content["annotations"]:
-        captions[rows[told["image_id"]]].append(tokenize(told["caption"]))
-    return captions
-
-
 def test_people_agree_as_published(real_data: Path) -> None:
-    scoring = Scoring(open_data(real_data / "coco_small"), raw_captions(real_data))
-    assert list(scoring.people().values()) == pytest.approx(PEOPLE, abs=1e-5)
-    assert list(scoring.people(known_words=True).values()) == pytest.approx(PEOPLE_IN_KNOWN_WORDS, abs=1e-5)
+    data = open_data(real_data / "coco_small")
+    found = Scoring(data, told(data, real_data / "coco_raw/captions_val.json")).people()
+    assert list(found["people"].values()) == pytest.approx(PEOPLE, abs=1e-5)
+    assert list(found["people_in_known_words"].values()) == pytest.approx(PEOPLE_IN_KNOWN_WORDS, abs=1e-5)
+
+
+def test_a_prepared_folder_is_scored_against_what_people_wrote(tmp_path: Path) -> None:
+    kind = PhotoFeatures("squeezenet", SqueezeNet(seed=0))
+    data = open_data(prepare(tmp_path / "data", parts_of(tmp_path), kind, Recipe(min_count=1)).folder)
+    scoring = Scoring(data)
+    assert scoring.said.raw and scoring.said.numbers == {0: 100, 1: 101, 2: 102}
+    assert scoring.references[0] == [["a", "green", "disc", "on", "the", "wall"], ["there", "'s", "a", "green", "disc"]]
+    assert scoring.people()["people"] == scoring.people()["people_in_known_words"]
+    assert scoring.neighbours()["BLEU-1"] > 0.5
+    annotated = told(data, tmp_path / "captions100.json")
+    assert annotated.captions.keys() < scoring.said.captions.keys()  # one has no address in its annotations
+    assert all(annotated.captions[row] == scoring.said.captions[row] for row in annotated.captions)
+    with pytest.raises(UsageError, match="none of the 7 photographs"):
+        told(data, tmp_path / "captions1.json")
 
 
 def test_leaving_one_out_is_a_round_for_each_caption() -> None:
@@ -138,7 +149,7 @@ def test_a_run_is_scored_alike_twice_and_after_a_stop(
     assert found[0] == found[1]
     assert found[0].pop("results") != found[2].pop("results") and found[0].pop("run") != found[2].pop("run")
     assert found[0] == found[2]
-    assert set(found[0]["scores"]) == {"run", "neighbours", "people"} and found[0]["images"] == 4
+    assert set(found[0]["scores"]) == {"run", "neighbours", "people_in_known_words"} and found[0]["images"] == 4
     captions = read_results(tmp_path / "whole/results.json")
     assert Scoring(data).of([captions[row].split() for row in range(4)]) == found[0]["scores"]["run"]
     assert main(["evaluate", str(tmp_path / "whole"), "--images", "3"]) == 0

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import browser
@@ -12,7 +13,8 @@ from PIL import Image
 from test_training import trainer, write_captions
 
 from minigrad.cli import main
-from minigrad.cli.view import photograph
+from minigrad.cli.view import found_image
+from models.data.originals import Original
 from models.training import Source
 from viz.caption_viewer import Captioned, write_viewer
 
@@ -111,6 +113,10 @@ def test_the_command_puts_photographs_into_the_page(tmp_path: Path, capsys: pyte
 
 def test_a_photograph_is_found_beside_the_data_or_in_the_folder(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
-    assert photograph("a.png", tmp_path, None) is not None
-    assert photograph("http://example.org/x/a.png", Path("nowhere"), tmp_path) is not None
-    assert photograph("http://example.org/x/b.png", tmp_path, tmp_path) is None
+    here, there, gone = (
+        Original(None, address, ()) for address in ("a.png", "http://x.org/a.png", "http://x.org/b.png")
+    )
+    assert found_image(here, tmp_path, None) is not None
+    assert found_image(there, Path("nowhere"), tmp_path) is not None
+    assert found_image(gone, tmp_path, tmp_path) is None
+    assert found_image(replace(gone, image=PICTURE), tmp_path, None) is PICTURE

@@ -9,6 +9,7 @@ from minigrad.cli import console
 from minigrad.cli.sources import Opened, elsewhere, open_source
 from minigrad.cli.written import written
 from models.captioner import Captioner
+from models.data.told import told
 from models.scores import SCORES, write_results
 from models.training import Run, Validation
 from models.training.scoring import Scoring
@@ -32,6 +33,12 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--beams", type=int, default=3, metavar="N", help="how many captions to follow (3; 1 is greedy)"
     )
+    parser.add_argument(
+        "--annotations",
+        type=Path,
+        metavar="FILE",
+        help="COCO's captions of the held-out images, where the data has none",
+    )
     parser.add_argument("--images", type=int, metavar="N", help="score the first N held-out images only")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where the captions go (RUN/results.json)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -42,13 +49,14 @@ def run(arguments: argparse.Namespace) -> int:
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
     captioner = run.trained(console.warn)
-    scoring = Scoring(opened.data, images=arguments.images)
+    scoring = Scoring(opened.data, told(opened.data, arguments.annotations), arguments.images)
     beams = written(captioner, opened.data, scoring.rows, arguments.beams, show=not arguments.json)
     captions = {row: found[0][0] for row, found in beams.items()}
     found: dict[str, Any] = {"run": str(run.folder), **measured(captioner, opened), "beams": arguments.beams}
     found["scores"] = compared(scoring, captions)
     found["neighbours"], found["images"] = scoring.number, len(captions)
-    found["results"] = str(write_results(arguments.results or run.folder / RESULTS, captions))
+    numbered = {scoring.said.numbers[row]: caption for row, caption in captions.items()}
+    found["results"] = str(write_results(arguments.results or run.folder / RESULTS, numbered))
     if arguments.json:
         console.say_json(found)
     else:
@@ -68,12 +76,8 @@ def measured(captioner: Captioner, opened: Opened) -> dict[str, float]:
 
 def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, float]]:
     """The scores of the run, of its neighbours and, where images have several captions, of people."""
-    people = scoring.people()
-    return {
-        "run": scoring.of([caption.split() for caption in captions.values()]),
-        "neighbours": scoring.neighbours(),
-        **({"people": people} if people else {}),
-    }
+    own = scoring.of([caption.split() for caption in captions.values()])
+    return {"run": own, "neighbours": scoring.neighbours(), **scoring.people()}
 
 
 def score_table(found: dict[str, Any]) -> list[str]:
@@ -82,7 +86,8 @@ def score_table(found: dict[str, Any]) -> list[str]:
     labels = {
         "run": f"this run, {beams} beams" if beams > 1 else "this run, greedy",
         "neighbours": f"nearest image's caption of {k}" if k > 1 else "nearest image's caption",
-        "people": "people, words in its vocabulary",
+        "people": "people",
+        "people_in_known_words": "people, words of its vocabulary",
     }
     heading = f"{found['images']} held-out images"
     lines = [f"{heading:32}" + "".join(f"{name:>9}" for name in SCORES)]

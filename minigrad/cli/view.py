@@ -1,16 +1,16 @@
 """`minigrad view`: a page to look through what a run writes about held-out images."""
 
 import argparse
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
 from minigrad.cli.results import data_name
-from minigrad.cli.sources import Opened, elsewhere, open_source
+from minigrad.cli.sources import elsewhere, open_source
 from minigrad.cli.written import written
 from minigrad.errors import MinigradError, UsageError
 from models.data.images import Pixels, read_image
+from models.data.originals import Original, originals
 from models.scores import CiderD
 from models.training import Run
 from models.training.scoring import Scoring
@@ -48,10 +48,17 @@ def run(arguments: argparse.Namespace) -> int:
     beams = written(run.trained(console.warn), opened.data, scoring.rows, arguments.beams, not arguments.json)
     cider = CiderD(scoring.references)
     scores = cider.each(found[0][0].split() for found in beams.values())
-    pictures = images(opened, scoring.rows, arguments.photographs)
+    shown = originals(opened.data, "val", scoring.rows)
     captioned = [
-        Captioned(f"row {row}", beams[row], truths, float(score), image, opened.data.val.urls[row])
-        for row, truths, score, image in zip(scoring.rows, scoring.captions, scores, pictures, strict=True)
+        Captioned(
+            f"row {row}",
+            beams[row],
+            one.captions,
+            float(score),
+            found_image(one, opened.data.folder, arguments.photographs),
+            one.address,
+        )
+        for row, one, score in zip(scoring.rows, shown, scores, strict=True)
     ]
     path = write_viewer(
         arguments.out or run.folder / "captions.html",
@@ -61,29 +68,22 @@ def run(arguments: argparse.Namespace) -> int:
         "and its CIDEr-D against people's captions.",
         numbers=[Number("CIDEr-D", f"{scores.mean():.3f}"), Number("held-out images", f"{len(captioned):,}")],
     )
-    shown = sum(one.image is not None for one in captioned)
-    found = {"run": str(run.folder), "page": str(path), "images": len(captioned), "photographs": shown}
+    pictures = sum(one.image is not None for one in captioned)
+    found = {"run": str(run.folder), "page": str(path), "images": len(captioned), "photographs": pictures}
     if arguments.json:
         console.say_json({**found, "CIDEr-D": float(scores.mean())})
     else:
-        console.say(f"{len(captioned)} images, {shown} with their pictures, CIDEr-D {scores.mean():.3f}")
+        console.say(f"{len(captioned)} images, {pictures} with their pictures, CIDEr-D {scores.mean():.3f}")
         console.say(f"look at  {path}")
     return 0
 
 
-def images(opened: Opened, rows: list[int], folder: Path | None) -> Iterator[Pixels | None]:
-    """Each row's picture, where there is one on this machine."""
-    if opened.scenes is not None:
-        yield from opened.scenes.images("val", rows)
-        return
-    for row in rows:
-        yield photograph(opened.data.val.urls[row], opened.data.folder, folder)
-
-
-def photograph(address: str, data: Path, folder: Path | None) -> Pixels | None:
-    """The photograph of an address: a path, from the data's folder on, or a file of that name in a folder."""
-    places = [] if "://" in address else [data / address]
-    places += [folder / address.rsplit("/", 1)[-1]] if folder else []
+def found_image(original: Original, data: Path, folder: Path | None) -> Pixels | None:
+    """The original's picture: its own, that of a path in the data's folder, or a file of its name in a folder."""
+    if original.image is not None:
+        return original.image
+    places = [] if "://" in original.address else [data / original.address]
+    places += [folder / original.address.rsplit("/", 1)[-1]] if folder else []
     for place in places:
         if place.is_file():
             try:

@@ -27,29 +27,41 @@ class Original:
     captions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A photograph of a prepared folder: its number in COCO, its file, its captions as people wrote them."""
+
+    number: int
+    file: Path
+    captions: tuple[str, ...]
+
+
 def originals(data: CaptionData, split: str, rows: Sequence[int]) -> list[Original]:
-    """The originals of rows of `train` or `val`, in this order."""
-    if (data.folder / PHOTOGRAPHS).is_file():
-        return _photographs(data, split, rows)
+    """The originals of rows of `train` or `val`, in this order. DataError."""
+    urls, photographs = _urls(data, split), listed(data, split)
+    if photographs is not None:
+        if len(photographs) != len(urls):
+            raise DataError(f"{data.folder / PHOTOGRAPHS} lists {len(photographs)} photographs of {len(urls)}")
+        return [Original(_picture(photographs[row].file), urls[row], photographs[row].captions) for row in rows]
     images = _scenes(data, split, rows)
-    return [
-        Original(image, _urls(data, split)[r], _decoded(data, split, r)) for r, image in zip(rows, images, strict=True)
-    ]
+    return [Original(image, urls[row], _decoded(data, split, row)) for row, image in zip(rows, images, strict=True)]
 
 
-def _photographs(data: CaptionData, split: str, rows: Sequence[int]) -> list[Original]:
-    """Those of a prepared folder, which says where its photographs are."""
+def listed(data: CaptionData, split: str) -> list[Listed] | None:
+    """What a prepared folder lists of a split's photographs, by row; None for another folder. DataError."""
     path = data.folder / PHOTOGRAPHS
+    if not path.is_file():
+        return None
     try:
         content: dict[str, Any] = json.loads(path.read_bytes())[split]
-        listed, folder = content["photographs"], Path(content["folder"])
-        found = [(folder / listed[row]["file"], tuple(map(str, listed[row]["captions"]))) for row in rows]
+        folder = Path(content["folder"])
+        return [
+            Listed(int(p["id"]), folder / p["file"], tuple(map(str, p["captions"]))) for p in content["photographs"]
+        ]
     except (ValueError, LookupError, TypeError, OSError) as error:
         raise DataError(
             f"{path} does not list the photographs of {split} ({error!r}): prepare the data again"
         ) from None
-    urls = _urls(data, split)
-    return [Original(_picture(file), urls[row], said) for row, (file, said) in zip(rows, found, strict=True)]
 
 
 def _picture(path: Path) -> Pixels | None:

@@ -3,38 +3,32 @@
 Imports the scores and the data; the command line imports it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
 from minigrad.errors import UsageError
 from minigrad.op import Array
-from models.data.coco import CaptionData, Split, Vocabulary
+from models.data.coco import CaptionData
+from models.data.told import Told, captions_of, told
 from models.data.vocabulary import UNK
 from models.scores import Caption, Captions, scored
 from models.scores.neighbours import Neighbours
-from models.scores.people import leave_one_out, unchanged
-
-Words = list[str]
+from models.scores.people import leave_one_out
 
 
 class Scoring:
     """Held-out images with their reference captions, against which any captions of them are scored.
 
-    The references are the encoded captions, or `references` by image. Every word outside the vocabulary is one of its
-    own there: what is written as <UNK> is never right. `images` takes that many images only. UsageError where none has
-    a caption.
+    The references are what is `said` of them, by default what the data knows; what is written as <UNK> is never right.
+    `images` takes so many images only. UsageError where none has a caption.
     """
 
-    def __init__(
-        self, data: CaptionData, references: Mapping[int, Sequence[Words]] | None = None, images: int | None = None
-    ) -> None:
-        found = captions_of(data.val, data.vocabulary) if references is None else references
-        self.data, self.raw = data, references is not None
-        self.rows = sorted(found)[:images]
-        self.captions = [[" ".join(words) for words in found[row]] for row in self.rows]
-        self.references: list[Captions] = [_unlike(found[row], row) for row in self.rows]
+    def __init__(self, data: CaptionData, said: Told | None = None, images: int | None = None) -> None:
+        self.data, self.said = data, said or told(data)
+        self.rows = sorted(self.said.captions)[:images]
+        self.references: list[Captions] = [self.said.captions[row] for row in self.rows]
         if not self.rows:
             raise UsageError(f"{data.folder} has no held-out captions to score against")
 
@@ -56,16 +50,21 @@ class Scoring:
         """The scores of captions copied from the `number` nearest training images."""
         return self.of(self._neighbours.written(vectors(self.features), self.number))
 
-    def people(self, known_words: bool = False) -> dict[str, float] | None:
-        """The scores of people's captions against each other; None unless two images have several captions.
+    def people(self) -> dict[str, dict[str, float]]:
+        """The scores of people's captions against each other, as written and in the vocabulary's words alone.
 
-        `known_words` takes words outside the vocabulary out of what is scored, though not out of the references.
+        Words outside the vocabulary are taken out of what is scored, not out of the references. Without raw captions
+        there is only the second; nothing where fewer than two images have several captions.
         """
         if sum(len(captions) > 1 for captions in self.references) < 2:
-            return None
+            return {}
         known = set(self.data.vocabulary.idx_to_word)
-        limit = (lambda caption: [w if w in known else UNK for w in caption]) if known_words else unchanged
-        return leave_one_out(self.references, limit)
+
+        def limited(words: Caption) -> Caption:
+            return [word if word in known else UNK for word in words]
+
+        raw = {"people": leave_one_out(self.references)} if self.said.raw else {}
+        return {**raw, "people_in_known_words": leave_one_out(self.references, limited)}
 
     @cached_property
     def _neighbours(self) -> Neighbours:
@@ -73,24 +72,7 @@ class Scoring:
         return Neighbours(vectors(self.data.train.features(np.array(list(captions)))), list(captions.values()))
 
 
-def captions_of(split: Split, vocabulary: Vocabulary) -> dict[int, list[Words]]:
-    """The captions of every image that has some, as words, in the order of the images."""
-    order = np.argsort(split.image_idxs, kind="stable")
-    captions: dict[int, list[Words]] = {}
-    for row, ids in zip(split.image_idxs[order].tolist(), split.captions[order], strict=True):
-        captions.setdefault(row, []).append(vocabulary.decode(ids).split())
-    return captions
-
-
 def vectors(features: Array) -> Array:
     """Features (N, D), or the means (N, C) over places of (N, P, C)."""
     means: Array = features if features.ndim == 2 else features.mean(axis=1)
     return means
-
-
-def _unlike(captions: Sequence[Words], row: int) -> list[Words]:
-    """Captions in which no two unknown words are equal, and none is equal to a written <UNK>."""
-    return [
-        [f"{UNK} {row}.{number}.{place}" if word == UNK else word for place, word in enumerate(words)]
-        for number, words in enumerate(captions)
-    ]
