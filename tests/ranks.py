@@ -27,7 +27,7 @@ def trainer(folder: Path, source: Source, resume: bool = False, **changed: Any) 
     data = source.open()
     begin = partial(Run.create, folder, replace(TINY, **changed), source, data)
     run = RANKS.once(partial(Run.open, folder) if resume else begin)
-    training = Training(run, data.train, Validation(data), lambda warning: None, RANKS)
+    training = Training(run, data.train, Validation(data, ranks=RANKS), lambda warning: None, RANKS)
     if resume:
         training.resume()
     return training

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from killed_ranks import LIMIT, TRAIN, kill_one, latest_step, started
 from test_training import again, trainer, write_captions
+from thorough import TIMES
 
 from models.launch import Launch, launch
 from models.parallel import Ranks
@@ -48,8 +49,8 @@ def found(source: Source, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     return folder, [json.loads((folder / f"rank{i}.json").read_text()) for i in range(RANKS)]
 
 
-def losses(folder: Path) -> list[float]:
-    return [record["loss"] for record in read_log(folder / "log.jsonl") if "loss" in record]
+def losses(folder: Path, name: str = "loss") -> list[float]:
+    return [record[name] for record in read_log(folder / "log.jsonl") if name in record]
 
 
 @several
@@ -62,6 +63,9 @@ def test_ranks_have_the_losses_of_one_process_and_the_same_bits_as_each_other(
     whole = trainer(tmp_path / "one", source, source.open(), **changed)
     list(whole.run())
     np.testing.assert_allclose(losses(folder / f"whole-{eager}"), losses(tmp_path / "one"), rtol=1e-5)
+    np.testing.assert_allclose(
+        losses(folder / f"whole-{eager}", "val_loss"), losses(tmp_path / "one", "val_loss"), rtol=1e-5
+    )
     assert len({rank[f"whole-{eager}"] for rank in ranks}) == 1
     together = again(folder / f"whole-{eager}", source.open()).captioner.state_dict()
     for name, array in whole.captioner.state_dict().items():
@@ -90,6 +94,7 @@ def test_more_ranks_or_fewer_go_on_to_the_same_losses(found: Any, source: Source
 
 
 @several
+@pytest.mark.fault(number=24)
 def test_what_one_rank_finds_wrong_all_say_with_its_number(found: Any) -> None:
     for rank in found[1]:
         assert rank["poisoned"].startswith("NotFiniteError: rank 2: step 3, epoch 1: the loss became nan, for images ")
@@ -107,10 +112,11 @@ def test_a_signal_to_one_rank_stops_all_after_the_same_step_saved(found: Any) ->
 
 @several
 @in_proc
+@pytest.mark.fault(number=24)
 def test_a_rank_that_is_killed_ends_all_at_once_and_is_named(source: Source, tmp_path: Path) -> None:
     run, lot, told = tmp_path / "run", random.Random(1), ""
     words = ["--data", source.folder, *SMALL, "--steps", "100000", "--save-every", "1", "--out", str(run)]
-    for i in range(2):
+    for i in range(2 * TIMES):
         before = latest_step(run)
         with started(2, *(words if i == 0 else ["--resume", "--out", str(run)])) as job:
             while latest_step(run) < before + 5 and job.poll() is None:
@@ -136,6 +142,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 @several
+@pytest.mark.fault(number=24)
 @pytest.mark.parametrize(
     "fault", [OSError(5, "Input/output error", "features.h5"), ZeroDivisionError("a fault of ours")]
 )

@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     watch, ranks = console.Stopwatch(), world()
     run, opened = old_run(arguments, ranks) if arguments.resume else new_run(arguments, ranks)
     watch.lap("data")
-    validation = Validation(opened.data, opened.scenes)
+    validation = Validation(opened.data, opened.scenes, ranks)
     training = Training(run, opened.data.train, validation, console.warn if ranks.first else ignored, ranks)
     if arguments.resume:
         training.resume()
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         if ranks.first:
             console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
         return 128 + training.stopped_by
-    return finished(arguments, training, run, opened, validation, watch) if ranks.first else 0
+    return finished(arguments, training, run, opened, watch) if ranks.first else 0
 
 
 def finished(
@@ -62,13 +62,12 @@ def finished(
     training: Training,
     run: Run,
     opened: Opened,
-    validation: Validation,
     watch: console.Stopwatch,
 ) -> int:
     """Writes and tells what the run came to; 1 when something could not be saved."""
     from minigrad.cli.results import summary  # only here: drawing takes half a second to load, on every rank
 
-    found = summary(run, training, validation)
+    found = summary(run, training, Validation(opened.data, opened.scenes))
     written = reported(run, training, opened, found)
     watch.lap("report")
     tell(run, {**found, "seconds": watch.laps, "written": list(map(str, written))}, arguments.json)

@@ -77,7 +77,7 @@ class Place:
 class Loop(ABC, Generic[Batch]):
     """Trains what its subclass says. `run()` yields every record of the log as it is made.
 
-    Several ranks go through it in step; the first alone writes, and measures after an epoch.
+    Several ranks go through it in step; the first alone writes.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Loop(ABC, Generic[Batch]):
 
     @abstractmethod
     def _measured(self) -> Record:
-        """What is to be known after an epoch."""
+        """What is to be known after an epoch; ranks may share the work, and all know it."""
 
     @property
     def finished(self) -> bool:
@@ -214,7 +214,7 @@ class Loop(ABC, Generic[Batch]):
     def _validation(self) -> Record:
         """What is to be known after an epoch, logged."""
         self.place.validated = self.place.step
-        found = self.ranks.once(self._measured)
+        found = self._measured()
         self._lap()
         return self.log.append({"step": self.place.step, "epoch": self.place.running_epoch, **found})
 

@@ -1,7 +1,7 @@
 """How good a captioner is on held-out data: its loss a word, and the captions it writes. Imports decoding and data."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from minigrad.op import Array
 from models.captioner import Captioner
 from models.data.coco import Batch, CaptionData, Split, Vocabulary
 from models.data.scenes import Scenes
+from models.data.split import Part, whole
 from models.decode import greedy
+from models.parallel import Ranks
 from models.training.log import Record
 
 BATCH = 500
@@ -18,36 +20,42 @@ BATCH = 500
 
 
 class Validation:
-    """What is measured on held-out data after an epoch: the loss a word, and for scenes the shares of true captions."""
+    """What is measured on held-out data after an epoch: the loss a word, and for scenes the shares of true captions.
 
-    def __init__(self, data: CaptionData, scenes: Scenes | None = None) -> None:
-        self.data, self.scenes = data, scenes
+    Given several ranks, all of them call it, and share the work.
+    """
+
+    def __init__(self, data: CaptionData, scenes: Scenes | None = None, ranks: Ranks | None = None) -> None:
+        self.data, self.scenes, self.ranks = data, scenes, ranks or Ranks()
         self._features = data.val.features(np.arange(len(scenes.scenes["val"]))) if scenes else None
 
     def __call__(self, captioner: Captioner) -> Record:
         """`{"val_loss"}`, and for scenes `{"right", "right_seen", "right_never_seen"}`."""
         shares = {"right" if k == "all" else f"right_{k}": v for k, v in self.right(captioner).items()}
-        return {"val_loss": loss_per_word(captioner, self.data.val), **shares}
+        return {"val_loss": loss_per_word(captioner, self.data.val, ranks=self.ranks), **shares}
 
     def right(self, captioner: Captioner, shuffled: bool = False) -> dict[str, float]:
         """The judge's shares of strictly true greedy captions; `shuffled` gives each scene another one's features."""
         if self.scenes is None or self._features is None:
             return {}
         order = np.roll(np.arange(len(self._features)), 1 if shuffled else 0)
-        return self.scenes.judge(dict(enumerate(written(captioner, self._features[order], self.data.vocabulary))))
+        own = self._features[order[self.ranks.part(len(order))]]
+        parts = self.ranks.each(written(captioner, own, self.data.vocabulary))
+        return self.scenes.judge(dict(enumerate(chain.from_iterable(parts))))
 
 
-def loss_per_word(captioner: Captioner, split: Split, limit: int = 2_000) -> float:
+def loss_per_word(captioner: Captioner, split: Split, limit: int = 2_000, ranks: Ranks | None = None) -> float:
     """Mean negative log-probability, in nats, of a word, over about `limit` captions, always the same ones."""
+    ranks = ranks or Ranks()
     with no_grad():
-        sums = [totals(captioner, batch) for batch in some(split, limit)]
-    loss, words = np.sum(sums, axis=0)
+        own = [totals(captioner, batch) for batch in some(split, limit, ranks.part) if len(batch.rows)]
+    loss, words = np.sum(list(chain.from_iterable(ranks.each(own))), axis=0)
     return float(loss / words)
 
 
-def some(split: Split, limit: int) -> Iterator[Batch]:
-    """Batches with about `limit` captions of a split, or all of it where it has fewer."""
-    return islice(split.epoch(BATCH, np.random.default_rng(0), by_length=True), -(-limit // BATCH))
+def some(split: Split, limit: int, part: Part = whole) -> Iterator[Batch]:
+    """Parts of batches with about `limit` captions of a split, or all of it where it has fewer."""
+    return islice(split.epoch(BATCH, np.random.default_rng(0), by_length=True, part=part), -(-limit // BATCH))
 
 
 def totals(captioner: Captioner, batch: Batch) -> tuple[float, int]:

@@ -23,7 +23,7 @@ from models.training.step import Step
 from models.training.streams import RowStreams, normal
 
 Validate = Callable[[Captioner], Record]
-"""What is to be known after an epoch, such as {"val_loss": 0.4}."""
+"""What is to be known after an epoch, such as {"val_loss": 0.4}. All ranks call it."""
 
 NOISE = 1
 """The number of the noise's streams."""
