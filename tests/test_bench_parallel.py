@@ -13,7 +13,7 @@ from minigrad.cli.bench import parallel
 from minigrad.cli.bench.scaling import RANKS, Network, Work, predicted, worthwhile
 
 NETWORK = Network(latency=1e-5, bandwidth=1e9)
-WORK = Work({1: 0.004, 8: 0.011, 64: 0.07}, update=0.005, nbytes=10**7)
+WORK = Work({1: 0.004, 8: 0.011, 64: 0.07}, whole=0.005, nbytes=10**7)
 
 
 def test_the_quickest_allreduce_is_by_the_length_of_the_message_and_the_ranks() -> None:
@@ -44,6 +44,7 @@ def measured(arguments: Any, count: int) -> dict[str, Any]:
     phases = dict.fromkeys(("gradients", "waiting", "allreduce", "update"), 0.01)
     rows = {str(n): n / 1000 for n in parallel.ROWS} if count == 1 else {}
     pair = {"latency": 1e-6, "bandwidth": 4e9} if count == 2 else {}
+    pair |= {"mpi": 0.004} if count > 1 else {}
     return {"step": 0.1 / count, **phases, "bytes": 10**7, "rows": rows, "others": 0.5 * (count == 4), **pair}
 
 
@@ -54,10 +55,13 @@ def test_what_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert main(["bench", "parallel", "--ranks", "2,4", "-o", str(picture)]) == 0
     said = capsys.readouterr().out
     assert "       2     50.0" in said and "400,135 captions" in said and said.count("\n   1,024") == 2
-    assert "others took a part of the cores" in said and "worth it up to" in said
-    assert "growing batch" in picture.read_text()
+    assert (
+        "2.5 ms on 2 (measured 4.0)" in said and "others took a part of the cores" in said and "worth it up to" in said
+    )
+    assert "growing" in picture.read_text()
     assert main(["bench", "parallel", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
+    assert found["same"][0]["step"] == pytest.approx(0.01 + 0.01 + 0.006)
     assert found["measured"]["2"]["step"] == 0.05 and len(found["same"]) == len(RANKS) and found["worth"]["same"]
 
 

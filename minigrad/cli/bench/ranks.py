@@ -70,7 +70,7 @@ def measured(task: Task, steps: int, rows: list[int]) -> dict[str, Any]:
         found["bytes"] = 4 * sum(parameter.size for parameter in training.optimizer.parameters)
         if ranks.count == 1:
             found["rows"] = {n: alone(task, n) for n in rows}
-        return found | (messages(found["bytes"]) if ranks.count == 2 else {})
+        return found | (messages(found["bytes"], ranks.count) if ranks.count > 1 else {})
 
 
 def alone(task: Task, rows: int) -> float:
@@ -81,12 +81,16 @@ def alone(task: Task, rows: int) -> float:
     return min(timed(training.gradients, CALLS))
 
 
-def messages(nbytes: int) -> dict[str, float]:
-    """Between two ranks: least seconds of a short message, half of there and back, and bytes a second of a long one."""
+def messages(nbytes: int, count: int) -> dict[str, float]:
+    """Seconds of MPI's own Allreduce; between two ranks those of a short message, and bytes a second of a long one."""
     from mpi4py import MPI
 
-    short, long = (min(timed(there_and_back(MPI.COMM_WORLD, size), 50)) / 2 for size in (8, nbytes))
-    return {"latency": short, "bandwidth": nbytes / max(long - short, 1e-9)}
+    own, total = (np.zeros(nbytes // 4, np.float32) for _ in range(2))
+    found = {"mpi": median(timed(lambda: MPI.COMM_WORLD.Allreduce(own, total), 2 * CALLS))}
+    if count != 2:
+        return found
+    short, long = (min(timed(there_and_back(MPI.COMM_WORLD, size), 2 * CALLS)) / 2 for size in (8, nbytes))
+    return found | {"latency": short, "bandwidth": nbytes / max(long - short, 1e-9)}
 
 
 def there_and_back(communicator: Any, size: int) -> Callable[[], None]:

@@ -1,9 +1,9 @@
 """What a step would take on more ranks than there are here: a model of products and messages. Imports nothing of MPI.
 
 The time of a step is that of the gradients of a rank's rows, as measured on one core for so many rows; of an Allreduce,
-by latency and bandwidth; and of the update, which every rank makes whole:
+by latency and bandwidth; and of what every rank does whole, which is to fill and empty the array and the update:
 
-    T(P) = T_gradients(rows) + T_Allreduce(P, bytes) + T_update
+    T(P) = T_gradients(rows) + T_Allreduce(P, bytes) + T_whole
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,10 +39,10 @@ class Network:
 
 @dataclass(frozen=True)
 class Work:
-    """What was measured on one rank: seconds of gradients by rows, of an update, and the bytes to be added up."""
+    """What was measured: seconds of gradients by rows, of what ranks do whole, and the bytes to be added up."""
 
     gradients: Mapping[int, float]
-    update: float
+    whole: float
     nbytes: int
 
     def seconds(self, rows: int) -> float:
@@ -79,7 +79,7 @@ def predicted(work: Work, network: Network, captions: int, batch: int, largest: 
     for ranks in RANKS:
         whole = min(batch * ranks, largest)
         allreduce = network.allreduce(ranks, work.nbytes)[0]
-        step = work.seconds(ceil(whole / ranks)) + allreduce + work.update
+        step = work.seconds(ceil(whole / ranks)) + allreduce + work.whole
         epoch = ceil(captions / whole) * step
         alone = found[0].epoch if found else epoch
         found.append(Prediction(ranks, whole, step, allreduce, epoch, alone / epoch))
