@@ -80,14 +80,15 @@ def classifier(run: GanRun, digits: Digits, test: Digits, show: bool) -> tuple[D
 
 def scored(training: GanTraining, judge: DigitClassifier, test: Digits) -> Record:
     """The Fréchet distances from held-out digits, what the classifier recognises, and what it does for real digits."""
-    real = Gaussian.of(judge.judge(test.rows()).features)
+    held_out = judge.judge(test.rows())
+    real = Gaussian.of(held_out.features)
     judged = [judge.judge(made(training.generator, z)) for z in noises(training)]
-    some = judge.judge(training.digits.rows(slice(_SCORED)))
+    trained_on = judge.judge(training.digits.rows(slice(_SCORED)))
     return {
         "frechet_distances": [frechet_distance(real, Gaussian.of(each.features)) for each in judged],
-        "frechet_floor": frechet_distance(real, Gaussian.of(some.features)),
+        "frechet_floor": frechet_distance(real, Gaussian.of(trained_on.features)),
         **recognised(judged[0]),
-        "confident_of_real": recognised(some)["confident"],
+        "confident_of_real": recognised(held_out)["confident"],
     }
 
 
