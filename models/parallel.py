@@ -79,10 +79,6 @@ class Ranks:
         """What f returns on the first rank, on all of them; its error too."""
         return f()
 
-    def in_turn(self, f: Callable[[], T]) -> T:
-        """What f returns on each rank, the first one before the others; if that fails, all raise its error."""
-        return f()
-
     def each(self, x: T) -> list[T]:
         """What each rank calls it with, on all of them."""
         return [x]
@@ -135,12 +131,6 @@ class Together(Ranks):
         if failure is not None:
             raise failure from self.cause
         return result  # type: ignore[no-any-return]
-
-    def in_turn(self, f: Callable[[], T]) -> T:
-        """f on the first rank, then on the others."""
-        own: list[T] = []
-        self.once(lambda: own.append(f()))
-        return own[0] if own else f()
 
     def each(self, x: T) -> list[T]:
         """Gathered when all are here."""

@@ -18,6 +18,8 @@ from killed_ranks import LIMIT, TRAIN, kill_one, latest_step, started
 from test_training import again, trainer, write_captions
 from thorough import TIMES
 
+from models.data import features
+from models.data.features import FeatureTable
 from models.launch import Launch, launch
 from models.parallel import Ranks
 from models.training import Source, read_log
@@ -199,6 +201,36 @@ def test_parts_are_even_and_whole(count: int, length: int) -> None:
     parts = [list(range(length))[rank.part(length)] for rank in ranks]
     assert [row for part in parts for row in part] == list(range(length))
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("by_length", [True, False])
+def test_a_rank_reads_the_features_of_its_own_rows_alone(
+    source: Source, monkeypatch: pytest.MonkeyPatch, by_length: bool
+) -> None:
+    train, read = source.open().train, []  # type: ignore[var-annotated]
+    rows = FeatureTable.rows
+    monkeypatch.setattr(FeatureTable, "rows", lambda self, wanted: read.append(list(wanted)) or rows(self, wanted))
+    epochs = [list(train.epoch(8, np.random.default_rng(5), by_length))]
+    for number in range(3):
+        rank = Ranks()
+        rank.number, rank.count = number, 3
+        read.clear()
+        epochs.append(list(train.epoch(8, np.random.default_rng(5), by_length, rank.part)))
+        assert read == [list(batch.rows) for batch in epochs[-1]]
+    for whole, *parts in zip(*epochs, strict=True):
+        assert [part.first for part in parts] == [0, *np.cumsum([len(part.rows) for part in parts])[:-1]]
+        for name in ("captions", "features", "rows"):
+            together = np.concatenate([getattr(part, name) for part in parts])
+            np.testing.assert_array_equal(together, getattr(whole, name))
+
+
+def test_features_that_the_first_rank_looked_through_are_not_read_to_open_them(
+    source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features, "_KEPT", 0)
+    counted = source.open().counted
+    monkeypatch.setattr(FeatureTable, "_read", lambda self, rows: pytest.fail("read"))
+    assert counted == source.open(counted).counted == {"train": 0, "val": 0}
 
 
 def test_a_row_has_its_numbers_whoever_draws_them() -> None:

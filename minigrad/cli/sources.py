@@ -1,6 +1,7 @@
 """Which data a command works on: the scenes, built with a progress bar where absent, or a folder of four files."""
 
 from argparse import Namespace
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from minigrad.cli import console
 from models.data.cache import find_scenes, scenes_folder
 from models.data.coco import CaptionData
 from models.data.scenes import NAME, Scenes, open_scenes
+from models.parallel import Ranks
 from models.training import Source
 
 SCENES = "scenes"
@@ -42,9 +44,21 @@ def located(data: str) -> Path:
         return scenes_folder(progress=report)
 
 
-def open_source(source: Source) -> Opened:
-    """Opens and validates."""
-    return Opened(source.open(), open_scenes(source.folder) if source.scenes else None)
+def open_source(source: Source, counted: Mapping[str, int] | None = None) -> Opened:
+    """Opens and validates; not the features, where they are known to be right."""
+    return Opened(source.open(counted), open_scenes(source.folder) if source.scenes else None)
+
+
+def open_together(source: Source, ranks: Ranks) -> Opened:
+    """On every rank; the first one has looked through the features before the others open them."""
+    own: list[Opened] = []
+
+    def looked_through() -> Mapping[str, int]:
+        own.append(open_source(source))
+        return own[0].data.counted
+
+    counted = ranks.once(looked_through)
+    return own[0] if own else open_source(source, counted)
 
 
 def elsewhere(source: Source, data: str | None) -> Source:

@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
 from minigrad.cli.options import add_settings, command, given, settings_of
-from minigrad.cli.sources import SCENES, Opened, open_source, source_of
+from minigrad.cli.sources import SCENES, Opened, open_together, source_of
 from minigrad.errors import UsageError
 from models.parallel import Ranks, world
 from models.training import EXTRACTOR, Record, Run, Settings, Source, Training, Validation
@@ -77,7 +77,7 @@ def finished(
 def new_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
     """Makes the run folder that the arguments ask for."""
     source = ranks.once(lambda: source_for(arguments))
-    opened = ranks.in_turn(lambda: open_source(source))
+    opened = open_together(source, ranks)
     return ranks.once(lambda: created(arguments, source, opened)), opened
 
 
@@ -100,7 +100,7 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
 def old_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
     """The run to continue, and its data."""
     run = ranks.once(lambda: continued(arguments))
-    return run, ranks.in_turn(lambda: open_source(run.source))
+    return run, open_together(run.source, ranks)
 
 
 def continued(arguments: argparse.Namespace) -> Run:

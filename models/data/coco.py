@@ -9,6 +9,7 @@ with train and val for the split. COCO itself, subsets of it and the scenes come
 files; `models.training` and the command line import it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,11 @@ class CaptionData:
     train: Split
     val: Split
 
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many values that are not finite were replaced in each split."""
+        return {"train": self.train.table.replaced, "val": self.val.table.replaced}
+
 
 def open_data(
     folder: str | Path,
@@ -52,12 +58,14 @@ def open_data(
     rng: np.random.Generator | None = None,
     replace_nonfinite: bool = False,
     patience: float = PATIENCE,
+    counted: Mapping[str, int] | None = None,
 ) -> CaptionData:
     """Opens and validates a folder in the course's schema.
 
     `features` is the NAME in {split}2014_NAME.h5. `max_train` keeps that many training captions, drawn with
     replacement as in the course, by `rng` or by a generator of seed 0. Raises MissingFileError or DataError; waits up
-    to `patience` seconds for a file that is being written.
+    to `patience` seconds for a file that is being written. `counted` is that of the same data where another process has
+    opened it: the features are then not looked through again.
     """
     folder = Path(folder)
     name = feature_name(folder, features)
@@ -67,6 +75,7 @@ def open_data(
             existing(folder / f"{split}2014_{name}.h5", f"the features of the {split} images"),
             patience,
             replace_nonfinite,
+            None if counted is None else counted[split],
         )
         for split in ("train", "val")
     }

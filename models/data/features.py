@@ -30,16 +30,18 @@ class FeatureTable:
     """The array `features` (N, D) or (N, P, C) of a file as float32, whatever its precision there.
 
     DataError where a value is NaN or infinite in float32, unless `replace_nonfinite` takes those as 0 and logs how many
-    there are.
+    there are. `counted` says how many, where that is known: the file is then not looked through.
     """
 
-    def __init__(self, path: Path, patience: float, replace_nonfinite: bool = False) -> None:
+    def __init__(
+        self, path: Path, patience: float, replace_nonfinite: bool = False, counted: int | None = None
+    ) -> None:
         self.path = path
         self._file = open_hdf5(path, patience)  # open as long as the table: rows are read when they are asked for
         self._table: h5py.Dataset | Array = dataset(self._file, "features", "f", "N D|N P C")
         self.shape: tuple[int, ...] = self._table.shape
-        self.replaced = self._count_nonfinite(replace_nonfinite)
-        if self.replaced:
+        self.replaced = self._count_nonfinite(replace_nonfinite) if counted is None else counted
+        if self.replaced and counted is None:
             _log.warning("%s: %d values are NaN or infinite and are taken as 0", path, self.replaced)
         if 4 * math.prod(self.shape) <= _KEPT:
             self._table = self._finite(slice(None))

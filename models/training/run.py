@@ -38,10 +38,14 @@ class Source:
     max_train: int | None = None
     replace_nonfinite: bool = False
 
-    def open(self) -> CaptionData:
-        """The data, validated."""
+    def open(self, counted: Mapping[str, int] | None = None) -> CaptionData:
+        """The data, validated; with what `CaptionData.counted` said elsewhere the features are not looked through."""
         return open_data(
-            Path(self.folder), self.features, max_train=self.max_train, replace_nonfinite=self.replace_nonfinite
+            Path(self.folder),
+            self.features,
+            max_train=self.max_train,
+            replace_nonfinite=self.replace_nonfinite,
+            counted=counted,
         )
 
 
