@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import CheckpointError, DTypeError, MissingFileError, MissingPackageError, UsageError
+from minigrad.files import remove_parts, write_whole
 from minigrad.op import Array
 
 try:
@@ -134,33 +135,6 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Writes beside the path and renames: the only instant at which the path changes."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename in a folder survive a power cut; Windows has no such call."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 class Checkpoints:
     """The last `keep` checkpoints of a run, in a folder that one program at a time writes to."""
 
@@ -177,9 +151,10 @@ class Checkpoints:
         steps = self.steps()
         kept = [s for s in steps if s <= step and s not in self._damaged][-self.keep :]
         forgotten = [self._path(s) for s in steps if s not in kept]
-        for path in (*forgotten, *self.folder.glob(".step-*.part")):  # parts: of saves that were killed
+        for path in forgotten:
             with suppress(OSError):
                 path.unlink()
+        remove_parts(self.folder)  # of saves that were killed
 
     def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State] | None:
         """The newest checkpoint that is whole, None where there is none at all.

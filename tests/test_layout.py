@@ -18,7 +18,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 
 # A file imports only from its own layer or from those before it.
 LAYERS = (
-    "minigrad.errors minigrad.memory minigrad.context minigrad.nest",
+    "minigrad.errors minigrad.files minigrad.memory minigrad.context minigrad.nest",
     "minigrad.op minigrad.mutation minigrad.symbol",
     "minigrad.ops",
     "minigrad.autodiff minigrad.indexing minigrad.array_methods minigrad.functional minigrad.losses "

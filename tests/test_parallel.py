@@ -108,6 +108,7 @@ def test_what_one_rank_finds_wrong_all_say_with_its_number(found: Any) -> None:
 
 
 @several
+@pytest.mark.fault(number=16)
 def test_a_signal_to_one_rank_stops_all_after_the_same_step_saved(found: Any) -> None:
     assert all(rank["stopped"] == [signal.SIGTERM, 6, True] for rank in found[1])
 
@@ -148,6 +149,7 @@ sys.exit(main(sys.argv[1:]))
 @pytest.mark.parametrize(
     "fault", [OSError(5, "Input/output error", "features.h5"), ZeroDivisionError("a fault of ours")]
 )
+@pytest.mark.fault(number=24)
 def test_a_rank_that_raises_ends_all_with_its_number_and_error(
     source: Source, tmp_path: Path, fault: Exception
 ) -> None:
@@ -161,6 +163,7 @@ def test_a_rank_that_raises_ends_all_with_its_number_and_error(
 
 
 @several
+@pytest.mark.fault(number=16)
 def test_mpiexec_that_is_told_to_end_saves_and_goes_on(source: Source, tmp_path: Path) -> None:
     run = tmp_path / "run"
     words = ["--data", source.folder, *SMALL, "--steps", "100000", "--save-every", "1000000", "--out", str(run)]

@@ -72,11 +72,11 @@ def test_a_file_that_lies_is_refused_at_once_without_a_large_allocation(tmp_path
     path = tmp_path / "checkpoint.safetensors"
     path.write_bytes(LIES[lie])
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         with pytest.raises(CheckpointError, match=r"checkpoint.safetensors (is damaged|has changed on the disk)"):
             load(path)
-        elapsed, peak = time.perf_counter() - begun, tracemalloc.get_traced_memory()[1]
+        elapsed, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert elapsed < LIMIT_SECONDS

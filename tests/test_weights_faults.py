@@ -135,11 +135,11 @@ def test_a_file_that_lies_is_refused_at_once_without_a_large_allocation(tmp_path
     path = tmp_path / "net.weights"
     path.write_bytes(LIES[lie])
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     try:
         with pytest.raises(CheckpointError, match=r"net\.weights"):
             read_weights(path)
-        elapsed, peak = time.perf_counter() - begun, tracemalloc.get_traced_memory()[1]
+        elapsed, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert elapsed < LIMIT_SECONDS and peak < LIMIT_BYTES

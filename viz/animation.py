@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from minigrad.files import write_whole
 from viz.drawing import Drawing, draw
 from viz.graph.geometry import Placed, Rect, Wire
 from viz.graph.look import MARGIN
@@ -27,7 +28,7 @@ def animate(target: Any, path: str | Path | None = None, *, seconds: float = 12.
     drawing = draw(target, **{"view": "both", **options})
     svg = played(drawing, seconds)
     if path is not None:
-        Path(path).write_text(svg, encoding="utf-8", newline="\n")
+        write_whole(Path(path), svg)
     return svg
 
 

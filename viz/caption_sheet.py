@@ -9,7 +9,8 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 from minigrad.errors import UsageError
-from viz.image_grid import Image, Picture, fitted, laid_out
+from minigrad.files import write_whole
+from viz.image_grid import Image, Picture, fitted, laid_out, png
 from viz.lettering import font, wrapped
 from viz.theme import LIGHT
 
@@ -50,7 +51,7 @@ def draw_caption_sheet(samples: Sequence[Sample], path: str | Path, columns: int
     if not samples:
         raise UsageError("no samples for a caption sheet: give at least one")
     path = Path(path)
-    laid_out([_cell(sample, side) for sample in samples], columns).save(path, format="PNG", optimize=True)
+    write_whole(path, png(laid_out([_cell(sample, side) for sample in samples], columns)))
     return path
 
 

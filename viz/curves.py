@@ -23,6 +23,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from minigrad.errors import UsageError
+from minigrad.files import write_whole
 from viz.theme import LIGHT, with_variables
 
 Record = Mapping[str, Any]
@@ -183,7 +184,7 @@ def draw_panels(panels: Sequence[Panel], path: str | Path) -> Path:
     form = path.suffix.lower().removeprefix(".")
     if form not in ("svg", "png"):
         raise UsageError(f"{path} does not name a form of picture: end it with .svg or .png")
-    path.write_bytes(_rendered(panels, form, titles=True, transparent=False))
+    write_whole(path, _rendered(panels, form, titles=True, transparent=False))
     return path
 
 

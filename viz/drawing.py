@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.errors import UsageError
+from minigrad.files import write_whole
 from minigrad.graph import Graph
 from viz.graph.dot import write_dot
 from viz.graph.external import NoGraphvizError, lay_out_by_graphviz
@@ -178,7 +179,7 @@ def written(path: str | Path, forms: Mapping[str, Callable[[], str]]) -> Path:
     form = forms.get(path.suffix.lower())
     if form is None:
         raise UsageError(f"{path}: a drawing is written as {', '.join(forms)}, not as {path.suffix or 'a bare name'}")
-    path.write_text(form(), encoding="utf-8", newline="\n")
+    write_whole(path, form())
     return path
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from minigrad.errors import UsageError
-from viz.image_grid import Image, picture
+from minigrad.files import write_whole
+from viz.image_grid import Image, picture, png
 from viz.markup import Html, element
 
 _LAST = 5
@@ -49,7 +50,7 @@ def gif(frames: Sequence[Image], milliseconds: int = 200, enlarged: int = 1) -> 
 def write_gif(frames: Sequence[Image], path: str | Path, milliseconds: int = 200, enlarged: int = 1) -> Path:
     """Writes the GIF; returns its path."""
     path = Path(path)
-    path.write_bytes(gif(frames, milliseconds, enlarged))
+    write_whole(path, gif(frames, milliseconds, enlarged))
     return path
 
 
@@ -68,5 +69,5 @@ def read_grey(path: Path) -> Image:
 
 def write_grey(image: Image, path: Path) -> Path:
     """A grey picture (H, W) as PNG, to the pixel."""
-    PillowImage.fromarray(np.ascontiguousarray(image)).save(path, format="PNG", optimize=True)
+    write_whole(path, png(PillowImage.fromarray(np.ascontiguousarray(image))))
     return path

@@ -13,6 +13,7 @@ from PIL import Image as PillowImage
 from PIL import ImageDraw
 
 from minigrad.errors import UsageError
+from minigrad.files import write_whole
 from viz.lettering import font, wrapped
 from viz.theme import LIGHT
 
@@ -43,7 +44,7 @@ def draw_image_grid(
     if labels:
         cells = [_labelled(cell, label) for cell, label in zip(cells, labels, strict=True)]
     path = Path(path)
-    laid_out(cells, columns or math.ceil(math.sqrt(len(cells)))).save(path, format="PNG", optimize=True)
+    write_whole(path, png(laid_out(cells, columns or math.ceil(math.sqrt(len(cells))))))
     return path
 
 
@@ -84,6 +85,13 @@ def picture(image: Image) -> Picture:
 def is_small(image: Image) -> bool:
     """Whether the picture is to be shown pixel by pixel, not smoothly."""
     return bool(max(image.shape[:2]) <= _SMALL)
+
+
+def png(image: Picture) -> bytes:
+    """The picture as a PNG file, to the pixel."""
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
 
 
 def data_uri(image: Image, longest: int = 720) -> str:

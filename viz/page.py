@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from minigrad.files import write_whole
 from viz.head import asset, head
 from viz.image_grid import Image, data_uri, is_small
 from viz.inline_svg import inline_svg
@@ -71,7 +72,7 @@ def write_page(
     ]
     beginning = head(title, script, _style(parts), remote_images)
     page = element("html", beginning, element("body", joined(content, "\n")), lang="en")
-    path.write_text(f"<!doctype html>\n{page}\n", encoding="utf-8", newline="\n")
+    write_whole(path, f"<!doctype html>\n{page}\n")
     return path
 
 

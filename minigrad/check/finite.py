@@ -81,8 +81,11 @@ class Watch:
         message = not_finite(op, scope, operands, bad, np.asarray(made[bad])) + at
         if self.folder is not None:
             file = self.folder / f"not_finite_{type(op).__name__}.npz"
-            save_operation(file, op, [x.data for x in operands], g)
-            message += f"; minigrad.check.replay({str(file)!r}) runs it again"
+            try:
+                save_operation(file, op, [x.data for x in operands], g)
+                message += f"; minigrad.check.replay({str(file)!r}) runs it again"
+            except OSError as error:
+                message += f"; it could not be kept to be run again ({error})"
         raise NotFiniteError(message)
 
 

@@ -14,6 +14,7 @@ from minigrad.check.localize import LocalErrors, localize
 from minigrad.check.problem import generator, posed
 from minigrad.check.report import Report
 from minigrad.errors import CheckError
+from minigrad.files import write_whole
 
 FAST, FULL = 20, 1_000  # places of an array that are looked at
 
@@ -54,5 +55,5 @@ class Checker:
         if picture is not None:
             files[self.folder / f"{stem}.svg"] = picture
         for path, content in files.items():
-            path.write_text(content, encoding="utf-8")
+            write_whole(path, content)
         return list(files)

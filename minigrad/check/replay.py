@@ -3,6 +3,7 @@
 `python -m minigrad.check.replay FILE` prints it. Nothing of the file is executed: it names an Op that must be known.
 """
 
+import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DataError, MissingFileError
+from minigrad.files import write_whole
 from minigrad.op import Array, Op
 
 
@@ -40,7 +42,9 @@ def save_operation(path: Path, op: Op, arrays: Sequence[Array], g: Array | None 
     attributes = {field.name: getattr(op, field.name) for field in fields(op)}
     label = json.dumps({"op": type(op).__qualname__, "module": type(op).__module__, "attributes": attributes})
     given: dict[str, Any] = {f"x{i}": x for i, x in enumerate(arrays)} | ({} if g is None else {"g": g})
-    np.savez(path, label=np.array(label), **given)
+    buffer = io.BytesIO()
+    np.savez(buffer, label=np.array(label), **given)
+    write_whole(path, buffer.getvalue())
 
 
 def replay(path: str | Path) -> Replay:

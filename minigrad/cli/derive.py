@@ -11,6 +11,7 @@ from minigrad.cli import console
 from minigrad.cli.functions import function
 from minigrad.cli.prove import proved, selected, table_markdown
 from minigrad.errors import UsageError
+from minigrad.files import write_whole
 from models.derivations import DERIVATIONS
 
 INTRODUCTION = """# Derivations
@@ -46,12 +47,12 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints or writes it."""
     if arguments.docs:
-        arguments.docs.write_text(document(), encoding="utf-8", newline="\n")
+        write_whole(arguments.docs, document())
         console.say(str(arguments.docs))
         return 0
     derivation = named(arguments.what)
     if arguments.out:
-        arguments.out.write_text(in_form(derivation, arguments.out.suffix), encoding="utf-8", newline="\n")
+        write_whole(arguments.out, in_form(derivation, arguments.out.suffix))
     if arguments.json:
         console.say_json({"title": derivation.title, "text": derivation.text, "latex": derivation.latex})
     else:

@@ -12,6 +12,7 @@ from minigrad.cli import console
 from minigrad.cli.folders import next_folder
 from minigrad.cli.gan_results import FILM, frame_path, write_results
 from minigrad.cli.options import Option, add_options, changed, default_threads, given
+from minigrad.cli.saving import complained, stopped, unreported
 from minigrad.errors import UsageError
 from models.data.drawn_digits import draw_digits
 from models.data.fetching import find_mnist
@@ -67,15 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
     watch.lap("data")
     if not arguments.json:
         console.complain(f"training into {run.folder}: {run.settings.steps} steps, {run.settings.threads} threads")
-    follow(training, run, show=not arguments.json)
+    lost = follow(training, run, show=not arguments.json)
     watch.lap("training")
     if training.stopped_by is not None:
-        console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
+        console.complain(stopped(training, resume_command(run)))
         return 128 + training.stopped_by
-    found = write_results(run, training, digits_of(run.data, "test"), command(run), show=not arguments.json)
+    try:
+        found = write_results(run, training, digits_of(run.data, "test"), command(run), show=not arguments.json)
+    except OSError as error:
+        unreported(error, resume_command(run))
+        return 1
     watch.lap("scores and report")
     tell(run, {**found, "seconds": watch.laps}, arguments.json)
-    return int(training.failed_saves > 0)
+    return int(complained(training) or lost > 0)
 
 
 def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
@@ -138,8 +143,9 @@ def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     return run, digits_of(run.data, "train")
 
 
-def follow(training: GanTraining, run: GanRun, show: bool) -> None:
-    """Trains with a progress line, and writes grids of samples on the way."""
+def follow(training: GanTraining, run: GanRun, show: bool) -> int:
+    """Trains with a progress line, and writes grids of samples on the way; how many of these could not be written."""
+    lost = 0
     with console.Progress("training", run.settings.steps, training.place.step, show) as progress:
         for record in training.run():
             if "discriminator_loss" not in record:
@@ -148,9 +154,19 @@ def follow(training: GanTraining, run: GanRun, show: bool) -> None:
             losses += f"  G {record['generator_loss']:.3f}" if "generator_loss" in record else ""
             progress.at(record["step"], f"{losses}  {record['pictures_per_second']:,.0f} pictures/s")
             if record["step"] % run.settings.sample_every == 0 or record["step"] in (1, run.settings.steps):
-                path = frame_path(run, record["step"])
-                path.parent.mkdir(exist_ok=True)
-                write_grey(mosaic(as_bytes(training.samples())), path)
+                lost += not wrote_frame(training, frame_path(run, record["step"]))
+    return lost
+
+
+def wrote_frame(training: GanTraining, path: Path) -> bool:
+    """Writes a grid of samples; where that fails, warns, and training goes on."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        write_grey(mosaic(as_bytes(training.samples())), path)
+    except OSError as error:
+        console.warn(f"{path} COULD NOT BE WRITTEN ({error}); training goes on, but make room now")
+        return False
+    return True
 
 
 def tell(run: GanRun, found: dict[str, Any], as_json: bool) -> None:

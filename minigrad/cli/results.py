@@ -9,6 +9,7 @@ import numpy as np
 import minigrad as mg
 import viz
 from minigrad.cli.sources import SCENES, Opened
+from minigrad.files import write_whole
 from minigrad.graph import Graph
 from models.captioner import Captioner
 from models.data.scenes import Scenes
@@ -16,6 +17,7 @@ from models.training import Run, Training, Validation
 from models.training.evaluation import truths, written
 from viz.caption_sheet import Sample
 from viz.curves import draw_curves
+from viz.image_grid import picture, png
 from viz.report import write_report
 
 SHOWN = 24
@@ -99,10 +101,8 @@ def write_pictures(folder: Path, scenes: Scenes | None) -> list[Path]:
     """Some held-out pictures as PNG files; none where the data has no pictures."""
     if scenes is None:
         return []
-    from PIL import Image
-
     folder.mkdir(exist_ok=True)
     paths = [folder / f"{row}.png" for row in range(min(PICTURES, len(scenes.scenes["val"])))]
     for path, pixels in zip(paths, scenes.images("val", range(len(paths))), strict=True):
-        Image.fromarray(pixels).save(path)
+        write_whole(path, png(picture(pixels)))
     return paths

@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
 from minigrad.errors import UsageError
-from minigrad.store import write_whole
+from minigrad.files import write_whole
 from models.data.imagenet import class_number, deprocess, read_labels
 from models.data.images import Pixels, read_image
 from models.image_network import ImageNetwork

@@ -1,7 +1,6 @@
 """`minigrad train`: trains a captioner and leaves a run folder to look at."""
 
 import argparse
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,10 @@ from typing import Any
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
 from minigrad.cli.options import add_settings, command, given, settings_of
+from minigrad.cli.saving import complained, stopped, unreported
 from minigrad.cli.sources import SCENES, Opened, open_together, source_of
 from minigrad.errors import UsageError
+from minigrad.files import write_whole
 from models.parallel import Ranks, world
 from models.training import EXTRACTOR, Record, Run, Settings, Source, Training, Validation
 
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
     watch.lap("training")
     if training.stopped_by is not None:
         if ranks.first:
-            console.complain(f"stopped after step {training.place.step}, saved; go on: {resume_command(run)}")
+            console.complain(stopped(training, resume_command(run)))
         return 128 + training.stopped_by
     return finished(arguments, training, run, opened, watch) if ranks.first else 0
 
@@ -92,15 +93,21 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
     settings = settings_of(arguments, source, len(opened.data.train))
     folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
     run = Run.create(folder, settings, source, opened.data)
-    if source.scenes:
-        shutil.copy(Path(source.folder) / EXTRACTOR, folder / EXTRACTOR)
+    return with_extractor(run)
+
+
+def with_extractor(run: Run) -> Run:
+    """The run, with what turns pictures into features in its folder, also where making it was interrupted."""
+    if run.source.scenes and not (run.folder / EXTRACTOR).is_file():
+        write_whole(run.folder / EXTRACTOR, (Path(run.source.folder) / EXTRACTOR).read_bytes())
     return run
 
 
 def old_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
     """The run to continue, and its data."""
     run = ranks.once(lambda: continued(arguments))
-    return run, open_together(run.source, ranks)
+    opened = open_together(run.source, ranks)
+    return ranks.once(lambda: with_extractor(run)), opened
 
 
 def continued(arguments: argparse.Namespace) -> Run:
@@ -176,15 +183,8 @@ def reported(run: Run, training: Training, opened: Opened, found: Record) -> lis
     try:
         return write_results(run, training, opened, found, command(run.settings, run.source))
     except OSError as error:
-        console.warn(f"THE REPORT COULD NOT BE WRITTEN ({error}): make room, then {resume_command(run)}")
+        unreported(error, resume_command(run))
         return []
-
-
-def complained(training: Training) -> bool:
-    """Whether a checkpoint could not be saved, which is told once more."""
-    if training.failed_saves:
-        console.warn(f"{training.failed_saves} CHECKPOINTS COULD NOT BE SAVED: make room, then train with --resume")
-    return training.failed_saves > 0
 
 
 def resume_command(run: Run) -> str:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DataError, MinigradError
+from minigrad.files import write_whole
 from minigrad.op import Array
-from minigrad.store import write_whole
 from models.data.annotations import Photograph
 from models.data.imagenet import framed, preprocess
 from models.data.images import read_image

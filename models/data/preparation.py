@@ -18,8 +18,8 @@ from minigrad import compile
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.context import no_grad
 from minigrad.errors import DataError, UsageError
+from minigrad.files import write_whole
 from minigrad.op import Array
-from minigrad.store import write_whole
 from models.data.annotations import Annotations, Photograph
 from models.data.measuring import Measured, measured, photographs_of
 from models.data.projection import PROJECTION, Origin, Projection, fit

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from minigrad.errors import CheckpointError, DataError, MissingFileError
+from minigrad.files import write_whole
 from minigrad.op import Array
-from minigrad.store import write_whole
 from models.weights import read_weights
 from models.weights.npz import npz_bytes
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from minigrad.errors import DataError, UsageError
 from minigrad.op import Array
 from models.data.encoding import WORDS, encoded, vocabulary_of
+from models.data.hdf5_writing import new_hdf5
 from models.data.measuring import Measured
 from models.data.projection import Projection
 from models.data.vocabulary import Vocabulary
@@ -58,7 +58,7 @@ class Recipe:
 def write_features(path: Path, measured: Measured, projection: Projection) -> tuple[int, ...]:
     """Writes projected features, a block at a time, with a checksum on each chunk; the shape of an image's."""
     table, start = None, 0
-    with h5py.File(path, "w") as file:
+    with new_hdf5(path) as file:
         for block in measured.blocks():
             rows = projection(block).astype(np.float32)
             if table is None:
@@ -96,7 +96,7 @@ def write_captions(folder: Path, said: Said, recipe: Recipe, vocabulary: Vocabul
     maps = {"idx_to_word": list(vocabulary.idx_to_word), "word_to_idx": vocabulary.word_to_idx}
     write_json(folder / "coco2014_vocab.json", maps)
     encoded = {split: _rows(photos, recipe, vocabulary) for split, photos in words.items()}
-    with h5py.File(folder / "coco2014_captions.h5", "w") as file:
+    with new_hdf5(folder / "coco2014_captions.h5") as file:
         for split, (rows, captions) in encoded.items():
             _refuse_none(split, captions, recipe)
             for key, array in ((f"{split}_captions", captions), (f"{split}_image_idxs", rows)):

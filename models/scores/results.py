@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.errors import DataError, MissingFileError
+from minigrad.files import write_whole
 
 
 def write_results(path: str | Path, captions: Mapping[int, str]) -> Path:
@@ -14,7 +15,7 @@ def write_results(path: str | Path, captions: Mapping[int, str]) -> Path:
     lines = ",\n".join(
         json.dumps({"image_id": image, "caption": caption}, ensure_ascii=False) for image, caption in captions.items()
     )
-    path.write_text(f"[\n{lines}\n]\n" if lines else "[]\n", encoding="utf-8")
+    write_whole(path, f"[\n{lines}\n]\n" if lines else "[]\n")
     return path
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from minigrad import compile, grad
 from minigrad.context import no_grad
 from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
+from minigrad.files import write_whole
 from minigrad.module import Parameter
 from minigrad.op import Array
 from minigrad.optim import Adam
@@ -102,7 +103,7 @@ class GanRun(RunFolder):
         make_empty(folder)
         run = cls(folder, settings, data)
         config = {"gan": asdict(settings), "data": data, "software": software()}
-        run.config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+        write_whole(run.config_path, json.dumps(config, indent=2) + "\n")
         return run
 
     @classmethod

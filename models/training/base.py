@@ -95,6 +95,8 @@ class Loop(ABC, Generic[Batch]):
         self.place = Place(order=self._any_seed())
         self.log = Log(run.log_path, warn, written=self.ranks.first)
         self.failed_saves = 0
+        self.saved = False
+        """Whether the last checkpoint that was due is there."""
         self.stopped_by: int | None = None
         self._mark = time.perf_counter()
 
@@ -137,7 +139,9 @@ class Loop(ABC, Generic[Batch]):
         try:
             if self.ranks.first:
                 self.checkpoints.save(self.place.step, self._arrays(), self._state())
+            self.saved = True
         except OSError as error:
+            self.saved = False
             self.failed_saves += 1
             self.warn(
                 f"step {self.place.step} COULD NOT BE SAVED ({error}); training goes on and the checkpoint before it "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigrad.errors import UsageError
+from minigrad.files import is_part, remove_parts
 from minigrad.store import Checkpoints
 
 
@@ -30,7 +31,8 @@ class RunFolder:
 
 
 def make_empty(folder: Path) -> None:
-    """Makes the folder; UsageError where it holds something."""
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    """Makes the folder; UsageError where it holds more than parts of files, as making it leaves when it is killed."""
+    if folder.exists() and (not folder.is_dir() or any(not is_part(path) for path in folder.iterdir())):
         raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
     folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(folder)

@@ -1,10 +1,11 @@
 """The log of a run: one JSON object a line. Losing it never stops training. Used by `loop` and `run`."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from minigrad.files import write_whole
 
 Record = dict[str, Any]
 Warn = Callable[[str], None]
@@ -28,7 +29,7 @@ class Log:
             return record
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+                file.write("\n" * self._lost + json.dumps(record) + "\n")  # after a line that may be torn
         except OSError as error:
             self._tell(error)
         return record
@@ -38,10 +39,8 @@ class Log:
         self.records = self.records[:count]
         if not self._written:
             return
-        beside = self.path.with_suffix(".new")
         try:
-            beside.write_text("".join(json.dumps(record) + "\n" for record in self.records), encoding="utf-8")
-            os.replace(beside, self.path)
+            write_whole(self.path, "".join(json.dumps(record) + "\n" for record in self.records))
         except OSError as error:
             self._tell(error)
 

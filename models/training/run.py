@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import CheckpointError, MissingFileError
+from minigrad.files import write_whole
 from minigrad.op import Array
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
@@ -65,7 +66,7 @@ class Run(RunFolder):
         make_empty(folder)
         source = replace(source, features=data.feature_name)
         run = cls(folder, settings, source, data.train.feature_dim, data.vocabulary, software())
-        run.config_path.write_text(json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        write_whole(run.config_path, json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n")
         return run
 
     @classmethod

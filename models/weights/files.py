@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from minigrad.errors import CheckpointError, DataError, MissingFileError, UsageError
+from minigrad.files import write_whole
 from minigrad.module import Module
 from minigrad.op import Array
-from minigrad.store import save, write_whole
+from minigrad.store import save
 from models.weights.bfloat16 import widened
 from models.weights.hdf5 import hdf5_bytes, read_hdf5
 from models.weights.npz import npz_bytes, read_npz

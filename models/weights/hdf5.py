@@ -4,10 +4,9 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
-
 from minigrad.op import Array
 from models.data.hdf5 import datasets, open_hdf5, reading
+from models.data.hdf5_writing import new_hdf5_in
 
 
 def read_hdf5(path: Path) -> dict[str, Array]:
@@ -24,9 +23,9 @@ def read_hdf5(path: Path) -> dict[str, Array]:
 
 
 def hdf5_bytes(arrays: Mapping[str, Array]) -> bytes:
-    """An HDF5 file of arrays by name, each with a checksum where HDF5 can have one."""
+    """An HDF5 file of arrays by name, each with a checksum where HDF5 can have one, which is not for scalars."""
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    with new_hdf5_in(buffer) as file:
         for name, array in arrays.items():
             file.create_dataset(name, data=array, fletcher32=bool(array.size and array.ndim) or None)
     return buffer.getvalue()

@@ -11,8 +11,8 @@ from minigrad.errors import ExportError, UsageError
 from minigrad.export.onnx.emit import Emit, onnx_dtype
 from minigrad.export.onnx.table import CANNOT, OPSET, TABLE
 from minigrad.export.rules import rule_for, told
+from minigrad.files import write_whole
 from minigrad.graph import Graph
-from minigrad.store import write_whole
 from minigrad.tensor import Tensor
 
 IR_VERSION = 8  # the one that belongs to the operator set: older readers take it too

@@ -6,16 +6,16 @@ A folder is written beside its final place and renamed when whole, so that a par
 import json
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
+from models.data.hdf5_writing import new_hdf5
 from models.data.scenes.drawing import draw
 from models.data.scenes.extractor import Extractor, fit, measure
 from models.data.scenes.features import Array, random_filters
@@ -72,8 +72,8 @@ def _write_all(folder: Path, seed: int, train: int, held_out: int, progress: Pro
     extractor, features = _fitted(images, train, progress)
     extractor.save(folder / "extractor.npz")
     for split, rows in (("train", slice(train)), ("val", slice(train, None))):
-        _write_array(folder / f"{split}2014_images.h5", "images", images[rows])
-        _write_array(folder / f"{split}2014_{NAME}.h5", "features", features[rows])
+        _write_arrays(folder / f"{split}2014_images.h5", {"images": images[rows]})
+        _write_arrays(folder / f"{split}2014_{NAME}.h5", {"features": features[rows]})
         _write_addresses(folder, split, len(scenes[split]))
     _write_captions(folder, scenes, tongue)
     _write_scenes(folder, scenes, seed, triples)
@@ -101,11 +101,12 @@ def _write_captions(folder: Path, scenes: dict[Split, list[Scene]], rng: np.rand
     idx_to_word = [*SPECIAL_WORDS, *words()]
     word_to_idx = {word: index for index, word in enumerate(idx_to_word)}
     _write_json(folder / "coco2014_vocab.json", {"idx_to_word": idx_to_word, "word_to_idx": word_to_idx})
+    arrays: dict[str, npt.NDArray[np.generic]] = {}
     for split, described in scenes.items():
         encoded = [_encoded(caption, word_to_idx) for scene in described for caption in captions(scene, rng)]
         rows = np.arange(len(described), dtype=np.int32).repeat(CAPTIONS_PER_SCENE)
-        _write_array(folder / "coco2014_captions.h5", f"{split}_captions", np.array(encoded, np.int32))
-        _write_array(folder / "coco2014_captions.h5", f"{split}_image_idxs", rows)
+        arrays |= {f"{split}_captions": np.array(encoded, np.int32), f"{split}_image_idxs": rows}
+    _write_arrays(folder / "coco2014_captions.h5", arrays)
 
 
 def _encoded(caption: str, word_to_idx: dict[str, int]) -> list[int]:
@@ -129,11 +130,12 @@ def _write_json(path: Path, content: dict[str, object]) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _write_array(path: Path, key: str, array: npt.NDArray[np.generic]) -> None:
-    """Adds an array to an HDF5 file, with a checksum on each chunk."""
-    chunks = (min(len(array), max(1, 2**17 // array[0].nbytes)), *array.shape[1:])
-    with h5py.File(path, "a") as file:
-        file.create_dataset(key, data=array, chunks=chunks, fletcher32=True)
+def _write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    """Writes an HDF5 file, with a checksum on each chunk."""
+    with new_hdf5(path) as file:
+        for key, array in arrays.items():
+            chunks = (min(len(array), max(1, 2**17 // array[0].nbytes)), *array.shape[1:])
+            file.create_dataset(key, data=array, chunks=chunks, fletcher32=True)
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -1,0 +1,73 @@
+"""HDF5 files to be written, with checksums on what describes arrays too. Whoever writes HDF5 imports this.
+
+HDF5 crashes the process when it closes a file that it could not write whole, as on a full disk. So it is handed a file
+that takes everything, and what the disk said is raised when HDF5 is done.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import h5py
+
+
+@contextmanager
+def new_hdf5(path: Path) -> Iterator[h5py.File]:
+    """A new file, to be filled in a `with`. OSError after it where the disk did not take all of it."""
+    with path.open("w+b", buffering=0) as stream, new_hdf5_in(stream) as file:
+        yield file
+
+
+@contextmanager
+def new_hdf5_in(stream: IO[bytes]) -> Iterator[h5py.File]:
+    """The same in an open file. Equal arrays are equal bytes, whenever they are written."""
+    patient = _Patient(stream)
+    access, creation = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
+    access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)  # the first with checksums everywhere
+    creation.set_obj_track_times(False)
+    with h5py.File(h5py.h5f.create(b"new", h5py.h5f.ACC_TRUNC, creation, access)) as file:
+        yield file
+    patient.settle()
+
+
+class _Patient:
+    """A file whose first error waits until `settle`; nothing is written after it."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._error: BaseException | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, content: memoryview) -> int:
+        """Writes all, or as much as can be."""
+        self._tried(self._write_all, content)
+        return len(content)
+
+    def _write_all(self, content: memoryview) -> None:
+        done = 0
+        while done < len(content):  # a file without buffers may take a part at a time
+            done += self._stream.write(content[done:])
+
+    def truncate(self, size: int) -> None:
+        """Sets the size, or does not."""
+        self._tried(self._stream.truncate, size)
+
+    def flush(self) -> None:
+        """Flushes, or does not."""
+        self._tried(self._stream.flush)
+
+    def _tried(self, call: Any, *arguments: Any) -> None:
+        if self._error is None:
+            try:
+                call(*arguments)
+            except BaseException as error:  # Ctrl-C too would leave HDF5 with a file that it cannot close
+                self._error = error
+
+    def settle(self) -> None:
+        """The error that waits, raised."""
+        if self._error is not None:
+            raise self._error
