@@ -4,8 +4,6 @@ Anyone may import this; it needs the standard library alone.
 """
 
 import os
-import re
-from contextlib import suppress
 from pathlib import Path
 
 
@@ -21,32 +19,21 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
+    finally:
+        part.unlink(missing_ok=True)
     _sync_folder(path.parent)
 
 
-def remove_parts(folder: Path) -> None:
-    """Removes what `write_whole` left in a folder where it was killed; no other program may be writing there."""
-    for path in folder.iterdir():
-        if is_part(path):
-            with suppress(OSError):
-                path.unlink()
-
-
-def is_part(path: Path) -> bool:
-    """Whether a file is one that `write_whole` writes beside another."""
-    return re.fullmatch(r"\..*\.\d+\.part", path.name) is not None
+def parts(folder: Path) -> list[Path]:
+    """What `write_whole` leaves in a folder where it is killed."""
+    return list(folder.glob(".*.[0-9]*.part"))
 
 
 def _sync_folder(folder: Path) -> None:
     """Makes a rename in a folder survive a power cut; Windows has no such call."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if os.name != "nt":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -10,7 +10,6 @@ is found. Imports safetensors, so `import minigrad` does not import this; models
 import hashlib
 import json
 import os
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import CheckpointError, DTypeError, MissingFileError, MissingPackageError, UsageError
-from minigrad.files import remove_parts, write_whole
+from minigrad.files import parts, write_whole
 from minigrad.op import Array
 
 try:
@@ -151,10 +150,9 @@ class Checkpoints:
         steps = self.steps()
         kept = [s for s in steps if s <= step and s not in self._damaged][-self.keep :]
         forgotten = [self._path(s) for s in steps if s not in kept]
-        for path in forgotten:
+        for path in (*forgotten, *parts(self.folder)):
             with suppress(OSError):
                 path.unlink()
-        remove_parts(self.folder)  # of saves that were killed
 
     def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State] | None:
         """The newest checkpoint that is whole, None where there is none at all.
@@ -174,8 +172,8 @@ class Checkpoints:
 
     def steps(self) -> list[int]:
         """The steps that are saved, in order."""
-        names = (re.fullmatch(r"step-(\d+)\.safetensors", path.name) for path in self.folder.glob("step-*"))
-        return sorted(int(name[1]) for name in names if name)
+        numbers = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.safetensors"))
+        return sorted(int(number) for number in numbers if number.isdecimal())
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:08d}.safetensors"

@@ -53,10 +53,10 @@ def test_the_disk_itself(tmp_path: Path) -> None:
         write_whole(tmp_path / "file", b"content")
 
     calls = calls_of(tmp_path, work)
-    assert calls == ["create", "write", "fsync", "rename", "open", "fsync"]
+    assert calls == ["create", "write", "fsync", "rename", "remove", "open", "fsync"]
     for k, name in enumerate(calls):
         for how in HOWS:
-            if how != FULL or name not in ("rename", "open"):
+            if how != FULL or name not in ("rename", "remove", "open"):
                 assert failed(tmp_path, k, how, work), (k, how)
 
 

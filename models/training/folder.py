@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minigrad.errors import UsageError
-from minigrad.files import is_part, remove_parts
+from minigrad.files import parts
 from minigrad.store import Checkpoints
 
 
@@ -32,7 +32,8 @@ class RunFolder:
 
 def make_empty(folder: Path) -> None:
     """Makes the folder; UsageError where it holds more than parts of files, as making it leaves when it is killed."""
-    if folder.exists() and (not folder.is_dir() or any(not is_part(path) for path in folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or set(folder.iterdir()) > set(parts(folder))):
         raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
     folder.mkdir(parents=True, exist_ok=True)
-    remove_parts(folder)
+    for part in parts(folder):
+        part.unlink()
