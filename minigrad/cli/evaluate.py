@@ -7,11 +7,13 @@ from typing import Any
 
 from minigrad.cli import console
 from minigrad.cli.sources import Opened, elsewhere, open_source
-from minigrad.cli.written import written
+from minigrad.cli.written import add_writing, together, written
 from models.captioner import Captioner
 from models.data.told import told
+from models.decode import Captioner as Writer
 from models.scores import SCORES, write_results
 from models.training import Run, Validation
+from models.training.evaluation import loss_per_word
 from models.training.scoring import Scoring
 
 RESULTS = "results.json"
@@ -28,17 +30,8 @@ def add_parser(subparsers: Any) -> None:
         "captions that are sentences the grammar can produce for the scene, among combinations seen and never seen in "
         "training, and the share that is right when every scene is given another one's features.",
     )
-    parser.add_argument("run", metavar="RUN", help="the folder of a run")
-    parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
-    parser.add_argument(
-        "--beams", type=int, default=3, metavar="N", help="how many captions to follow (3; 1 is greedy)"
-    )
-    parser.add_argument(
-        "--annotations",
-        type=Path,
-        metavar="FILE",
-        help="COCO's captions of the held-out images, where the data has none",
-    )
+    add_writing(parser, beams=3)
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO's captions, to score against as written")
     parser.add_argument("--images", type=int, metavar="N", help="score the first N held-out images only")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where the captions go (RUN/results.json)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
@@ -48,30 +41,44 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints loss, perplexity, the judge's shares and the table of scores."""
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
-    captioner = run.trained(console.warn)
+    captioner, show = together(run, arguments.others), not arguments.json
     scoring = Scoring(opened.data, told(opened.data, arguments.annotations), arguments.images)
-    beams = written(captioner, opened.data, scoring.rows, arguments.beams, show=not arguments.json)
-    captions = {row: found[0][0] for row, found in beams.items()}
-    found: dict[str, Any] = {"run": str(run.folder), **measured(captioner, opened), "beams": arguments.beams}
-    found["scores"] = compared(scoring, captions)
-    found["neighbours"], found["images"] = scoring.number, len(captions)
+    beams = written(captioner, opened.data, scoring.rows, arguments.beams, show)
+    captions = {row: best[0][0] for row, best in beams.items()}
+    found = {
+        "run": str(run.folder),
+        "with": arguments.others,
+        **measured(captioner, opened),
+        "writing": how(arguments),
+        "scores": compared(scoring, captions),
+        "neighbours": scoring.number,
+        "images": len(captions),
+    }
     numbered = {scoring.said.numbers[row]: caption for row, caption in captions.items()}
     found["results"] = str(write_results(arguments.results or run.folder / RESULTS, numbered))
     if arguments.json:
         console.say_json(found)
     else:
-        console.say("\n".join([*in_words(found), "", *score_table(found), "", f"captions  {found['results']}"]))
+        console.say("\n".join([*in_words(found), *score_table(found), "", f"captions  {found['results']}"]))
     return 0
 
 
-def measured(captioner: Captioner, opened: Opened) -> dict[str, float]:
-    """The held-out loss a word, and for scenes the judge's shares."""
+def how(arguments: argparse.Namespace) -> str:
+    """By how many, and by which rule, captions were written."""
+    who = f"{1 + len(arguments.others)} runs" if arguments.others else "this run"
+    return f"{who}, {arguments.beams} beams" if arguments.beams > 1 else f"{who}, greedy"
+
+
+def measured(captioner: Writer, opened: Opened) -> dict[str, float]:
+    """A run's held-out loss a word, which several have not, and for scenes the judge's shares."""
     validation = Validation(opened.data, opened.scenes)
-    found = validation(captioner)
-    loss = found.pop("val_loss")
+    shares = validation.shares(captioner)
     shuffled = validation.right(captioner, shuffled=True)
     others = {"right_with_shuffled_features": shuffled["all"]} if shuffled else {}
-    return {"val_loss": loss, **found, "perplexity": exp(loss), **others}
+    if not isinstance(captioner, Captioner):
+        return {**shares, **others}
+    loss = loss_per_word(captioner, opened.data.val)
+    return {"val_loss": loss, "perplexity": exp(loss), **shares, **others}
 
 
 def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, float]]:
@@ -82,9 +89,9 @@ def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, 
 
 def score_table(found: dict[str, Any]) -> list[str]:
     """A line for each rival, under the names of the scores."""
-    k, beams = found["neighbours"], found["beams"]
+    k = found["neighbours"]
     labels = {
-        "run": f"this run, {beams} beams" if beams > 1 else "this run, greedy",
+        "run": found["writing"],
         "neighbours": f"nearest image's caption of {k}" if k > 1 else "nearest image's caption",
         "people": "people",
         "people_in_known_words": "people, words of its vocabulary",
@@ -104,11 +111,9 @@ LABELS = {
 }
 
 
-def in_words(result: dict[str, float]) -> list[str]:
-    """A line for each number."""
-    shares = [f"{label:32}{100 * result[key]:6.1f} %" for key, label in LABELS.items() if key in result]
-    return [
-        f"{'loss, nats a word':32}{result['val_loss']:6.3f}",
-        f"{'perplexity':32}{result['perplexity']:6.3f}",
-        *shares,
-    ]
+def in_words(result: dict[str, Any]) -> list[str]:
+    """A line for each number, and a blank one after them."""
+    losses = {"val_loss": "loss, nats a word", "perplexity": "perplexity"}
+    lines = [f"{label:32}{result[key]:6.3f}" for key, label in losses.items() if key in result]
+    lines += [f"{label:32}{100 * result[key]:6.1f} %" for key, label in LABELS.items() if key in result]
+    return [*lines, ""] if lines else []

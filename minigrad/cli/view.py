@@ -7,7 +7,7 @@ from typing import Any
 from minigrad.cli import console
 from minigrad.cli.results import data_name
 from minigrad.cli.sources import elsewhere, open_source
-from minigrad.cli.written import written
+from minigrad.cli.written import add_writing, together, written
 from minigrad.errors import MinigradError, UsageError
 from models.data.images import Pixels, read_image
 from models.data.originals import Original, originals
@@ -27,13 +27,11 @@ def add_parser(subparsers: Any) -> None:
         "with their log-probabilities, people's captions, the score, to search and to sort. Photographs found on this "
         "machine are put into the file; others are shown from their addresses where the browser can load them.",
     )
-    parser.add_argument("run", metavar="RUN", help="the folder of a run")
-    parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
+    add_writing(parser, beams=5)
     parser.add_argument(
         "--photographs", type=Path, metavar="DIR", help="photographs, by the last part of their addresses"
     )
     parser.add_argument("--images", type=int, default=200, metavar="N", help="the first N held-out images (200)")
-    parser.add_argument("--beams", type=int, default=5, metavar="N", help="captions to follow and show (5)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (RUN/captions.html)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -45,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
     scoring = Scoring(opened.data, images=arguments.images)
-    beams = written(run.trained(console.warn), opened.data, scoring.rows, arguments.beams, not arguments.json)
+    captioner = together(run, arguments.others)
+    beams = written(captioner, opened.data, scoring.rows, arguments.beams, not arguments.json)
     cider = CiderD(scoring.references)
     scores = cider.each(found[0][0].split() for found in beams.values())
     shown = originals(opened.data, "val", scoring.rows)

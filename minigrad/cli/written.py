@@ -1,13 +1,16 @@
-"""Captions of held-out images by a run, with their log-probabilities. `evaluate` and `view` import it."""
+"""Captions of held-out images by one run or several together. `evaluate` and `view` import it."""
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from minigrad.cli import console
-from models.captioner import Captioner
+from minigrad.errors import UsageError
 from models.data.coco import CaptionData
-from models.decode import beam_search
+from models.decode import Captioner, beam_search
+from models.ensemble import Ensemble
+from models.training import Run
 
 Beams = list[tuple[str, float]]
 """Captions and their log-probabilities, the likeliest first."""
@@ -15,6 +18,27 @@ BATCH = 100
 """Images whose beams are followed together."""
 LONGEST = 30
 """Words of a caption."""
+
+
+def add_writing(parser: argparse.ArgumentParser, beams: int) -> None:
+    """The options that say by whom captions are written, and how."""
+    parser.add_argument("run", metavar="RUN", help="the folder of a run")
+    parser.add_argument(
+        "--with", dest="others", action="append", default=[], metavar="RUN",
+        help="another run on the same data, to write together; repeatable",
+    )  # fmt: skip
+    parser.add_argument("--data", metavar="DIR", help="where the run's data is now")
+    parser.add_argument("--beams", type=int, default=beams, metavar="N", help=f"how many captions to follow ({beams})")
+
+
+def together(run: Run, others: Iterable[str]) -> Captioner:
+    """The run's captioner, or the ensemble of several runs'; UsageError where these do not fit together."""
+    runs = [run, *map(Run.open, others)]
+    for other in runs[1:]:
+        if (other.vocabulary, other.feature_dim) != (run.vocabulary, run.feature_dim):
+            raise UsageError(f"{other.folder} and {run.folder} have other words or features: train both on the same")
+    captioners = [one.trained(console.warn) for one in runs]
+    return Ensemble(captioners) if len(captioners) > 1 else captioners[0]
 
 
 def written(captioner: Captioner, data: CaptionData, rows: Sequence[int], beams: int, show: bool) -> dict[int, Beams]:

@@ -11,6 +11,7 @@ from models.captioner import Captioner
 from models.data.coco import Batch, CaptionData, Split, Vocabulary
 from models.data.scenes import Scenes
 from models.data.split import Part, whole
+from models.decode import Captioner as Writer
 from models.decode import greedy
 from models.parallel import Ranks
 from models.training.log import Record
@@ -31,10 +32,13 @@ class Validation:
 
     def __call__(self, captioner: Captioner) -> Record:
         """`{"val_loss"}`, and for scenes `{"right", "right_seen", "right_never_seen"}`."""
-        shares = {"right" if k == "all" else f"right_{k}": v for k, v in self.right(captioner).items()}
-        return {"val_loss": loss_per_word(captioner, self.data.val, ranks=self.ranks), **shares}
+        return {"val_loss": loss_per_word(captioner, self.data.val, ranks=self.ranks), **self.shares(captioner)}
 
-    def right(self, captioner: Captioner, shuffled: bool = False) -> dict[str, float]:
+    def shares(self, captioner: Writer) -> Record:
+        """`{"right", "right_seen", "right_never_seen"}` for scenes, nothing for other data."""
+        return {"right" if k == "all" else f"right_{k}": v for k, v in self.right(captioner).items()}
+
+    def right(self, captioner: Writer, shuffled: bool = False) -> dict[str, float]:
         """The judge's shares of strictly true greedy captions; `shuffled` gives each scene another one's features."""
         if self.scenes is None or self._features is None:
             return {}
@@ -69,7 +73,7 @@ def words_in(captions: Array, null: int) -> int:
     return int(np.count_nonzero(captions[:, 1:] != null))
 
 
-def written(captioner: Captioner, features: Array, vocabulary: Vocabulary) -> list[str]:
+def written(captioner: Writer, features: Array, vocabulary: Vocabulary) -> list[str]:
     """The greedy captions of features (N, D)."""
     parts = (features[i : i + BATCH] for i in range(0, len(features), BATCH))
     return [vocabulary.decode(ids) for rows in parts for ids in greedy(captioner, rows)]

@@ -1,0 +1,40 @@
+"""Several captioners that write one sentence together. Imports what decoding asks of a captioner."""
+
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from math import log
+from typing import Any
+
+from minigrad import functional as F
+from minigrad.errors import UsageError
+from minigrad.tensor import Tensor
+from models.cells import State
+from models.decode import Captioner
+
+
+class Ensemble:
+    """A captioner whose probability of a word is the mean of its members' probabilities.
+
+    The members have the same words with the same ids, and are given the same features. UsageError without any member.
+    """
+
+    def __init__(self, members: Sequence[Captioner]) -> None:
+        if not members:
+            raise UsageError("no captioner to write with: an ensemble has one member at least")
+        first = members[0]
+        self._members = members
+        self._bounds: list[int] = []
+        self.null, self.start, self.end, self.unwritten = first.null, first.start, first.end, first.unwritten
+
+    def begin(self, features: Any) -> State:
+        """The states of all members, one after the other."""
+        states = [member.begin(features) for member in self._members]
+        self._bounds = list(accumulate(map(len, states), initial=0))
+        return tuple(part for state in states for part in state)
+
+    def step(self, words: Any, state: State) -> tuple[Tensor, State]:
+        """Words (N,) and the state before give the logarithms (N, V) of the mean probabilities and the state after."""
+        own = [state[start:stop] for start, stop in pairwise(self._bounds)]
+        found = [member.step(words, part) for member, part in zip(self._members, own, strict=True)]
+        logs = F.stack([F.log_softmax(scores) for scores, _ in found])
+        return F.logsumexp(logs, axis=0) - log(len(found)), tuple(part for _, after in found for part in after)
