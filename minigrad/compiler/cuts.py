@@ -77,10 +77,9 @@ def reduction(op: Reduction, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes |
 
 
 def sum_to(op: SumTo, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Where only leading axes are summed."""
-    (x,) = xs
-    lead = len(x) - len(y)
-    return (lead + axis,) if x[lead:] == y else None
+    """Along an axis that stays."""
+    own = len(xs[0]) - len(y) + axis
+    return (own,) if xs[0][own] == y[axis] else None
 
 
 def gather(op: Gather, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:

@@ -67,8 +67,8 @@ class LeakyRelu(FloatingDtype, Unary):
     reads = "x"
 
     def forward(self, x: Array) -> Array:
-        """Selects by sign; any slope is allowed."""
-        return np.where(x > 0, x, x * self.slope)
+        """The larger of the two where that is right; else selected by sign, for any slope is allowed."""
+        return np.maximum(x, x * self.slope) if 0 < self.slope <= 1 else np.where(x > 0, x, x * self.slope)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g where x > 0, else slope · g."""

@@ -17,6 +17,9 @@ from minigrad.op import Array, Gradient, Shape, Value, apply
 from minigrad.ops.window import Calls, Making, Needs, Pair, Scratch, Windowed, blocks, flat, joins, last, windows
 
 FEW = 8  # channels: with fewer, products are of whole columns of pixels
+SMALL, LEAST = 10**6, 32
+"""Multiplications in a product that OpenBLAS computes without copying its operands first, a third faster than larger
+narrow ones; and the rows below which that does not pay."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,31 @@ class Convolution(Windowed):
         return (yield from flat(scratch, seen.transpose(3, 4, 5, 0, 1, 2), 3)).T
 
 
+def runs(b: Array) -> int:
+    """How many rows at a time are best multiplied with b (…, K, N)."""
+    return int(SMALL // max(1, b.shape[-2] * b.shape[-1]))
+
+
+def multiplied(a: Array, b: Array, y: Array) -> Calls:
+    """y (…, M, N) = a (M, K) @ b (…, K, N), in runs of rows that make small products, all in one call."""
+    most, number = runs(b), len(a)
+    if number <= most or most < LEAST:
+        yield partial(np.matmul, a, b, y)
+        return
+    run = next((n for n in range(most, most // 2, -1) if number % n == 0), most)
+    whole = number - number % run
+    stacked = y[..., :whole, :].reshape(*y.shape[:-2], -1, run, y.shape[-1])
+    yield partial(np.matmul, a[:whole].reshape(-1, run, a.shape[1]), b[..., None, :, :], stacked)
+    if whole < number:
+        yield partial(np.matmul, a[whole:], b, y[..., whole:, :])
+
+
 class Conv2d(Convolution):
     """y = x correlated with w, plus a bias (K,) where one is given."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, w: Array, *bias: Array) -> Calls:
         """Rows of the unfolded x times w."""
-        columns = (yield from flat(scratch, last(w), 1)).T
+        columns = yield from self.columns(scratch, w)
         x, y = last(x), last(y)
         copied, whole = len(w) + x.shape[3] * (w.shape[2:] == (1, 1)), w.shape[2:] == self.stride == (1, 1)
         each = 1 if whole and joins(x, 0, 3) and joins(y, 0, 3) else y.shape[2] * len(columns)
@@ -62,10 +84,19 @@ class Conv2d(Convolution):
             part = y[pictures, rows]
             seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
             out = part.reshape(len(seen), -1) if joins(part, 0, 3) else scratch((len(seen), len(w)), y.dtype)
-            yield partial(np.matmul, seen, columns, out)
+            yield from multiplied(seen, columns, out)
             yield from (partial(np.add, out, b, out) for b in bias)
             if not joins(part, 0, 3):
                 yield partial(np.copyto, part, out.reshape(part.shape))
+
+    def columns(self, scratch: Scratch, w: Array) -> Making:
+        """The weights as a matrix (kh · kw · C, K); its rows in one piece where small products read them."""
+        columns = (yield from flat(scratch, last(w), 1)).T
+        if columns.flags.c_contiguous or runs(columns) < LEAST:
+            return columns
+        copy = scratch(columns.shape, w.dtype)
+        yield partial(np.copyto, copy, columns)
+        return copy
 
     def of_rows(self, rows: slice, x: Shape, w: Shape, *bias: Shape) -> tuple[Windowed, Needs]:
         """From the rows that their windows see."""
@@ -107,7 +138,7 @@ class ConvTranspose2d(Convolution):
         yield partial(np.copyto, x, 0)
         rows_of = yield from flat(scratch, last(w), 1)
         across = slice(0, y.shape[2])
-        for n, part in blocks(scratch, y, 2 * y.shape[2] * rows_of.shape[1], True):  # y's multiples are kept beside it
+        for n, part in blocks(scratch, y, y.shape[2] * rows_of.shape[1], True):
             spread = yield from self.spread(scratch, y[n, part], rows_of, w.shape)
             for i, j in product(*map(range, w.shape[2:])):
                 rows, height = self.place(part, x.shape[1], i, 0)
@@ -123,10 +154,10 @@ class ConvTranspose2d(Convolution):
         dtype = np.result_type(y, rows_of)
         if c < FEW:
             planes = scratch((places * c, number), dtype)
-            yield partial(np.matmul, rows_of.T, rows.T, planes)
+            yield from multiplied(rows, rows_of, planes.T)
             return planes.reshape(*kernel, c, *y.shape[:3]).transpose(0, 1, 3, 4, 5, 2)
         by_place = scratch((places, number, c), dtype)
-        yield partial(np.matmul, rows, rows_of.reshape(k, places, c).transpose(1, 0, 2), by_place)
+        yield from multiplied(rows, rows_of.reshape(k, places, c).transpose(1, 0, 2), by_place)
         return by_place.reshape(*kernel, *y.shape[:3], c)
 
     def of_rows(self, rows: slice, y: Shape, w: Shape) -> tuple[Windowed, Needs]:
@@ -159,7 +190,7 @@ class ConvWeight2d(Convolution):
         x, y, shape = last(x), last(y), (len(w), prod(w.shape[1:]))
         total, term = scratch(shape, w.dtype), scratch(shape, w.dtype)
         yield partial(total.fill, 0)
-        for pictures, rows in blocks(scratch, y, y.shape[2] * shape[1], True):
+        for pictures, rows in blocks(scratch, y, y.shape[2] * sum(shape), True):
             part = y[pictures, rows]
             seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], self.kernel)
             known = yield from flat(scratch, part, 3)
