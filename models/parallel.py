@@ -161,9 +161,9 @@ class Together(Ranks):
         return totals[: len(sums)]
 
     def blamed(self, f: Callable[[], str]) -> str:
-        """f() of the first such rank, with its number; where only the sum is not finite, that of the first of all."""
+        """f() of the first such rank, with its number; where only the sum is not finite the last, which has rows."""
         good = self.each(bool(np.isfinite(self._own).all()))
-        number = good.index(False) if False in good else 0
+        number = good.index(False) if False in good else self.count - 1
         return f"rank {number}: {self.each(f() if self.number == number else '')[number]}"
 
     def compare(self, arrays: Mapping[str, Array], step: int) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -128,6 +129,17 @@ def test_a_rank_that_is_killed_ends_all_at_once_and_is_named(source: Source, tmp
         assert seconds < LIMIT and latest_step(run) >= before + 5
         told += said
     assert "was killed by SIGKILL" in told and "; all 2 ranks end" in told and "Traceback" not in told
+
+
+@several
+@in_proc
+@pytest.mark.fault(number=24)
+def test_a_rank_that_ends_before_mpi_begins_ends_all() -> None:
+    rank = f'[ "$PMI_RANK" = 1 ] && exit 3; exec {shlex.join(TRAIN)} --data /nowhere'
+    command = ["mpiexec", "-n", "3", "sh", "-c", rank]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, stdin=subprocess.DEVNULL)
+    assert done.returncode
+    assert done.stderr == "minigrad: rank 0: another rank has ended before MPI began; all end\n"
 
 
 RAISES = """

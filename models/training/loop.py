@@ -77,8 +77,9 @@ class Training(Loop[Batch]):
 
     def _not_finite(self, loss: float, norm: float, batch: Batch) -> str:
         """What to say of a step that went wrong, with the Op that was the first to; its replay file is in the run."""
+        folder = self.folder if self.folder.is_dir() else None  # another rank's machine may not have it
         with np.errstate(all="ignore"):
-            culprit = first_not_finite(self.captioner.loss(batch.features, batch.captions), self.folder)
+            culprit = first_not_finite(self.captioner.loss(batch.features, batch.captions), folder)
         what = f"the loss became {loss}" if not np.isfinite(loss) else f"the gradients' norm became {norm}"
         rest = f" and {len(batch.rows) - _SHOWN} more" if len(batch.rows) > _SHOWN else ""
         return (

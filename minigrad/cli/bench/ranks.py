@@ -6,7 +6,6 @@ Started by mpiexec, by `parallel`.
 import json
 import sys
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -55,18 +54,18 @@ class Training:
 
 
 def measured(task: Task, steps: int, rows: list[int]) -> dict[str, Any]:
-    """Median seconds of a step and of its phases, and, on one rank alone, of the gradients of some rows."""
+    """The least seconds of a step and of its phases, on the slowest rank; on one, those of some rows' gradients."""
     ranks = world()
     training = Training(task, ranks)
     with one_blas_thread():
         for _ in range(WARM_UP):
             training.whole()
         ranks.meet()
-        step = median(ranks.each(median(timed(training.whole, steps))))
+        step = max(ranks.each(min(timed(training.whole, steps))))
         work = (training.gradients, ranks.meet, training.add, training.update)
         phases = zip(*([seconds(f) for f in work] for _ in range(steps)), strict=True)
-        typical = zip(*ranks.each([median(phase) for phase in phases]), strict=True)
-        found = {"step": step, **dict(zip(PHASES, map(median, typical), strict=True))}
+        least = zip(*ranks.each([min(phase) for phase in phases]), strict=True)
+        found = {"step": step, **dict(zip(PHASES, map(max, least), strict=True))}
         found["bytes"] = 4 * sum(parameter.size for parameter in training.optimizer.parameters)
         if ranks.count == 1:
             found["rows"] = {n: alone(task, n) for n in rows}
@@ -86,7 +85,7 @@ def messages(nbytes: int, count: int) -> dict[str, float]:
     from mpi4py import MPI
 
     own, total = (np.zeros(nbytes // 4, np.float32) for _ in range(2))
-    found = {"mpi": median(timed(lambda: MPI.COMM_WORLD.Allreduce(own, total), 2 * CALLS))}
+    found = {"mpi": min(timed(lambda: MPI.COMM_WORLD.Allreduce(own, total), 2 * CALLS))}
     if count != 2:
         return found
     short, long = (min(timed(there_and_back(MPI.COMM_WORLD, size), 2 * CALLS)) / 2 for size in (8, nbytes))
