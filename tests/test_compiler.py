@@ -12,6 +12,7 @@ from minigrad.compiler.function import Compiled
 from minigrad.compiler.passes import PASSES, Pass
 from minigrad.errors import UsageError
 from minigrad.op import Array
+from minigrad.ops.conv import ConvTranspose2d
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Copy
 
@@ -217,3 +218,19 @@ def test_a_large_matrix_that_is_multiplied_often_is_turned_once() -> None:
     assert np.allclose(f(x).numpy(), recurrence(mg.tensor(x)).numpy(), atol=1e-14)
     assert {n.shape for n in f.graph if isinstance(n.op, MatMul)} == {(1024, 8)}
     assert sum(isinstance(n.op, Copy) for n in f.graph) == 1
+
+
+@pytest.mark.parametrize("dense", [False, True])
+def test_zeros_around_the_gradient_of_one_score_are_not_multiplied(dense: bool) -> None:
+    rng = np.random.default_rng(0)
+    weights = mg.tensor(rng.normal(size=(7, 3) if dense else (7, 3, 1, 1)))
+    x = rng.normal(size=(2, 3) if dense else (2, 3, 4, 5))
+
+    def gradient(x: Any) -> Any:
+        y = x @ weights.mT if dense else mg.mean(mg.relu(mg.conv2d(x, weights)), axis=(2, 3))
+        return mg.grad(y[:, 4].sum(), x)[0]
+
+    compiled = mg.compile(gradient)
+    np.testing.assert_allclose(compiled(x).numpy(), gradient(mg.tensor(x, requires_grad=True)).numpy(), rtol=1e-12)
+    (product,) = (n for n in compiled.graph if isinstance(n.op, MatMul | ConvTranspose2d))
+    assert product.inputs[0].shape[:2] == (2, 1) or product.inputs[1].shape == (3, 1)

@@ -11,6 +11,7 @@ from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
 from minigrad.compiler.slices import SLICES
 from minigrad.compiler.sums import join_puts, sum_products
 from minigrad.compiler.views import VIEWS
+from minigrad.compiler.zeros import ZEROS
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 
@@ -41,6 +42,7 @@ PASSES = (
     Pass("common subexpressions", rebuilt, {}, "Equal operations on equal inputs are computed once."),
     Pass("identities", rebuilt, IDENTITIES, "What changes nothing goes: x + 0, 1 · x, a reshape to the same shape."),
     Pass("slices", rebuilt, TIDY, "A slice is taken before the work on it, not after."),
+    Pass("zeros", rebuilt, all_rules(TIDY, ZEROS), "Zeros around a slice are not multiplied."),
     Pass("joined slices", join_puts, TIDY, "Gradients of disjoint slices are laid side by side, not added to zeros."),
     Pass("views", rebuilt, VIEWED, "Transposes and reshapes move past the work on them: rows keep their order."),
     Pass("summed products", sum_products, TIDY, "A sum of products aᵀ g, one a step, is one product of stacked rows."),

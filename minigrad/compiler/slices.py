@@ -30,7 +30,7 @@ def window(part: Part) -> Range | None:
     return part[:2] if part is not None and part[2] == 1 and 0 <= part[0] <= part[1] else None
 
 
-def only_axis(op: Slice, x: Tensor) -> tuple[int, Range] | None:
+def only_axis(op: Slice | SlicePut, x: Tensor) -> tuple[int, Range] | None:
     """The one axis of x that the slice narrows, to a window; None when there are more, or it skips."""
     narrowed = [(a, p) for a, p in enumerate(full_parts(op, x.shape)) if p != whole(x.shape[a])]
     if len(narrowed) != 1:

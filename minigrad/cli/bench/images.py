@@ -44,8 +44,12 @@ def gradient(n: int, size: int, threads: int) -> Work:
     from models.squeezenet import SqueezeNet
 
     network = SqueezeNet()
-    compiled = mg.compile(lambda x: mg.grad(network(x)[:, 0].sum(), x), workers=threads)
-    x = pictures(n, size)
+
+    def scores_and_gradient(x: Any) -> Any:
+        scores = network(x)
+        return scores, mg.grad(scores[:, 0].sum(), x)
+
+    compiled, x = mg.compile(scores_and_gradient, workers=threads), pictures(n, size)
     return lambda: compiled(x)
 
 
@@ -59,7 +63,8 @@ def torch_gradient(n: int, size: int, threads: int) -> Work:
 
     def work() -> object:
         leaf = x.detach().requires_grad_()
-        return torch.autograd.grad(network(leaf)[:, 0].sum(), leaf)
+        scores = network(leaf)
+        return scores, torch.autograd.grad(scores[:, 0].sum(), leaf)
 
     return work
 
