@@ -149,7 +149,7 @@ def accumulate(op: Op, x: Node, g: Array, gradients: Gradients, owned: set[int])
     key = id(x)
     total = gradients.get(key)
     if key not in owned:
-        gradients[key] = total = np.zeros_like(x.data) if total is None else np.array(total)
+        gradients[key] = total = np.zeros_like(x.data) if total is None else total.copy()
         owned.add(key)
     assert op.accumulate is not None
     op.accumulate(total, g, x.data)

@@ -13,6 +13,10 @@ class DTypeError(MinigradError, TypeError):
     """An operand of a kind the Op cannot take, such as an integer tensor asked for a gradient."""
 
 
+class DeviceError(MinigradError, TypeError):
+    """Operands on different devices, or an array where it cannot be used; names the devices."""
+
+
 class IndexRangeError(MinigradError, IndexError):
     """An index or token id outside the axis it indexes."""
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.array_methods import Axis
+from minigrad.device import beside
 from minigrad.errors import ShapeError, UsageError
 from minigrad.op import Value, apply, as_number, as_value
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce
@@ -211,9 +212,8 @@ def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]
         if sections < 1 or size % sections:
             raise ShapeError(f"cannot split axis {axis} of shape {x.shape} into {sections} equal parts")
         sections = range(size // sections, size, size // sections)
-    bounds = [0, *sections, size]
     before = (slice(None),) * axis
-    return [x[(*before, slice(a, b))] for a, b in pairwise(bounds)]
+    return [x[(*before, slice(a, b))] for a, b in pairwise([0, *sections, size])]
 
 
 def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
@@ -269,7 +269,7 @@ def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
     (axis,), indices = axes_of(axis, x.ndim), as_value(indices)
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis needs as many dimensions in indices {indices.shape} as in {x.shape}")
-    places: list[Value] = list(np.ix_(*map(range, x.shape)))
+    places: list[Value] = [beside(places, x) for places in np.ix_(*map(range, x.shape))]
     places[axis] = indices
     return x[tuple(places)]
 

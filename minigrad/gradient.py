@@ -8,6 +8,7 @@ import numpy as np
 
 from minigrad.autodiff import ancestors, disconnected, leading_to, pull_back_arrays, pull_back_nodes
 from minigrad.context import current, using
+from minigrad.device import beside
 from minigrad.errors import DTypeError, GradientError, UsageError
 from minigrad.tensor import Tensor, cotangent, own
 
@@ -43,9 +44,8 @@ def pulled(path: list[Any], ys: list[Any], weights: list[Any], xs: list[Any], bu
     if build:
         with using(replace(current.get(), recording=True)):
             return pull_back_nodes(path, summed(starts), keep)
-    given = [g for _, g in starts]
     arrays = {key: g.data for key, g in summed(starts).items()}
-    return own(pull_back_arrays(path, arrays, keep), *given)
+    return own(pull_back_arrays(path, arrays, keep), *(g for _, g in starts))
 
 
 def summed(starts: list[tuple[Tensor, Tensor]]) -> dict[int, Tensor]:
@@ -91,7 +91,7 @@ def one_for_each(name: str, given: Any, xs: list[Any]) -> list[Any]:
 
 def zeros_like(x: Tensor) -> Tensor:
     """The gradient of what does not depend on x."""
-    return Tensor(np.zeros(x.shape, x.dtype))
+    return Tensor(beside(np.zeros(x.shape, x.dtype), x))
 
 
 def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Tensor, Any]]:

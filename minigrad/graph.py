@@ -54,7 +54,7 @@ class Graph:
         """Arguments as arrays of the inputs' shapes and dtypes."""
         if len(arguments) != len(self.inputs):
             raise UsageError(f"the graph has {len(self.inputs)} inputs and was given {len(arguments)}")
-        arrays = [np.asarray(a.data if isinstance(a, Tensor) else a) for a in arguments]
+        arrays = [np.asarray(a.numpy() if isinstance(a, Tensor) else a) for a in arguments]
         for i, (x, a) in enumerate(zip(self.inputs, arrays, strict=True)):
             if (x.shape, x.dtype) != (a.shape, a.dtype):
                 raise ShapeError(f"input {x.name or i} is {x.shape} {x.dtype}, the argument {a.shape} {a.dtype}")

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import DTypeError, IndexRangeError, TraceError
-from minigrad.op import Op, Shape
+from minigrad.op import Op, Shape, as_value
 from minigrad.ops.index import Index, Part, Slice
 
 
@@ -52,7 +52,7 @@ def without_booleans(item: Any) -> tuple[Any, ...]:
     """An index array as integers: a boolean one becomes the positions of its True elements, a pair per axis."""
     if item is None or item is Ellipsis or (isinstance(item, int | np.integer | slice) and not isinstance(item, bool)):
         return (item,)
-    array = item if hasattr(item, "apply_op") else np.asarray(item)
+    array = as_value(item)
     if array.dtype == np.bool_:
         return positions(array)
     if array.dtype.kind not in "iu" and array.size:

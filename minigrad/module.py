@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.context import current, scope
+from minigrad.device import beside, moved
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -110,6 +111,12 @@ class Module:
         """Every parameter of the tree, once."""
         return [parameter for _, parameter in self.named_parameters()]
 
+    def to(self, device: str) -> "Module":
+        """Moves every parameter and buffer to a device; gradients are forgotten. Before an optimiser is made."""
+        for _, leaf in self._named():
+            leaf.data, leaf.grad = moved(leaf.data, device), None
+        return self
+
     def zero_grad(self) -> None:
         """Forgets every gradient."""
         for parameter in self.parameters():
@@ -144,7 +151,7 @@ class Module:
             )
         for path, leaf in own.items():
             if path in state and path not in problems:
-                leaf.changing()[...] = state[path]
+                leaf.changing()[...] = beside(np.asarray(state[path]), leaf)
         return list(problems.values())
 
 

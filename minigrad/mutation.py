@@ -53,7 +53,7 @@ class Changes:
 
 def owner_of(array: Array) -> Array:
     """The array that owns the memory a view looks into."""
-    while isinstance(array.base, np.ndarray):
+    while isinstance(array.base, np.ndarray | type(array)):
         array = array.base
     return array
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad import functional as F
 from minigrad.context import current
+from minigrad.device import beside
 from minigrad.errors import ShapeError, TraceError, UsageError
 from minigrad.op import Array, Value, apply, as_value
 from minigrad.ops.conv import Conv2d, ConvTranspose2d
@@ -96,7 +97,7 @@ def adaptive_avg_pool2d(x: Value, output_size: Size) -> Value:
         return F.mean(x, axis=(2, 3), keepdims=True)
     if x.shape[2:] == size:
         return x
-    down, across = (averages(n, count, x.dtype) for n, count in zip(x.shape[2:], size, strict=True))
+    down, across = (beside(averages(n, count, x.dtype), x) for n, count in zip(x.shape[2:], size, strict=True))
     return down @ x @ across.T
 
 
@@ -210,7 +211,7 @@ def dropout(
             raise TraceError("dropout inside a trace needs its mask as an argument: dropout(x, p, mask=mask)")
         if rng is None:
             raise UsageError("dropout needs a random generator or a mask: dropout(x, p, rng=np.random.default_rng(0))")
-        mask = rng.random(x.shape) >= p
+        mask = beside(rng.random(x.shape) >= p, x)
     return x * (as_value(mask).astype(x.dtype) * (1 / (1 - p)))
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
+from minigrad.device import beside, elsewhere
 from minigrad.errors import DTypeError
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -92,8 +93,8 @@ class Constant(Op):
 
 
 def as_value(x: Any) -> Value:
-    """x, or the array of what is no Tensor: a list, a number."""
-    return x if hasattr(x, "apply_op") else np.asarray(x)
+    """x, or the array of what is no Tensor and no array: a list, a number."""
+    return x if hasattr(x, "apply_op") or elsewhere(x) else np.asarray(x)
 
 
 def as_number(x: Any) -> Any:
@@ -101,17 +102,17 @@ def as_number(x: Any) -> Any:
     return x.item() if isinstance(x, np.generic) else x
 
 
-def as_constant(x: Any, dtypes: list[np.dtype[Any]]) -> Any:
-    """A number, NumPy scalars included, in the dtype that NumPy's promotion gives it beside `dtypes`; else x itself."""
+def as_constant(x: Any, dtypes: list[np.dtype[Any]], like: Any) -> Any:
+    """A number, NumPy scalars included, where `like` is, in NumPy's promotion beside `dtypes`; else x itself."""
     number = as_number(x)
     if isinstance(number, bool | int | float | complex):
-        return np.asarray(number, dtype=np.result_type(*dtypes, number))
+        return beside(np.asarray(number, dtype=np.result_type(*dtypes, number)), like)
     return x
 
 
 def native(data: Any) -> Array:
     """The array of data, in the machine's byte order; DTypeError unless it holds numbers or booleans."""
-    array = np.asarray(data)
+    array: Array = data if elsewhere(data) else np.asarray(data)
     if array.dtype.kind not in "fiubc":
         raise DTypeError(f"a tensor holds numbers or booleans, not {type(data).__name__} ({array.dtype})")
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

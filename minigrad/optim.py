@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import beside
 from minigrad.errors import CheckpointError, ShapeError, UsageError
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -34,7 +35,7 @@ class Optimizer:
             raise UsageError(f"the learning rate is {lr}; it must be a number ≥ 0")
         self.lr = lr
         self.steps = 0
-        self.state = {slot: [np.zeros_like(p.numpy()) for p in self.parameters] for slot in self.slots}
+        self.state = {slot: [np.zeros_like(p.data) for p in self.parameters] for slot in self.slots}
 
     def zero_grad(self) -> None:
         """Forgets every gradient."""
@@ -55,7 +56,7 @@ class Optimizer:
                     name = parameter.name or f"parameter {i}"
                     raise ShapeError(f"{name} has shape {parameter.shape}, its gradient {parameter.grad.shape}")
                 state = (self.state[slot][i] for slot in self.slots)
-                arrays = [parameter.changing(), parameter.grad.numpy(), *state]
+                arrays = [parameter.changing(), parameter.grad.data, *state]
                 if all(a.flags.c_contiguous for a in arrays):
                     arrays = [a.reshape(-1) for a in arrays]
                     yield from ([a[k : k + BLOCK] for a in arrays] for k in range(0, arrays[0].size, BLOCK))
@@ -83,7 +84,7 @@ class Optimizer:
             raise CheckpointError(f"the optimiser's state lacks, or has in another shape: {', '.join(wrong)}")
         for slot, arrays in self.state.items():
             for i, array in enumerate(arrays):
-                array[...] = state[f"{slot}.{i}"]
+                array[...] = beside(np.asarray(state[f"{slot}.{i}"]), array)
         self.steps, self.lr = int(state["steps"]), float(state["lr"])
 
 
@@ -164,9 +165,8 @@ class Adam(Optimizer):
         mean *= beta1
         mean += scratch
         root = sqrt(1 - beta2**self.steps)
-        epsilon = self.epsilon * (root if self.correction == "moments" else 1.0)
         np.sqrt(square, out=scratch)
-        scratch += epsilon
+        scratch += self.epsilon * (root if self.correction == "moments" else 1.0)
         np.divide(mean, scratch, out=scratch)
         scratch *= self.lr * root / (1 - beta1**self.steps)
         w -= scratch
@@ -184,7 +184,7 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
     A norm that is not finite leaves the gradients as they are.
     """
-    arrays = [p.grad.numpy() for p in parameters if p.grad is not None]
+    arrays = [p.grad.data for p in parameters if p.grad is not None]
     norm = sqrt(sum(float(np.vdot(a, a).real) for a in arrays))
     if max_norm < norm < float("inf"):
         for array in arrays:
@@ -196,8 +196,7 @@ def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:
     """Holds every element of every gradient within ±limit."""
     for parameter in parameters:
         if parameter.grad is not None:
-            array = parameter.grad.numpy()
-            np.clip(array, -limit, limit, out=array)
+            np.clip(parameter.grad.data, -limit, limit, out=parameter.grad.data)
 
 
 Schedule = Callable[[int], float]

@@ -3,6 +3,7 @@
 Applying an Op to Tensors happens here, in `Tensor.apply_op`: compute, or inside a trace only the shape, and record.
 """
 
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import numpy as np
 from minigrad import display
 from minigrad.autodiff import ancestors, disconnected, pull_back_arrays
 from minigrad.context import Scope, current
-from minigrad.errors import DTypeError, GradientError, ShapeError, TraceError, UsageError
+from minigrad.device import beside, copied, device_of, moved, refuse_elsewhere, refuse_mixed
+from minigrad.errors import DeviceError, DTypeError, GradientError, ShapeError, TraceError, UsageError
 from minigrad.explain import explained
 from minigrad.mutation import changes, serials
 from minigrad.numpy_protocol import UFUNCS, NumpyProtocol
-from minigrad.op import Array, Op, Shape, as_constant, native
+from minigrad.op import Array, Op, Shape, as_constant, as_value, native
 from minigrad.ops import logic
 from minigrad.ops import shape as shape_ops
 from minigrad.symbol import Symbol, symbol
@@ -23,8 +25,8 @@ from minigrad.symbol import Symbol, symbol
 class Tensor(NumpyProtocol):
     """A node: the Op that made it (None for a leaf), its inputs, and an array, or a Symbol inside a trace.
 
-    Equality is elementwise and the hash is the identity, as in PyTorch. `op`, `inputs`, `data`, `scope` and `serial`
-    (its number in the order of making) are for readers of the graph; `value` is the array or None.
+    Equality is elementwise, the hash the identity. `op`, `inputs`, `data`, `scope` and `serial` (its number in the
+    order of making) are for readers of the graph; `value` is the array or None.
     """
 
     __slots__ = ("__weakref__", "data", "grad", "inputs", "name", "op", "requires_grad", "scope", "serial")
@@ -54,7 +56,9 @@ class Tensor(NumpyProtocol):
         for x in operands:
             if not isinstance(x, Tensor):
                 return self.apply_op(op, lifted(operands))
-            arrays.append(x.data)
+            arrays.append(data := x.data)
+            if type(data) is not _ndarray and not context.tracing:
+                refuse_mixed(op, operands)
             if x.requires_grad:
                 requires_grad = True
         try:
@@ -62,7 +66,7 @@ class Tensor(NumpyProtocol):
         except (ValueError, IndexError, TypeError) as error:
             raise explained(error, op, operands, context.scope) from error
         y = _new(Tensor)  # without __init__: this is half of what an operation costs beyond NumPy
-        y.data = data if type(data) is np.ndarray or context.tracing else np.asarray(data)
+        y.data = data if type(data) is _ndarray or context.tracing else as_value(data)
         y.grad = y.name = None
         y.scope = context.scope
         y.serial = next(serials)
@@ -75,27 +79,10 @@ class Tensor(NumpyProtocol):
             observer.made(y, op, operands)
         return y
 
-    # what it is
-
-    @property
-    def shape(self) -> Shape:  # type: ignore[override]
-        """Sizes of the axes."""
-        return self.data.shape  # type: ignore[no-any-return]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
-        """Element type."""
-        return self.data.dtype  # type: ignore[no-any-return]
-
-    @property
-    def ndim(self) -> int:  # type: ignore[override]
-        """Number of axes."""
-        return self.data.ndim  # type: ignore[no-any-return]
-
-    @property
-    def size(self) -> int:  # type: ignore[override]
-        """Number of elements."""
-        return self.data.size  # type: ignore[no-any-return]
+    shape: Shape = property(attrgetter("data.shape"), doc="Sizes of the axes.")  # type: ignore[assignment]
+    dtype: np.dtype[Any] = property(attrgetter("data.dtype"), doc="Element type.")  # type: ignore[assignment]
+    ndim: int = property(attrgetter("data.ndim"), doc="Number of axes.")  # type: ignore[assignment]
+    size: int = property(attrgetter("data.size"), doc="Number of elements.")  # type: ignore[assignment]
 
     @property
     def value(self) -> Array | None:
@@ -103,15 +90,21 @@ class Tensor(NumpyProtocol):
         return None if isinstance(self.data, Symbol) else self.data
 
     @property
+    def device(self) -> str:
+        """Where the array is: `cpu`, `cuda:0`."""
+        return device_of(self.data)
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no recorded Op made it."""
         return self.op is None
 
     def numpy(self) -> Array:
-        """The array itself, not a copy; TraceError for a symbol."""
-        return self._known("stay with Tensors and functions of minigrad, or return it and look at it outside")
+        """The array itself, not a copy; TraceError for a symbol, DeviceError for an array on a device."""
+        refuse_elsewhere(self.data, self.name)
+        return self._known()
 
-    def _known(self, instead: str) -> Array:
+    def _known(self, instead: str = "stay with Tensors, or return it and look at it outside") -> Array:
         if isinstance(self.data, Symbol):
             raise TraceError(f"{self!r} has no value while the program is traced: {instead}")
         return self.data  # type: ignore[no-any-return]
@@ -122,7 +115,7 @@ class Tensor(NumpyProtocol):
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self.numpy().tolist()
+        return self._known().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
@@ -155,17 +148,23 @@ class Tensor(NumpyProtocol):
         about = f"shape={self.shape}, dtype={self.dtype}" + (f", op={self.op!r}" if self.op else "")
         if isinstance(self.data, Symbol):
             return f"Tensor{label}(symbol, {about})"
-        text = np.array2string(self.data, precision=4, threshold=16, separator=", ", prefix=f"Tensor{label}(")
+        data = moved(self.data, "cpu")
+        text = np.array2string(data, precision=4, threshold=16, separator=", ", prefix=f"Tensor{label}(")
         return f"Tensor{label}({text}, {about}{', requires_grad=True' if self.requires_grad else ''})"
 
     def _repr_svg_(self) -> str | None:
         return display.svg(self)
 
-    # leaving and changing
-
     def detach(self) -> "Tensor":
         """A leaf with the same memory and no history; inside a trace, a node that no gradient passes."""
         return self.apply_op(logic.Detach(), (self,)) if current.get().tracing else Tensor(self.data, name=self.name)
+
+    def to(self, device: str) -> "Tensor":
+        """The tensor on a device (`cpu`, `cuda`, `cuda:1`): itself if it is there, else a new leaf."""
+        data = moved(self.data, device)
+        if data is not self.data and self.requires_grad and not self.is_leaf:
+            raise DeviceError(f"{self.name or self.op!r} would lose its history on {device}: move its operands")
+        return self if data is self.data else Tensor(data, self.requires_grad, self.name)
 
     def copy(self) -> "Tensor":
         """The same values in new memory, as a node."""
@@ -193,7 +192,7 @@ class Tensor(NumpyProtocol):
     def changing(self) -> Array:
         """The array, about to be changed in place: counted, so that a backward pass which needs the old value tells."""
         current.get().refuse_change(self)
-        changes.record(self.numpy(), self.name or f"a tensor of shape {self.shape}")
+        changes.record(self._known(), self.name or f"a tensor of shape {self.shape}")
         return self.data  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -201,8 +200,7 @@ class Tensor(NumpyProtocol):
         if self.requires_grad and current.get().recording:
             what = f"assignment into {self.name or 'a tensor'} that requires a gradient"
             raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
-        array = self.changing()
-        array[raw(key)] = raw(value)
+        self.changing().__setitem__(raw(key), raw(value))  # which refuses before they do
 
     def __iadd__(self, other: Any) -> "Tensor":
         return self._update(np.add, other)
@@ -226,8 +224,7 @@ class Tensor(NumpyProtocol):
     def backward(self, gradient: Any = None, retain_graph: bool = True) -> None:
         """Adds d self / d leaf into `.grad` of every leaf that requires a gradient.
 
-        `gradient` is the cotangent, of this shape; it may be left out for one element. The graph stays, to be drawn
-        and checked, unless `retain_graph=False`.
+        `gradient`, of this shape, is 1 for a single element. The graph stays, to be drawn, unless `retain_graph=False`.
         """
         if current.get().tracing:
             raise TraceError("backward() while tracing would leave symbols in .grad: return mg.grad(loss, parameters)")
@@ -242,18 +239,20 @@ class Tensor(NumpyProtocol):
             leaf.grad = gx if leaf.grad is None else leaf.grad + gx
 
 
-_new = Tensor.__new__
+_new, _ndarray = Tensor.__new__, np.ndarray
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
-    """A leaf with a copy of `data`. The dtype is NumPy's unless given; whole numbers become float for a gradient."""
+def tensor(
+    data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None, device: str | None = None
+) -> Tensor:
+    """A leaf with a copy of `data`, in NumPy's dtype and where it is unless told; float if it is to have a gradient."""
     try:
-        array = np.array(raw(data), dtype=dtype)
+        array = copied(raw(data), dtype)
     except ValueError as error:  # ragged lists
         raise ShapeError(f"no tensor can be made of this {type(data).__name__}: {error}") from None
     if requires_grad and dtype is None and array.dtype.kind in "iub" and not isinstance(data, np.ndarray | Tensor):
         array = array.astype(float)
-    return Tensor(array, requires_grad, name)
+    return Tensor(moved(array, device_of(array) if device is None else device), requires_grad, name)
 
 
 def from_numpy(array: Array, requires_grad: bool = False, name: str | None = None) -> Tensor:
@@ -264,14 +263,15 @@ def from_numpy(array: Array, requires_grad: bool = False, name: str | None = Non
 def lifted(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Operands as Tensors: numbers take the dtype of the tensors beside them, so that float32 stays float32."""
     dtypes = [x.dtype for x in operands if hasattr(x, "dtype") and not isinstance(x, np.generic)]
-    return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes)) for x in operands)
+    like = next((x for x in operands if isinstance(x, Tensor)), None)
+    return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes, like)) for x in operands)
 
 
 def raw(x: Any) -> Any:
     """Tensors inside an index or a value as arrays."""
     if isinstance(x, tuple):
         return tuple(raw(part) for part in x)
-    return x.numpy() if isinstance(x, Tensor) else x
+    return x._known() if isinstance(x, Tensor) else x
 
 
 def cotangent(y: Tensor, gradient: Any) -> Tensor:
@@ -280,8 +280,8 @@ def cotangent(y: Tensor, gradient: Any) -> Tensor:
         if y.size != 1:
             what = f"backward of a tensor of shape {y.shape}"
             raise GradientError(f"{what} needs a gradient of that shape; reduce a loss first, with .sum() or .mean()")
-        return Tensor(np.ones(y.shape, y.dtype))
-    g = gradient if isinstance(gradient, Tensor) else Tensor(np.asarray(gradient, dtype=y.dtype))
+        return Tensor(beside(np.ones(y.shape, y.dtype), y))
+    g = gradient if isinstance(gradient, Tensor) else tensor(gradient, y.dtype)
     if g.shape != y.shape:
         raise ShapeError(f"the gradient has shape {g.shape}, the tensor {y.shape}")
     return g
@@ -292,7 +292,7 @@ def own(found: dict[int, Any], *given: Tensor) -> dict[int, Tensor]:
     taken = {id(g.data) for g in given}
     tensors = {}
     for key, gx in found.items():
-        array = np.asarray(gx)
+        array: Any = as_value(gx)
         if array.base is not None or id(array) in taken:
             array = array.copy("K")
         taken.add(id(array))

@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad import functional as F
+from minigrad.device import beside
 from minigrad.init import fan_in_normal
 from minigrad.module import Module, Parameter
 from minigrad.tensor import Tensor
@@ -62,7 +63,7 @@ class LSTMCell(Cell):
 
     def start(self, h0: Tensor) -> State:
         """No memory yet."""
-        return h0, Tensor(np.zeros(h0.shape, h0.dtype))
+        return h0, Tensor(beside(np.zeros(h0.shape, h0.dtype), h0))
 
     def forward(self, x: Tensor, state: State) -> State:
         """x (N, D) and the state before give the state after."""

@@ -13,8 +13,8 @@ from test_training import write_captions
 from minigrad.cli import main
 from models.captioner import Captioner
 from models.data.mnist import Digits
+from models.exports import Program, captioner_programs, gan_programs, network_programs
 from models.gan import NETWORKS
-from models.programs import Program, captioner_programs, gan_programs, network_programs
 from models.squeezenet import SqueezeNet
 from models.training.adversarial import GanRun, GanSettings, GanTraining
 from models.weights import write_weights

@@ -14,7 +14,7 @@ from minigrad.errors import CheckpointError, UsageError
 from minigrad.export import part, to_onnx
 from minigrad.op import Array
 from minigrad.tensor import Tensor
-from models.programs import Program, Programs, captioner_programs, gan_programs, network_programs
+from models.exports import Program, Programs, captioner_programs, gan_programs, network_programs
 
 TOLERANCE = 1e-5
 """Of the relative difference between onnxruntime's outputs and ours."""

@@ -11,8 +11,8 @@ from itertools import product
 from math import prod
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
+from minigrad.device import module_of
 from minigrad.op import Array, Gradient, Shape, Value, apply
 from minigrad.ops.window import Calls, Making, Needs, Pair, Scratch, Windowed, blocks, flat, joins, last, windows
 
@@ -46,7 +46,7 @@ class Convolution(Windowed):
         near = yield from self.near(scratch, x, rows, shape[2], kernel)
         n, h, w, c = near.strides
         strides = (n, h * self.stride[0], w * self.stride[1], h, w, c)
-        seen = as_strided(near, (*shape, *kernel, x.shape[3]), strides, writeable=False)
+        seen = module_of(near).lib.stride_tricks.as_strided(near, (*shape, *kernel, x.shape[3]), strides)
         if x.shape[3] >= FEW:
             return (yield from flat(scratch, seen, 3))
         return (yield from flat(scratch, seen.transpose(3, 4, 5, 0, 1, 2), 3)).T

@@ -102,12 +102,10 @@ class Power(Elementwise):
         """ga = g b aᵇ⁻¹ (0 where b = 0), gb = g y log a (0 where a ≤ 0)."""
 
         def base() -> Value:
-            still = b == 0
-            return g * b * apply(Where(), still, 1, a) ** (b - 1)
+            return g * b * apply(Where(), b == 0, 1, a) ** (b - 1)
 
         def exponent() -> Value:
-            positive = a > 0
-            return g * y * apply(Log(), apply(Where(), positive, a, 1))
+            return g * y * apply(Log(), apply(Where(), a > 0, a, 1))
 
         return base, exponent
 

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad.device import elsewhere, module_of
 from minigrad.op import Array, Constant, Gradient, Op, SameDtype, Shape, Value, apply
 
 Part: TypeAlias = int | tuple[int, int, int] | None
@@ -128,7 +129,9 @@ class ScatterAdd(SameDtype):
         check_ids(ids, self.rows)
         row = x.shape[ids.ndim :]
         y = np.zeros_like(x, shape=(self.rows, *row))
-        if ids.size:
+        if elsewhere(x):
+            module_of(x).add.at(y, ids, x)
+        elif ids.size:
             order = np.argsort(ids, axis=None, kind="stable")
             present, starts = np.unique(ids.ravel()[order], return_index=True)
             y[present] = np.add.reduceat(x.reshape(ids.size, *row)[order], starts, axis=0)
@@ -176,7 +179,7 @@ class IndexAdd(SameDtype):
     def forward(self, x: Array, *arrays: Array) -> Array:
         """numpy.add.at."""
         y = np.zeros_like(x, shape=self.to)
-        np.add.at(y, as_index(self.parts, arrays), x)
+        module_of(x).add.at(y, as_index(self.parts, arrays), x)
         return y
 
     def shape(self, x: Shape, *arrays: Shape) -> Shape:
@@ -200,7 +203,7 @@ class OneHot(Constant):
     def forward(self, ids: Array) -> Array:
         """ids (...) give (..., depth)."""
         check_ids(ids, self.depth)
-        return np.equal(ids[..., None], np.arange(self.depth)).astype(self.to)
+        return np.equal(ids[..., None], module_of(ids).arange(self.depth)).astype(self.to)  # type: ignore[no-any-return]
 
     def shape(self, ids: Shape) -> Shape:
         """(..., depth)."""

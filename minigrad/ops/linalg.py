@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import beside
 from minigrad.errors import UsageError
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 
@@ -20,7 +21,7 @@ class MatMul(Op):
         if b.ndim == 2 and a.ndim > 2:
             return np.matmul(rows(a), b).reshape(*a.shape[:-1], b.shape[-1])  # type: ignore[no-any-return]
         if a.ndim == b.ndim == 2 and quicker_turned(len(a), b.size) and b.flags.f_contiguous:
-            return np.ascontiguousarray((b.T @ a.T).T)
+            return (b.T @ a.T).T.copy()
         return np.matmul(a, b)  # type: ignore[no-any-return]
 
     def shape(self, a: Shape, b: Shape) -> Shape:
@@ -123,7 +124,7 @@ class Einsum(Op):
         """Letters of input i that no other operand has are put back by a vector of ones."""
         others = [(t, x) for j, (t, x) in enumerate(zip(self.terms, xs, strict=True)) if j != i]
         known = set(self.out).union(*(t for t, _ in others))
-        others += [(c, np.ones(sizes[c], xs[i].dtype)) for c in self.terms[i] if c not in known]
+        others += [(c, beside(np.ones(sizes[c], xs[i].dtype), xs[i])) for c in self.terms[i] if c not in known]
         terms = (self.out, *(t for t, _ in others))
         return lambda: apply(Einsum(terms, self.terms[i]), g, *(x for _, x in others))
 

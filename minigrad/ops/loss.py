@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from minigrad.device import module_of
 from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, SameShape, Shape, Value, apply
 from minigrad.ops.activation import Sigmoid, Softplus
 from minigrad.ops.elementwise import Elementwise, Exp
@@ -85,7 +86,7 @@ def block_of(x: Array) -> Array:
 def cross_entropy(room: Array, x: Array, target: Array, y: Array) -> None:
     """y = −log softmax(x)[target] of scores (n, V)."""
     low = np.subtract(x, x.real.max(axis=1, keepdims=True), out=room[: len(x)])
-    picked = low[np.arange(len(low)), target]
+    picked = low[module_of(low).arange(len(low)), target]
     np.subtract(np.log(np.exp(low, out=low).sum(axis=1)), picked, out=y)
 
 
@@ -94,7 +95,7 @@ def softmax_less_hot(x: Array, target: Array, g: Array, y: Array) -> None:
     np.subtract(x, x.real.max(axis=1, keepdims=True), out=y)
     np.exp(y, out=y)
     y *= (g / y.sum(axis=1))[:, None]
-    y[np.arange(len(y)), target] -= g
+    y[module_of(y).arange(len(y)), target] -= g
 
 
 class CrossEntropy(SameDtype):
@@ -128,7 +129,7 @@ class CrossEntropyGrad(SameShape, SameDtype):
 
     def forward(self, x: Array, target: Array, g: Array) -> Array:
         """(..., V), (...), (...) give (..., V)."""
-        y = np.empty(x.shape, x.dtype)
+        y = np.empty_like(x, order="C")
         in_blocks(softmax_less_hot, *as_rows(x, target, g, y))
         return y
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.device import beside, elsewhere, module_of
 from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, Shape, Value, apply
 from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, flat, last, windows
 
@@ -106,7 +107,7 @@ class MaxPooling(Pooling):
         _, pixels = yield from first_of_largest(scratch, highest, outer)
         places = scratch(pixels.shape, np.intp)
         yield partial(np.multiply, pixels, np.intp(x.shape[3]), places)
-        yield partial(np.add, places, beginnings(x.shape, self.stride, rows, across), places)
+        yield partial(np.add, places, beside(beginnings(x.shape, self.stride, rows, across), x), places)
         return places
 
 
@@ -178,7 +179,7 @@ class MaxPoolGrad(MaxPooling):
             part = yield from flat(scratch, g[pictures, rows], 4)
             given = scratch(values.shape, g.dtype)
             yield partial(given.fill, 0)
-            yield partial(np.add.at, given.reshape(-1), places.reshape(-1), part.reshape(-1))
+            yield partial(module_of(g).add.at, given.reshape(-1), places.reshape(-1), part.reshape(-1))
             yield from self.added(gx[pictures], given, rows, self.top(rows) - self.skipped)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
@@ -217,7 +218,8 @@ class MaxPoolTake(MaxPooling):
             places = yield from self.places(scratch, values, rows.stop - rows.start, y.shape[2])
             seen = yield from self.near(scratch, u[pictures], rows, y.shape[2], self.kernel)
             taken, seen = scratch(places.shape, u.dtype), (yield from flat(scratch, seen, 4))
-            yield partial(np.take, seen.reshape(-1), places, out=taken, mode="clip")
+            options: dict[str, Any] = {} if elsewhere(seen) else {"mode": "clip"}  # for NumPy would copy the result
+            yield partial(np.take, seen.reshape(-1), places, out=taken, **options)
             yield partial(np.copyto, y[pictures, rows], taken)
 
     def shape(self, x: Shape, u: Shape) -> Shape:

@@ -28,17 +28,18 @@ BLOCK = 1 << 17  # elements worked on at a time: half a megabyte of float32, a p
 
 
 class Scratch:
-    """Memory for what is needed within one block of work; what it has no room for is allocated."""
+    """Memory for what is needed within one block of work; what it has no room for is allocated, where `like` is."""
 
-    def __init__(self, nbytes: int) -> None:
+    def __init__(self, nbytes: int, like: Array | None = None) -> None:
         self._bytes = np.empty(nbytes, np.uint8)
+        self._like = self._bytes if like is None else like
         self.used = 0
 
     def __call__(self, shape: Shape, dtype: Any) -> Array:
         """An array that is good until `used` is set back."""
         start, size = -(-self.used // ALIGNMENT) * ALIGNMENT, prod(shape) * np.dtype(dtype).itemsize
         if start + size > len(self._bytes) or np.dtype(dtype).hasobject:
-            return np.empty(shape, dtype)
+            return np.empty_like(self._like, shape=shape, dtype=dtype, order="C")
         self.used = start + size
         array: Array = self._bytes[start : self.used].view(dtype).reshape(shape)
         return array
@@ -54,7 +55,7 @@ class Windowed(Op):
         """A new array, written block by block."""
         shape = self.shape(*(x.shape for x in xs))
         y = empty(xs[0], shape, self.dtype(*(x.dtype for x in xs)), self.order(shape))
-        for call in self.calls(Scratch(0), y, *xs):
+        for call in self.calls(Scratch(0, xs[0]), y, *xs):
             call()
         return y
 
