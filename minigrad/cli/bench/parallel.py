@@ -134,7 +134,8 @@ def in_words(arguments: Namespace, result: dict[str, Any]) -> Iterator[str]:
         yield f"{title}: worth it up to {result['worth'][name]:,} ranks"
         yield "".join(f"{head:>{width}}" for head, width in zip(HEADS, WIDTHS, strict=True))
         yield from map(predicted_line, result[name])
-    yield f"worth it: while twice as many take at most {WORTH:.0%} of the time"
+    yield f"worth it: while twice as many take at most {WORTH:.0%} of the time; whether larger batches learn as much in"
+    yield "an epoch the model does not know"
 
 
 def measured_line(count: int, found: dict[str, Any], result: dict[str, Any]) -> str:
