@@ -12,7 +12,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
     OSError when it cannot be written, such as on a full disk: what was there before is intact.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.parent / f".{path.name}.{os.getpid()}.part"
     try:
         with part.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

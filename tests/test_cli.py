@@ -251,7 +251,7 @@ def test_errors_are_one_line_or_one_object(captions: str, capsys: pytest.Capture
     assert "batch_size is 0" in refused(capsys, "train", "--data", captions, "--batch-size", "0")
     for epochs in ("0", "nan", "inf"):
         assert "--epochs is" in refused(capsys, "train", "--data", captions, "--epochs", epochs)
-    assert "not enough memory" in refused(capsys, "train", "--data", captions, "--word", str(10**15), "--out", "large")
+    assert "not enough memory" in refused(capsys, "train", "--data", captions, "--hidden", str(10**7), "--out", "large")
     assert "--seed" in refused(capsys, "gradcheck", "--seed", "-1")
     assert "/dev/null/run" in refused(capsys, "train", "--data", captions, "--out", "/dev/null/run", *SMALL)
     assert main(["evaluate", "nowhere", "--json"]) == 2

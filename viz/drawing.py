@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from minigrad.errors import UsageError
+from minigrad.errors import DataError, UsageError
 from minigrad.files import write_whole
 from minigrad.graph import Graph
 from viz.graph.dot import write_dot
@@ -116,7 +116,10 @@ class Drawing:
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
         }
-        return cls(diagram, Options(**given), color, values)
+        try:
+            return cls(diagram, Options(**given), color, values)
+        except TypeError as error:
+            raise DataError(f"a drawing in JSON has options that are not this version's: {error}") from None
 
     @cached_property
     def svg(self) -> str:

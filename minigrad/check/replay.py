@@ -5,7 +5,11 @@
 
 import io
 import json
+import struct
 import sys
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,9 +17,26 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import DataError, MissingFileError
+from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
 from minigrad.files import write_whole
 from minigrad.op import Array, Op
+
+_DAMAGE = (
+    *(
+        OSError,
+        ValueError,
+        TypeError,
+        LookupError,
+        AttributeError,
+        EOFError,
+        RuntimeError,
+        MemoryError,
+        SyntaxError,
+        ArithmeticError,
+    ),
+    *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, DTypeError, ShapeError),
+)
+"""What NumPy and Python raise on bytes that are not what they should be."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +73,18 @@ def replay(path: str | Path) -> Replay:
     if not Path(path).is_file():
         raise MissingFileError(f"{path} does not exist; stop_at_not_finite(folder=…) leaves such files")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as file:
             arrays = dict(file)
         label = json.loads(str(arrays.pop("label")))
         op = known_ops()[label["module"], label["op"]](**{k: tupled(v) for k, v in label["attributes"].items()})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        g = arrays.pop("g", None)
+        return run_again(op, tuple(arrays[f"x{i}"] for i in range(len(arrays))), g)
+    except _DAMAGE as error:
         raise DataError(f"{path} is not an operation kept by save_operation: {error}") from error
-    g = arrays.pop("g", None)
-    operands = tuple(arrays[f"x{i}"] for i in range(len(arrays)))
+
+
+def run_again(op: Op, operands: tuple[Array, ...], g: Array | None) -> Replay:
+    """What an operation gives, and its rule where there is a cotangent."""
     with np.errstate(all="ignore"):
         value = np.asarray(op.forward(*operands))
         gradients = () if g is None else op.vjp(g, value, *operands)

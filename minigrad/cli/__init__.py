@@ -66,9 +66,21 @@ examples:
 class Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are the project's errors, so that they are printed as all others are."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.register("type", int, whole)
+
     def error(self, message: str) -> NoReturn:
         """UsageError with the complaint and where to read on."""
         raise UsageError(f"{message}; {self.prog} --help tells what it takes")
+
+
+def whole(text: str) -> int:
+    """A whole number as an option has it: none is so large that NumPy cannot count to it."""
+    number = int(text)
+    if abs(number) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text} is too large: the largest is {2**31 - 1:,}")
+    return number
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,6 @@ was found of the others. `models.data.preparation` imports this.
 """
 
 import json
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +19,7 @@ from minigrad.op import Array
 from models.data.annotations import Photograph
 from models.data.imagenet import framed, preprocess
 from models.data.images import read_image
-from models.weights.npz import npz_bytes, read_npz
+from models.weights.npz import DAMAGE, npz_bytes, read_npz
 
 BLOCK = 16
 """Photographs in a block, which the network sees at once."""
@@ -118,7 +117,7 @@ def read_block(path: Path) -> Block | None:
             arrays = read_npz(file)
         about: dict[str, Any] = json.loads(arrays["about"].tobytes())
         return Block(arrays["features"], *(tuple(about[key]) for key in ("rows", "unreadable", "told")))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (*DAMAGE, OSError):
         return None
 
 

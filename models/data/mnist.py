@@ -33,6 +33,8 @@ CHECKSUMS = {
 """SHA-256 of the uncompressed content of MNIST itself."""
 _MOST = 2**31
 """Bytes: files that claim more are refused before anything is made of them."""
+_BLOCK = 2**20
+"""Bytes read at once: what asks for more has room made for all of it, whatever there is."""
 
 
 class Digits(NamedTuple):
@@ -100,14 +102,16 @@ def read_idx(path: Path, axes: int) -> Array:
 
 def uncompressed(path: Path) -> bytes:
     """The content of a file, gzipped or not."""
+    content = bytearray()
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            content: bytes = file.read(_MOST + 1)
+            while len(content) <= _MOST and (block := file.read(_BLOCK)):
+                content += block
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path} is no whole gzip file ({error})") from None
     if len(content) > _MOST:
         raise DataError(f"{path} holds more than {_MOST:,} bytes: it is not MNIST")
-    return content
+    return bytes(content)
 
 
 def is_mnist(folder: Path) -> bool:

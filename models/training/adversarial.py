@@ -27,7 +27,7 @@ from models.training.base import Loop
 from models.training.folder import RunFolder, make_empty
 from models.training.log import Record, Warn
 from models.training.run import part, software
-from models.training.settings import restored
+from models.training.settings import FASTEST, LARGEST, MOST_THREADS, restored
 
 SHOWN = 100
 """Samples in a grid: always of the same noise, so that grids of different steps can be compared."""
@@ -61,13 +61,16 @@ class GanSettings:
         for name, known in (("networks", NETWORKS), ("loss", LOSSES)):
             if getattr(self, name) not in known:
                 raise UsageError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(known)}")
-        for name in ("noise_dim", "steps", "critic_steps", "threads", "save_every", "sample_every"):
+        for name in ("steps", "critic_steps", "save_every", "sample_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, most in (("noise_dim", LARGEST), ("threads", MOST_THREADS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 1 to {most:,}")
         if self.batch_size < 2:
             raise UsageError(f"batch_size is {self.batch_size}; batch norm needs at least 2")
-        if not 0 < self.learning_rate < float("inf"):
-            raise UsageError(f"learning_rate is {self.learning_rate}; it must be a number above 0")
+        if not 0 < self.learning_rate <= FASTEST:
+            raise UsageError(f"learning_rate is {self.learning_rate}; it must be above 0 and at most {FASTEST:g}")
         if not 0 <= self.penalty < float("inf") or self.seed < 0:
             raise UsageError(f"penalty is {self.penalty}, seed {self.seed}; neither may be below 0")
         if not (0 <= self.beta1 < 1 and 0 <= self.beta2 < 1):
@@ -115,7 +118,9 @@ class GanRun(RunFolder):
             return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
         except (FileNotFoundError, NotADirectoryError):
             raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad gan` makes runs") from None
-        except (KeyError, TypeError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
+            if isinstance(error, CheckpointError):
+                raise
             raise CheckpointError(f"{path} does not describe a run of `minigrad gan` ({error!r})") from None
 
     def build(self) -> Pair:

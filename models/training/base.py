@@ -218,9 +218,20 @@ class Loop(ABC, Generic[Batch]):
     def _validation(self) -> Record:
         """What is to be known after an epoch, logged."""
         self.place.validated = self.place.step
-        found = self._measured()
+        with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
+            found = self._measured()
+        self._refuse_not_finite(found)
         self._lap()
         return self.log.append({"step": self.place.step, "epoch": self.place.running_epoch, **found})
+
+    def _refuse_not_finite(self, found: Record) -> None:
+        """NotFiniteError where the last update left nothing to compute with; it is not saved."""
+        wrong = [f"{name} became {value}" for name, value in found.items() if not np.isfinite(value)]
+        if wrong:
+            raise NotFiniteError(
+                f"step {self.place.step}, epoch {self.place.running_epoch}: {', '.join(wrong)} after the update; the "
+                "checkpoint before it is kept; a smaller learning rate may help"
+            )
 
     def _lap(self) -> float:
         """Seconds since the last call, added to the run's time."""

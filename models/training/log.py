@@ -63,6 +63,6 @@ def parsed(line: str) -> Record | None:
     """A line's record, or None."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) else None

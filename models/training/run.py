@@ -19,9 +19,10 @@ from minigrad.files import write_whole
 from minigrad.op import Array
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
+from models.data.split import at_least_one
 from models.training.folder import RunFolder, make_empty
 from models.training.log import Warn
-from models.training.settings import Settings
+from models.training.settings import Settings, restored
 
 EXTRACTOR = "extractor.npz"
 """What turns a picture into features, in a folder of scenes; a run on scenes has a copy."""
@@ -75,18 +76,18 @@ class Run(RunFolder):
         path = Path(folder) / "config.json"
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
-            settings, source = Settings.of(config["settings"]), Source(**config["source"])
+            settings, source = Settings.of(config["settings"]), restored(Source, config["source"])
             return cls(
                 Path(folder),
                 settings,
                 source,
-                config["feature_dim"],
-                Vocabulary(tuple(config["words"])),
-                config["software"],
+                at_least_one("feature_dim", config["feature_dim"]),
+                Vocabulary(tuple(map(str, config["words"]))),
+                dict(config["software"]),
             )
         except (FileNotFoundError, NotADirectoryError):
             raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad train` makes runs") from None
-        except (KeyError, TypeError, ValueError, OSError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
             if isinstance(error, CheckpointError):
                 raise
             raise CheckpointError(f"{path} does not describe a run ({error!r}): train again") from None

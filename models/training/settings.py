@@ -1,13 +1,17 @@
 """What decides a run's numbers beside its data. Imports optim's schedule; all of `models.training` may import it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from inspect import signature
-from math import isfinite
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeVar, get_args
 
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.optim import warmup_cosine
+
+LARGEST, MOST_THREADS = 2**24, 1024
+"""Of a size and of threads: beyond what any machine has, and within what a program can ask it for."""
+
+FASTEST, STEEPEST = 1e30, 1e18
+"""Learning rate, and norm of gradients: with greater ones an update could overflow float32, or the squares of Adam."""
 
 
 @dataclass(frozen=True)
@@ -47,17 +51,20 @@ class Settings:
     """Steps between checkpoints; one more follows every epoch."""
 
     def __post_init__(self) -> None:
-        for name in ("word_dim", "hidden_dim", "batch_size", "steps", "threads", "save_every"):
+        for name in ("batch_size", "steps", "save_every"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        for name in ("learning_rate", "clip_norm"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be a number above 0")
-        for name in ("feature_noise", "seed"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; it must be a number, 0 or more")
-        if not isfinite(self.forget_bias):
-            raise UsageError(f"forget_bias is {self.forget_bias}; it must be a finite number")
+        for name, most in (("word_dim", LARGEST), ("hidden_dim", LARGEST), ("threads", MOST_THREADS)):
+            if not 1 <= getattr(self, name) <= most:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 1 to {most:,}")
+        for name, limit in (("learning_rate", FASTEST), ("clip_norm", STEEPEST)):
+            if not 0 < getattr(self, name) <= limit:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be above 0 and at most {limit:g}")
+        for name, limit in (("feature_noise", STEEPEST), ("seed", float("inf"))):
+            if not 0 <= getattr(self, name) <= limit:
+                raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to {limit:g}")
+        if not -STEEPEST <= self.forget_bias <= STEEPEST:
+            raise UsageError(f"forget_bias is {self.forget_bias}; it must be a number, and at most {STEEPEST:g}")
         if self.decay is not None and not 0 < self.decay <= 1:
             raise UsageError(f"decay is {self.decay}; it must be above 0 and at most 1")
 
@@ -81,8 +88,17 @@ AnySettings = TypeVar("AnySettings")
 
 
 def restored(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
-    """A dataclass of settings from its names and values; CheckpointError where a name is missing or unknown."""
-    names = set(signature(cls).parameters)
-    if set(values) != names:
-        raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ names)} differ")
+    """A dataclass from its names and values; CheckpointError for names or kinds of values that are not its own."""
+    kinds = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
+    if set(values) != set(kinds):
+        raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ set(kinds))} differ")
+    wrong = [f"{name} is {values[name]!r:.60}" for name, kind in kinds.items() if not _is_of(values[name], kind)]
+    if wrong:
+        raise CheckpointError(f"the run's settings are of another kind than this version's: {', '.join(wrong)}")
     return cls(**values)
+
+
+def _is_of(value: Any, kind: Any) -> bool:
+    """Whether a value out of JSON is a field's: a whole number may stand for a floating-point one, true for none."""
+    kinds = get_args(kind) or (kind,)
+    return type(value) in kinds or (type(value) is int and float in kinds)

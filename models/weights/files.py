@@ -7,9 +7,7 @@ Nothing in a file is run, and nothing larger than the file is allocated because 
 """
 
 import errno
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,7 +18,7 @@ from minigrad.op import Array
 from minigrad.store import save
 from models.weights.bfloat16 import widened
 from models.weights.hdf5 import hdf5_bytes, read_hdf5
-from models.weights.npz import npz_bytes, read_npz
+from models.weights.npz import DAMAGE, npz_bytes, read_npz
 from models.weights.pytorch import read_archive, read_pickles
 from models.weights.safetensors import read_safetensors
 
@@ -28,11 +26,6 @@ ENDINGS = (".safetensors", ".npz", ".h5", ".hdf5")
 """Of the files that can be written."""
 _WRAPPERS = ("state_dict.", "model.", "module.")
 """What training programs put around a network's own names."""
-_DAMAGE = (
-    *(ValueError, TypeError, LookupError, OverflowError, RuntimeError, EOFError),
-    *(struct.error, zipfile.BadZipFile, zlib.error),
-)
-"""What the readers and Python's own raise on bytes that are not what they should be."""
 
 
 def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[str]:
@@ -66,7 +59,7 @@ def read_stored(path: str | Path) -> dict[str, Array]:
         raise CheckpointError(str(error) if str(path) in str(error) else f"{path} {error}") from None
     except DataError as error:
         raise CheckpointError(str(error)) from None
-    except (*_DAMAGE, OSError) as error:
+    except (*DAMAGE, OverflowError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EISDIR):
             raise  # of the disk, not of the bytes, in which a place before the beginning may be sought
         raise CheckpointError(f"{path} is damaged, or no weights file: {error}") from None

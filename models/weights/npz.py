@@ -6,7 +6,11 @@ NumPy's own reader allocates whatever a header claims. Here a header is compared
 
 import io
 import math
+import struct
+import tokenize
+import warnings
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import IO
 
@@ -14,14 +18,18 @@ import numpy as np
 
 from minigrad.op import Array
 
+DAMAGE = (ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
+"""What reading bytes that are not what they should be raises."""
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 """Bytes of an entry that compression may hide, and how many times larger than its bytes in the file more may be."""
 
 
 def read_npz(file: IO[bytes]) -> dict[str, Array]:
-    """The arrays by name. ValueError, or what `zipfile` raises, for a file that is damaged or lies."""
+    """The arrays by name. One of `DAMAGE` for a file that is damaged or lies."""
     with zipfile.ZipFile(file) as archive:
-        entries = archive.infolist()
+        entries, size = archive.infolist(), file.seek(0, io.SEEK_END)
+        if sum(entry.compress_size for entry in entries) > size:
+            raise ValueError(f"its entries claim more than the {size:,} bytes of it")
         names = [entry.filename.removesuffix(".npy") for entry in entries]
         if len(set(names)) < len(names):
             raise ValueError("two of its arrays have the same name")
@@ -37,7 +45,11 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
         if version not in ((1, 0), (2, 0)):
             raise ValueError(f"{entry.filename} has the version {version} of a header that no plain array needs")
         header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, transposed, dtype = header(stream)
+        try:
+            with warnings.catch_warnings(action="ignore"):  # of what Python's parser thinks of odd texts
+                shape, transposed, dtype = header(stream)
+        except (SyntaxError, tokenize.TokenError) as error:
+            raise ValueError(f"{entry.filename} has a header that is none ({error})") from None
         if dtype.kind not in "biufc":
             raise ValueError(f"{entry.filename} holds {dtype}: only numbers are read, and nothing that is pickled")
         content = stream.read()

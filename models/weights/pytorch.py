@@ -124,7 +124,7 @@ def stored_entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.Zip
     compressed = [name for name, entry in entries.items() if entry.compress_type != zipfile.ZIP_STORED]
     if compressed:
         raise ValueError(f"its entry {compressed[0]} is compressed, and PyTorch compresses none")
-    claimed = sum(entry.file_size for entry in entries.values())
+    claimed = sum(max(entry.file_size, entry.compress_size) for entry in entries.values())
     if claimed > size:
         raise ValueError(f"its entries claim {claimed:,} bytes, and all of it has {size:,}")
     return entries

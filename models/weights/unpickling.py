@@ -5,6 +5,7 @@ gives, and one that is not in it is refused. `models.weights.pytorch` imports th
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -45,10 +46,11 @@ def unpickled(stream: IO[bytes], vocabulary: Vocabulary) -> Any:
     TypeError or LookupError for a pickle that is damaged.
     """
     machine = _Machine(vocabulary)
-    for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if number == MOST_OPCODES:
-            raise ValueError(f"a pickle of over {MOST_OPCODES:,} opcodes")
-        machine.do(opcode.name, argument)
+    with warnings.catch_warnings(action="ignore"):  # of odd texts
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if number == MOST_OPCODES:
+                raise ValueError(f"a pickle of over {MOST_OPCODES:,} opcodes")
+            machine.do(opcode.name, argument)
     return machine.pop()
 
 

@@ -3,8 +3,8 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import MISSING, asdict, fields
+from typing import Any, TypeVar
 
 from minigrad.errors import DataError
 from viz.graph.model import Box, Diagram, Edge
@@ -12,6 +12,7 @@ from viz.graph.model import Box, Diagram, Edge
 SCHEMA = "minigrad.drawing/1"
 """Name and version. A reader of version 1 may rely on: `title`, `notes`, `outputs` (ids), `boxes` and `edges`, with the
 fields of model.py, defaults left out; `options` of the drawing; `color` and `values` (id to number or "nan", "inf")."""
+T = TypeVar("T", Box, Edge)
 
 
 def write_record(diagram: Diagram, options: Mapping[str, object], color: str, values: Mapping[str, float]) -> str:
@@ -44,17 +45,18 @@ def read_record(text: str) -> tuple[Diagram, dict[str, Any], str, dict[str, floa
     try:
         record = json.loads(text)
         schema = record["schema"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"this is no drawing in JSON ({error}); one begins with a schema such as {SCHEMA!r}") from None
     if schema != SCHEMA:
         raise DataError(f"the drawing has schema {schema!r}, and this version reads {SCHEMA!r}; write it again")
     try:
         boxes = tuple(box_from(item) for item in record["boxes"])
-        edges = tuple(Edge(**item) for item in record["edges"])
-        diagram = Diagram(boxes, edges, record["title"], tuple(record["notes"]), tuple(record["outputs"]))
+        edges = tuple(of_its_kinds(Edge(**item)) for item in record["edges"])
+        notes, outputs = tuple(map(str, record["notes"])), tuple(map(str, record["outputs"]))
+        diagram = Diagram(boxes, edges, str(record["title"]), notes, outputs)
         values = {key: float(value) for key, value in record["values"].items()}
         return checked(diagram), dict(record["options"]), str(record["color"]), values
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"a drawing in JSON lacks something or has it in another form: {error!r}") from None
 
 
@@ -62,7 +64,16 @@ def box_from(item: Mapping[str, Any]) -> Box:
     """A box, whose lists become tuples again."""
     shape, members = tuple(item.get("shape", ())), tuple(item.get("members", ()))
     facts = tuple((str(name), str(text)) for name, text in item.get("facts", ()))
-    return Box(**{**item, "shape": shape, "members": members, "facts": facts})
+    return of_its_kinds(Box(**{**item, "shape": shape, "members": members, "facts": facts}))
+
+
+def of_its_kinds(item: T) -> T:
+    """A box or an edge; TypeError where a field is of another kind than its default or, without one, no text."""
+    for field in fields(item):
+        value, usual = getattr(item, field.name), "" if field.default is MISSING else field.default
+        if type(value) is not type(usual) and not (usual is None and type(value) is int):
+            raise TypeError(f"{field.name} is {value!r:.60}")
+    return item
 
 
 def checked(diagram: Diagram) -> Diagram:

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
+from minigrad.errors import UsageError
 from viz.graph.folding import BUDGET, fold_modules, fold_steps, fold_to_budget
 from viz.graph.gradients import fold_gradients
 from viz.graph.model import Diagram
@@ -33,6 +34,16 @@ class Options:
     expand: tuple[int, ...] = ()
     labels: bool = False
     engine: Engine = "auto"
+
+    def __post_init__(self) -> None:
+        for name, kind in (("view", Pass), ("backward", Backward), ("fold", Fold), ("engine", Engine)):
+            value, known = getattr(self, name), [c for one in get_args(kind) for c in get_args(one) or (one,)]
+            if value not in known and not (value is None and type(None) in known):
+                choices = ", ".join(repr(choice) for choice in known if isinstance(choice, str))
+                raise UsageError(f"{name}={value!r}: choose one of {choices}")
+        for number in (self.depth or 0, *self.expand):
+            if type(number) is not int or number < 0:
+                raise UsageError(f"depth={self.depth}, expand={self.expand}: these are whole numbers, 0 or more")
 
 
 def shown(diagram: Diagram, options: Options) -> Diagram:

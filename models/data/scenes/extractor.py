@@ -7,7 +7,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ import numpy.typing as npt
 from minigrad.errors import DataError, DTypeError, MissingFileError, ShapeError
 from models.data.scenes.features import WIDTHS, Array, Filters, blocks
 from models.data.scenes.picture import SIDE, Image
+from models.weights.npz import DAMAGE, read_npz
 
 Progress = Callable[[int], None]
 """Called with the number of pictures done."""
@@ -57,11 +57,12 @@ class Extractor:
     def load(cls, path: str | Path) -> "Extractor":
         """Reads what `save` wrote; opens nothing that is pickled."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                return cls(Filters(file["chroma"], file["brightness"]), file["mean"], file["projection"])
+            with open(path, "rb") as file:
+                arrays = read_npz(file)
+            return cls(Filters(arrays["chroma"], arrays["brightness"]), arrays["mean"], arrays["projection"])
         except FileNotFoundError:
             raise MissingFileError(f"no feature extractor at {path}: build the scenes again") from None
-        except (BadZipFile, EOFError, KeyError, OSError, TypeError, ValueError) as error:
+        except (*DAMAGE, OSError) as error:
             raise DataError(f"{path} is not a feature extractor of scenes ({error}): build them again") from None
 
 

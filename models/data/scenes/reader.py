@@ -76,7 +76,7 @@ def open_scenes(folder: str | Path) -> Scenes:
         held_out = frozenset((role, colour, shape) for role, colour, shape in content["held_out"])
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"no scenes at {path}: models.data.scenes.build({str(folder)!r}) makes them") from None
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError, OSError) as error:
         raise DataError(f"{path} does not describe scenes ({error!r}): build them again") from None
     return Scenes(Path(folder), scenes, held_out)
 
