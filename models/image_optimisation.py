@@ -31,7 +31,9 @@ class Iteration:
 Progress = Callable[[Iteration], None]
 
 
-def differentiated(f: Callable[..., tuple[Value, Any]], eager: bool = False) -> Callable[..., tuple[Any, Array]]:
+def differentiated(
+    f: Callable[..., tuple[Value, Any]], eager: bool = False, workers: int | None = None
+) -> Callable[..., tuple[Any, Array]]:
     """A program of arrays x, … that gives what else f returns, and the gradient by x of the first thing it returns.
 
     Compiled, and traced once for each size of pictures, or computed eagerly, to compare.
@@ -41,7 +43,7 @@ def differentiated(f: Callable[..., tuple[Value, Any]], eager: bool = False) -> 
         objective, wanted = f(x, *others)
         return wanted, mg.grad(objective, [x])[0]
 
-    program = eagerly(run) if eager else mg.compile(run)
+    program = eagerly(run) if eager else mg.compile(run, workers=workers)
 
     def called(x: Array, *others: Any) -> tuple[Any, Array]:
         wanted, gradient = program(x, *others)

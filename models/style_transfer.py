@@ -15,7 +15,7 @@ import minigrad as mg
 from minigrad.network import gram_matrix
 from minigrad.op import Array, Value
 from models.image_network import ImageNetwork
-from models.image_optimisation import Descent, Progress, descend, total_variation
+from models.image_optimisation import Descent, Progress, Terms, descend, total_variation
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,12 @@ def style_transfer(
 
     It is sought from the content itself, or from `start` (1, 3, H, W).
     """
-    style = style or Style()
+    terms, constants = objective(network, content, painting, style or Style())
+    return descend(terms, content if start is None else start, constants, descent, progress, eager)
+
+
+def objective(network: ImageNetwork, content: Array, painting: Array, style: Style) -> tuple[Terms, list[Array]]:
+    """The terms of the loss of a picture, and the constants that they take: what its layers should be."""
     with mg.no_grad():
         (wanted,) = network.activations(mg.from_numpy(content), [style.content_layer])
     constants = [wanted.numpy(), *grams(network, painting, style)]
@@ -91,7 +96,7 @@ def style_transfer(
             "variation": tv_loss(weights.tv_weight, x),
         }
 
-    return descend(terms, content if start is None else start, constants, descent, progress, eager)
+    return terms, constants
 
 
 def texture(

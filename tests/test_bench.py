@@ -10,7 +10,7 @@ import pytest
 
 import minigrad as mg
 from minigrad.cli import main
-from minigrad.cli.bench import rounds, table
+from minigrad.cli.bench import images, rounds, style, table
 from minigrad.cli.bench.benchmark import Benchmark, Contestant
 from minigrad.cli.bench.captioner import flops, step
 from minigrad.cli.bench.task import Task
@@ -135,3 +135,9 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     ):
         assert main(["bench", *words]) == 2
         assert why in capsys.readouterr().err
+
+
+def test_pictures_are_worked_on() -> None:
+    scores, (gradient,) = images.gradient(1, 32, 1)()
+    assert scores.shape == (1, 1000) and gradient.shape == (1, 3, 32, 32)
+    style.iteration(64, 1)()

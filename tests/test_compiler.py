@@ -234,3 +234,16 @@ def test_zeros_around_the_gradient_of_one_score_are_not_multiplied(dense: bool) 
     np.testing.assert_allclose(compiled(x).numpy(), gradient(mg.tensor(x, requires_grad=True)).numpy(), rtol=1e-12)
     (product,) = (n for n in compiled.graph if isinstance(n.op, MatMul | ConvTranspose2d))
     assert product.inputs[0].shape[:2] == (2, 1) or product.inputs[1].shape == (3, 1)
+
+
+def test_the_gradient_of_a_matrix_times_itself_is_one_product() -> None:
+    rng = np.random.default_rng(0)
+    x, wanted = rng.normal(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 3))
+
+    def gradient(x: Any) -> Any:
+        return mg.grad((mg.gram_matrix(x) * wanted).sum(), x)[0]
+
+    compiled = mg.compile(gradient)
+    np.testing.assert_allclose(compiled(x).numpy(), gradient(mg.tensor(x, requires_grad=True)).numpy(), rtol=1e-12)
+    assert sum(isinstance(n.op, MatMul) for n in compiled.graph) == 1
+    assert sum(isinstance(n.op, MatMul) for n in compiled.traced) == 2

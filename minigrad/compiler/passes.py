@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from minigrad.compiler.factors import FACTORS
 from minigrad.compiler.identities import IDENTITIES
 from minigrad.compiler.layout import LAYOUT, turn_often
 from minigrad.compiler.lookups import multiply_tables
@@ -41,6 +42,7 @@ VIEWED = all_rules(IDENTITIES, SLICES, VIEWS)
 PASSES = (
     Pass("common subexpressions", rebuilt, {}, "Equal operations on equal inputs are computed once."),
     Pass("identities", rebuilt, IDENTITIES, "What changes nothing goes: x + 0, 1 · x, a reshape to the same shape."),
+    Pass("factors", rebuilt, all_rules(IDENTITIES, FACTORS), "The gradient of x xᵀ is one product with x, not two."),
     Pass("slices", rebuilt, TIDY, "A slice is taken before the work on it, not after."),
     Pass("zeros", rebuilt, all_rules(TIDY, ZEROS), "Zeros around a slice are not multiplied."),
     Pass("joined slices", join_puts, TIDY, "Gradients of disjoint slices are laid side by side, not added to zeros."),

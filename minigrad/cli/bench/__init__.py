@@ -11,13 +11,13 @@ from platform import python_version
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.bench import captioner, function, images, ops, parallel, table
+from minigrad.cli.bench import captioner, function, images, ops, parallel, style, table
 from minigrad.cli.bench.rounds import Comparison, Rounds
 from minigrad.cli.machine import processor
 from minigrad.compiler.parallel import usable_cores
 from minigrad.errors import UsageError
 
-BENCHMARKS = {"captioner": captioner, "images": images, "ops": ops, "function": function}
+BENCHMARKS = {"captioner": captioner, "images": images, "style": style, "ops": ops, "function": function}
 OF_THEIR_OWN = {"parallel": parallel}
 """Those that compare us with nobody: files with `HELP`, `add_options(parser)` and `run(arguments)`."""
 BY_THEMSELVES = ("captioner", "ops")
