@@ -4,6 +4,7 @@ Saliency (Simonyan et al. 2014), SmoothGrad (Smilkov et al. 2017), integrated gr
 Pictures are float32 (N, 3, H, W), normalised as ImageNet's are.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,13 @@ _BATCH = 8
 """Pictures that are seen at once, where there are many."""
 _LEAST_PARTS = 32
 """Of the line that gradients are integrated along: fewer may add up by chance."""
+_SHORTEST = 1e-5
+"""Part of the line over which a change of the score is no more than its rounding."""
 _TINY = 1e-12
+
+
+Gradient = Callable[[Array, Any], tuple[Array, Array]]
+"""Pictures (N, 3, H, W) and numbers (N,) of scores give all scores (N, C) and the gradient of each one's own score."""
 
 
 class ImageGradient:
@@ -42,7 +49,7 @@ def probabilities(scores: Array) -> Array:
     return F.softmax(scores)  # type: ignore[no-any-return]
 
 
-def saliency(gradient: ImageGradient, x: Array, classes: Any) -> Array:
+def saliency(gradient: Gradient, x: Array, classes: Any) -> Array:
     """How much each pixel matters for the score: the maximum over colours of |∂score/∂x|, (N, H, W)."""
     return strength(gradient(x, classes)[1])
 
@@ -54,7 +61,7 @@ def strength(attributions: Array) -> Array:
 
 
 def smooth_grad(
-    gradient: ImageGradient, x: Array, label: int, samples: int = 32, noise: float = 0.15, seed: int = 0
+    gradient: Gradient, x: Array, label: int, samples: int = 32, noise: float = 0.15, seed: int = 0
 ) -> Array:
     """The gradient of one picture (1, 3, H, W), its mean over copies with Gaussian noise.
 
@@ -66,7 +73,7 @@ def smooth_grad(
     return mean_gradient(gradient, copies, label)
 
 
-def mean_gradient(gradient: ImageGradient, pictures: Array, label: int) -> Array:
+def mean_gradient(gradient: Gradient, pictures: Array, label: int) -> Array:
     """The mean over pictures (n, 3, H, W) of the gradient by a class, (1, 3, H, W); a few are seen at once."""
     total = np.zeros_like(pictures[:1])
     for start in range(0, len(pictures), _BATCH):
@@ -92,7 +99,7 @@ class Attribution:
 
 
 def integrated_gradients(
-    gradient: ImageGradient,
+    gradient: Gradient,
     x: Array,
     label: int,
     baseline: Array | None = None,
@@ -101,16 +108,81 @@ def integrated_gradients(
 ) -> Attribution:
     """(x − baseline) times the mean gradient along the straight line between them, for one picture (1, 3, H, W).
 
-    The baseline is the mean colour unless given. The mean is that of the trapezoid rule over 32 parts of the line, and
-    over twice as many until the gap is below the tolerance or there are `most`.
+    The baseline is the mean colour unless given. The line has 32 parts at first, and those parts are halved over which
+    the score changes otherwise than the gradients at their ends say, until what they leave unexplained is below the
+    tolerance, as a share of the whole change, or there are `most`.
     """
     baseline = np.zeros_like(x) if baseline is None else baseline
-    ends, slopes = gradient(np.concatenate([x, baseline]), [label, label])
-    difference, mean, parts = float(ends[0, label]) - float(ends[1, label]), slopes.mean(axis=0, keepdims=True), 1
-    while True:
-        found = Attribution((x - baseline) * mean, difference)
-        if parts >= most or (parts >= _LEAST_PARTS and found.gap <= tolerance):
-            return found
-        middles = ((np.arange(parts, dtype=np.float32) + np.float32(0.5)) / parts).reshape(-1, 1, 1, 1)
-        mean = (mean + mean_gradient(gradient, baseline + middles * (x - baseline), label)) / 2
-        parts *= 2
+    line = Line(gradient, baseline, x, label)
+    line.see(np.linspace(0, 1, min(_LEAST_PARTS, most) + 1))
+    while len(line.places) <= most and line.unexplained().sum() > tolerance * abs(line.difference) and line.halve():
+        pass
+    return Attribution((x - baseline) * line.mean(), line.difference)
+
+
+class Line:
+    """Scores and gradients at places from 0 to 1 on the line from a baseline to a picture.
+
+    Where a network of ReLUs bends, its gradient jumps. Over a part with one jump the mean gradient is that at one end
+    until the jump and that at the other end after it, and where the jump is follows from the score's change over the
+    part, which is known: so the parts need not be so small that the jump does not matter.
+    """
+
+    def __init__(self, gradient: Gradient, baseline: Array, x: Array, label: int) -> None:
+        self._gradient, self._baseline, self._way, self._label = gradient, baseline, x - baseline, label
+        self.places = np.zeros(0)
+        self._scores, self._slopes = np.zeros(0), np.zeros(0)
+        self._gradients: list[Array] = []
+
+    @property
+    def difference(self) -> float:
+        """The picture's score less the baseline's."""
+        return float(self._scores[-1] - self._scores[0])
+
+    def see(self, places: Array) -> None:
+        """Adds places, in ascending order."""
+        scores, gradients = [], list[Array]()
+        for start in range(0, len(places), _BATCH):
+            some = places[start : start + _BATCH].astype(self._way.dtype).reshape(-1, 1, 1, 1)
+            found, slopes = self._gradient(self._baseline + some * self._way, [self._label] * len(some))
+            scores += [float(score) for score in found[:, self._label]]
+            gradients += list(slopes)
+        at = np.searchsorted(self.places, places)
+        self._scores = np.insert(self._scores, at, scores)
+        along = [float(np.sum(g * self._way[0], dtype=np.float64)) for g in gradients]
+        self._slopes = np.insert(self._slopes, at, along)
+        self.places = np.insert(self.places, at, places)
+        for number, (place, new) in enumerate(zip(at, gradients, strict=True)):
+            self._gradients.insert(int(place) + number, new)
+
+    def shares(self) -> Array:
+        """Of each part, the share over which the gradient is that at its beginning: the score's change tells it."""
+        before, after = self._slopes[:-1], self._slopes[1:]
+        slope = np.diff(self._scores) / np.diff(self.places)
+        jump = before - after
+        shares: Array = np.divide(slope - after, jump, out=np.full(len(jump), 0.5), where=jump != 0).clip(0, 1)
+        return shares
+
+    def unexplained(self) -> Array:
+        """How far each part's mean gradient is from the score's change over it."""
+        shares, lengths = self.shares(), np.diff(self.places)
+        mean = shares * self._slopes[:-1] + (1 - shares) * self._slopes[1:]
+        left: Array = np.abs(np.diff(self._scores) - lengths * mean)
+        return left
+
+    def halve(self) -> bool:
+        """Sees the middles of a few parts, those that leave the most unexplained; whether there are such."""
+        unexplained = np.where(np.diff(self.places) > _SHORTEST, self.unexplained(), 0)
+        worst = np.sort(np.argsort(-unexplained)[:_BATCH])
+        worst = worst[unexplained[worst] > 0]
+        self.see((self.places[worst] + self.places[worst + 1]) / 2)
+        return len(worst) > 0
+
+    def mean(self) -> Array:
+        """The mean gradient over the line, (1, 3, H, W)."""
+        shares, lengths = self.shares(), np.diff(self.places)
+        weights = np.append(shares * lengths, 0) + np.append(0, (1 - shares) * lengths)
+        total = np.zeros(self._gradients[0].shape)
+        for weight, gradient in zip(weights, self._gradients, strict=True):
+            total += weight * gradient
+        return total[None].astype(self._way.dtype)

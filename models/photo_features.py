@@ -39,10 +39,13 @@ KINDS = {
 
 
 class PhotoFeatures(Module):
-    """What a layer of a network says of pictures (N, 3, H, W): (N, C), or (N, grid², C) row by row over the grid."""
+    """What a layer of a network says of pictures (N, 3, H, W): (N, C), or (N, grid², C) row by row over the grid.
 
-    def __init__(self, kind: str, network: ImageNetwork, grid: int | None = None) -> None:
-        self.kind, self.layer = kind, KINDS[kind].layer
+    `source` is where the network's weights came from, to be noted.
+    """
+
+    def __init__(self, kind: str, network: ImageNetwork, grid: int | None = None, source: str = "") -> None:
+        self.kind, self.layer, self.source = kind, KINDS[kind].layer, source
         self.grid = grid or KINDS[kind].grid
         self.network = network
         if not isinstance(network, KINDS[kind].network):

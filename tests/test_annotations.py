@@ -128,7 +128,7 @@ def test_a_caption_is_padded_or_cut() -> None:
 @pytest.mark.parametrize(("shape", "components"), [((9, 4), 3), ((9, 4), 9), ((3, 8), 8), ((5, 6, 4), 2)])
 def test_components_are_the_singular_vectors(shape: tuple[int, ...], components: int) -> None:
     features = rng.standard_normal(shape).astype(np.float32) * np.arange(1, shape[-1] + 1)
-    found = fit(lambda: np.array_split(features, 2), components, Origin("squeezenet", 1, "", len(features)))
+    found = fit(lambda: np.array_split(features, 2), components, Origin("squeezenet", 1, "", "", len(features)))
     rows = features.reshape(-1, shape[-1])
     _, values, directions = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
     width = min(components, shape[-1], len(rows) - 1)
@@ -140,7 +140,9 @@ def test_components_are_the_singular_vectors(shape: tuple[int, ...], components:
 
 
 def test_a_projection_is_kept_and_others_are_refused(tmp_path: Path) -> None:
-    made = Projection(rng.random(4, np.float32), rng.random((4, 2), np.float32), 0.9, Origin("vgg16", 1, "ab", 7))
+    made = Projection(
+        rng.random(4, np.float32), rng.random((4, 2), np.float32), 0.9, Origin("vgg16", 1, "ab", "vgg.pth", 7)
+    )
     made.save(tmp_path / "projection.npz")
     read = Projection.load(tmp_path / "projection.npz")
     assert (read.origin, read.kept, read.width) == (made.origin, 0.9, 2)

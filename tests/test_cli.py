@@ -121,7 +121,7 @@ def test_a_run_on_prepared_features_captions_rows_and_refuses_photographs(
 ) -> None:
     (result,) = said(capsys, "caption", str(run), "--row", "2")["results"]
     assert result["of"] == "row 2" and len(result["captions"]) == 1
-    assert "prepared features (plain), not on pictures" in refused(capsys, "caption", str(run), "photo.jpg")
+    assert "prepared features (plain) without their projection.npz" in refused(capsys, "caption", str(run), "photo.jpg")
     assert "rows are 0 to 3" in refused(capsys, "caption", str(run), "--row", "4")
     assert "--row N" in refused(capsys, "caption", str(run))
 

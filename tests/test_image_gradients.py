@@ -99,6 +99,28 @@ def test_integrated_gradients_add_up_to_the_difference() -> None:
     assert Attribution(np.full((1, 3, 2, 2), 0.5), 4.0).gap == 0.5
 
 
+def test_integrated_gradients_are_the_mean_of_many() -> None:
+    x, gradient = picture(), ImageGradient(TINY)
+    middles = ((np.arange(1024, dtype=np.float32) + np.float32(0.5)) / 1024).reshape(-1, 1, 1, 1)
+    expected = x * gradient(middles * x, [1] * 1024)[1].mean(axis=0)
+    np.testing.assert_allclose(
+        integrated_gradients(gradient, x, 1).values, expected, atol=2e-3 * np.abs(expected).max()
+    )
+
+
+def test_integrated_gradients_find_where_a_gradient_jumps() -> None:
+    def bent(x: Array, classes: Any) -> tuple[Array, Array]:  # max(0, Σ x − 1) and what it is along each pixel
+        open_at = (x.sum(axis=(1, 2, 3)) > 1).astype(np.float32)
+        score = open_at * (x.sum(axis=(1, 2, 3)) - 1)
+        return score[:, None], np.ones_like(x) * open_at.reshape(-1, 1, 1, 1)
+
+    x = np.full((1, 3, 2, 2), 0.13, np.float32)
+    found = integrated_gradients(bent, x, 0, tolerance=1e-6)
+    np.testing.assert_allclose(found.values, np.full(x.shape, 0.56 / 12), rtol=1e-5)
+    with np.errstate(all="raise"):
+        assert integrated_gradients(bent, x * 0, 0, most=4).values.sum() == 0
+
+
 def test_a_picture_that_fools_is_made_of_bytes_and_still_fools() -> None:
     x, gradient, seen = picture(16), ImageGradient(TINY), list[Iteration]()
     for target in range(4):

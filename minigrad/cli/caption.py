@@ -1,12 +1,14 @@
 """`minigrad caption`: what a trained run writes about pictures, or about rows of prepared features."""
 
 import argparse
+from collections.abc import Iterable
+from math import exp
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from minigrad.cli import console
+from minigrad.cli import console, photographs
 from minigrad.cli.sources import elsewhere
 from minigrad.errors import UsageError
 from minigrad.op import Array
@@ -22,29 +24,32 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "caption",
         help="write captions",
-        description="Writes captions of pictures, by a run on scenes, or of held-out rows of the features that a run "
-        "was trained on. The best of several beams comes first, with its log-probability.",
+        description="Writes captions of pictures, or of held-out rows of the features that a run was trained on. The "
+        "best of several beams comes first, with its log-probability; of a photograph, how sure the run is of each "
+        "word, and a report of where in it each word came from.",
     )
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, of any size")
     parser.add_argument("--row", type=int, action="append", default=[], metavar="N", help="a held-out row; repeatable")
-    parser.add_argument("--beams", type=int, default=1, metavar="N", help="how many captions to follow and show (1)")
+    beams = f"how many captions to follow and show (1; of photographs {photographs.BEAMS})"
+    parser.add_argument("--beams", type=int, metavar="N", help=beams)
     parser.add_argument("--data", metavar="DIR", help="where the run's data is now, for --row")
     parser.add_argument("--json", action="store_true", help="one JSON object")
+    photographs.add_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the captions of each picture and row."""
     run = Run.open(arguments.run)
-    names, features = asked_for(run, arguments)
-    found = beam_search(run.trained(console.warn), features, beams=arguments.beams)
-    captions = [
-        {
-            "of": name,
-            "captions": [{"caption": run.vocabulary.decode(ids), "log_probability": float(p)} for ids, p in best],
-        }
-        for name, best in zip(names, found, strict=True)
-    ]
+    if not arguments.images and not arguments.row:
+        raise UsageError("nothing to caption: name pictures, or held-out rows with --row N")
+    captions = []
+    if arguments.images:
+        of_pictures = of_scenes if run.source.scenes else photographs.captioned
+        captions += of_pictures(run, arguments)
+    if arguments.row:
+        names = [f"row {row}" for row in arguments.row]
+        captions += written(run, names, rows_of(run, arguments.row, arguments.data), arguments.beams)
     if arguments.json:
         console.say_json({"run": str(run.folder), "results": captions})
     else:
@@ -52,28 +57,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def asked_for(run: Run, arguments: argparse.Namespace) -> tuple[list[str], Array]:
-    """The names of pictures and rows, and their features (N, D)."""
-    if not arguments.images and not arguments.row:
-        raise UsageError("nothing to caption: name pictures, or held-out rows with --row N")
-    parts = []
-    if arguments.images:
-        parts.append(features_of(run, arguments.images))
-    if arguments.row:
-        parts.append(rows_of(run, arguments.row, arguments.data))
-    names = [*map(str, arguments.images), *(f"row {row}" for row in arguments.row)]
-    return names, np.concatenate(parts)
+def written(run: Run, names: Iterable[str], features: Array, beams: int | None) -> list[dict[str, Any]]:
+    """The captions of features (N, D), the likeliest first."""
+    found = beam_search(run.trained(console.warn), features, beams=1 if beams is None else beams)
+    return [
+        {
+            "of": name,
+            "captions": [{"caption": run.vocabulary.decode(ids), "log_probability": float(p)} for ids, p in best],
+        }
+        for name, best in zip(names, found, strict=True)
+    ]
 
 
-def features_of(run: Run, images: list[Path]) -> Array:
-    """The features of pictures; UsageError for a run that knows prepared features only."""
-    if not run.source.scenes:
-        raise UsageError(
-            f"{run.folder} was trained on prepared features ({run.source.features}), not on pictures, and cannot see "
-            f"{images[0]}: caption a row of them with --row N"
-        )
-    extractor = Extractor.load(run.folder / EXTRACTOR)
-    return extractor.embed(np.stack([picture(path) for path in images]))
+def of_scenes(run: Run, arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The captions of pictures by a run on scenes."""
+    images = np.stack([picture(path) for path in arguments.images])
+    features = Extractor.load(run.folder / EXTRACTOR).embed(images)
+    return written(run, map(str, arguments.images), features, arguments.beams)
 
 
 def picture(path: Path) -> Pixels:
@@ -97,8 +97,12 @@ def rows_of(run: Run, rows: list[int], data: str | None) -> Array:
 
 
 def in_words(result: dict[str, Any]) -> list[str]:
-    """A line for a single caption; for several a heading and a line each, with log-probabilities."""
+    """A line for a single caption; for several a heading and a line each, with log-probabilities; where files are."""
     captions = result["captions"]
-    if len(captions) == 1:
-        return [f"{result['of']}: {captions[0]['caption']}"]
-    return [f"{result['of']}:", *(f"  {c['log_probability']:8.3f}  {c['caption']}" for c in captions)]
+    lines = [f"{result['of']}: {captions[0]['caption']}"]
+    if len(captions) > 1:
+        lines = [f"{result['of']}:", *(f"  {c['log_probability']:8.3f}  {c['caption']}" for c in captions)]
+    if "words" in captions[0]:
+        sure = (f"{w['word']} {100 * exp(w['log_probability']):.0f} %" for w in captions[0]["words"])
+        lines.append(f"  {'  '.join(sure)}")
+    return [*lines, *(f"look at  {result[key]}" for key in ("report",) if key in result)]

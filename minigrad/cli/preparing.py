@@ -119,8 +119,9 @@ def parts_of(arguments: argparse.Namespace) -> dict[str, Part]:
 def features_of(arguments: argparse.Namespace) -> PhotoFeatures:
     """The network that sees the photographs."""
     name = arguments.weights or KINDS[arguments.features].zoo
-    network, _ = network_of(zoo.find(name) if name in zoo.ZOO else Path(name))
-    return PhotoFeatures(arguments.features, network, arguments.grid)
+    path = zoo.find(name) if name in zoo.ZOO else Path(name)
+    network, _ = network_of(path)
+    return PhotoFeatures(arguments.features, network, arguments.grid, str(path.absolute()))
 
 
 def existing(path: Path) -> Path:

@@ -12,6 +12,7 @@ from minigrad.cli.saving import complained, stopped, unreported
 from minigrad.cli.sources import SCENES, Opened, open_together, source_of
 from minigrad.errors import UsageError
 from minigrad.files import write_whole
+from models.data.projection import PROJECTION
 from models.parallel import Ranks, world
 from models.training import EXTRACTOR, Record, Run, Settings, Source, Training, Validation
 
@@ -98,8 +99,10 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
 
 def with_extractor(run: Run) -> Run:
     """The run, with what turns pictures into features in its folder, also where making it was interrupted."""
-    if run.source.scenes and not (run.folder / EXTRACTOR).is_file():
-        write_whole(run.folder / EXTRACTOR, (Path(run.source.folder) / EXTRACTOR).read_bytes())
+    for name in (EXTRACTOR, PROJECTION):
+        there = Path(run.source.folder) / name
+        if there.is_file() and not (run.folder / name).is_file():
+            write_whole(run.folder / name, there.read_bytes())
     return run
 
 

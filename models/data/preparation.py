@@ -173,7 +173,8 @@ def _write_all(
     """Writes all files; what is told of them."""
     folder.mkdir()
     kept = {split: photographs_of(parts[split].annotations.photographs, m) for split, m in found.items()}
-    origin = Origin(features.kind, features.grid, weights_digest(features.network), len(kept["train"]))
+    digest = weights_digest(features.network)
+    origin = Origin(features.kind, features.grid, digest, features.source, len(kept["train"]))
     wanted = recipe.components if recipe.components is not None else (512 if features.grid == 1 else 0)
     projection = fit(found["train"].blocks, wanted, origin)
     projection.save(folder / PROJECTION)

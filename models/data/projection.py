@@ -35,6 +35,8 @@ class Origin:
     """Places along a side of the picture; 1 for a mean over all of it."""
     weights: str
     """SHA-256 of the network's parameters."""
+    source: str
+    """The file that they were read from, where it may still be."""
     images: int
     """How many photographs the projection was fitted to."""
     preprocessing: str = "shorter side 256, middle 224 × 224, ImageNet's mean and deviation"
