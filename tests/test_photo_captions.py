@@ -30,7 +30,7 @@ def seeing(dtype: Any = np.float64, network: SqueezeNet | None = None, scale: fl
     rng = np.random.default_rng(3)
     origin = Origin("squeezenet", 1, weights_digest(network), "", 9)
     projection = Projection(
-        rng.random(512).astype(dtype), (300 * rng.standard_normal((512, 6))).astype(dtype), 1.0, origin
+        rng.random(512).astype(dtype), (scale * rng.standard_normal((512, 6))).astype(dtype), 1.0, origin
     )
     captioner = Captioner("lstm", 9, 6, 5, 8, dtype=dtype, embedding_deviation=1.0)
     return PhotoCaptioner(ProjectedFeatures(network, projection), captioner)
@@ -75,7 +75,7 @@ def test_a_word_s_integrated_gradients_add_up_on_a_real_photograph(real_data: Pa
     photo = framed(read_image(real_data / "photos/000000290843.jpg"))
     x, gradient = preprocess(resized(photo, 96, 96)), WordGradient(model, IDS)
     ends = gradient(np.concatenate([x, np.zeros_like(x)]), [1, 1])[0]
-    found = integrated_gradients(gradient, x, 1, tolerance=1e-3, most=200)
+    found = integrated_gradients(gradient, x, 1, tolerance=1e-3, most=100)
     assert found.gap <= 1e-3
     assert found.values.sum(dtype=np.float64) == pytest.approx(float(ends[0, 1] - ends[1, 1]), rel=2e-3)
 
