@@ -49,6 +49,9 @@ FAULTS: dict[str, tuple[Any, Any, str]] = {
     "a stray": (IMAGES, [{**CAPTIONS[0], "image_id": 9}], "1 annotations are of images that .*annotation 7 of image 9"),
     "a way out": ([{"id": 2, "file_name": "../b.jpg"}], CAPTIONS, r"images\[0\]: 'file_name' is '../b.jpg', which"),
     "a root": ([{"id": 2, "file_name": "/etc/b.jpg"}], CAPTIONS, "which is no file in the images' folder"),
+    "the folder": ([{"id": 2, "file_name": "."}], CAPTIONS, "which is no file in the images' folder"),
+    "half a character": (IMAGES, [{**CAPTIONS[0], "caption": "a \ud83d dog"}], "'caption' has half a character in it"),
+    "half in a name": ([{"id": 2, "file_name": "\ud83d.jpg"}], CAPTIONS, "'file_name' has half a character in it"),
     "no name": ([{"id": 2, "file_name": " "}], CAPTIONS, "which is no file in the images' folder"),
     "no caption": (IMAGES, CAPTIONS[1:], "has 2 images and no caption for any of them"),
 }  # fmt: skip

@@ -131,6 +131,10 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         read_image(tmp_path / "absent.png")
     with pytest.raises(DataError, match="is a folder"):
         read_image(tmp_path)
+    (tmp_path / "round.png").symlink_to("round.png")
+    for name in ("round.png", "long" * 999, "nul\0", "half \ud83d"):
+        with pytest.raises(DataError, match="cannot be opened"):
+            read_image(tmp_path / name)
 
 
 def test_flipped_bytes_of_a_picture_never_crash(tmp_path: Path) -> None:

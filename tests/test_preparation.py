@@ -1,13 +1,16 @@
 """Photographs to the course's four files: what the loader makes of them, interruptions, photographs that are broken."""
 
 import json
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from photo_folder import parts_of
+from PIL import Image
 
 from minigrad import no_grad
 from minigrad.errors import DataError, UsageError
@@ -147,6 +150,30 @@ def test_broken_photographs_stop_the_work_or_are_left_out(tmp_path: Path) -> Non
     assert made.images == {"train": 6, "val": 2} and len(data.val) == 4
     assert data.vocabulary.decode(data.train.captions[2]) == "a red box on the wall"  # the third photograph's
     assert sum("1 photographs are left out: " in finding for finding in made.findings) == 2
+
+
+def test_a_photograph_that_fits_no_network_is_told_by_its_name(tmp_path: Path) -> None:
+    parts = parts_of(tmp_path)
+    Image.new("RGB", (1, 300)).save(tmp_path / "images" / "2.png")
+    with pytest.raises(DataError, match=r"^2\.png: a picture of 1 × 300 pixels is too narrow"):
+        prepare(tmp_path / "data", parts, PhotoFeatures("squeezenet", NETWORK), RECIPE)
+
+
+def test_the_features_of_one_block_at_a_time_are_in_memory(tmp_path: Path) -> None:
+    photographs = parts_of(tmp_path)["train"].annotations.photographs
+    made: list[weakref.ref[np.ndarray[Any, Any]]] = []
+    alive: list[int] = []
+
+    def see(x: Any) -> Any:
+        features = np.ones((len(x), 4), np.float32)
+        made.append(weakref.ref(features))
+        return features
+
+    def report(_: int) -> None:
+        alive.append(sum(one() is not None for one in made))
+
+    measuring.measured(tmp_path / "train", tmp_path / "images", photographs, see, False, report)
+    assert len(made) == 4 and max(alive) == 1
 
 
 def test_held_out_photographs_are_not_trained_on_and_nothing_is_written_over(

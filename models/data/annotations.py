@@ -7,6 +7,7 @@ Other keys are left alone. Imports `spelling`; `models.data.preparation` and the
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ _NEEDED: dict[str, dict[str, type]] = {
 }
 _ADDRESSES = ("flickr_url", "coco_url")
 """Where an image says its address is, the better one first: the course's lists have the first."""
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character: JSON can say it, no file can hold it."""
 _SHOWN = 3
 
 
@@ -113,6 +116,8 @@ def _check_entry(here: str, entry: Any, needed: Mapping[str, type]) -> None:
             raise DataError(f"{here} has no {key!r}: {choices(key, entry)}")
         if type(entry[key]) is not kind:
             raise DataError(f"{here}: {key!r} should be {_KINDS[kind]}, and is {entry[key]!r:.60}")
+        if kind is str and _HALF.search(entry[key]):
+            raise DataError(f"{here}: {key!r} has half a character in it, and is {entry[key]!r:.60}")
 
 
 def _refuse_repeated(path: Path, part: str, entries: Sequence[Mapping[str, Any]]) -> None:
@@ -124,8 +129,9 @@ def _refuse_repeated(path: Path, part: str, entries: Sequence[Mapping[str, Any]]
 
 def _refuse_outside(path: Path, number: int, file: str) -> None:
     """DataError for a name that leads out of the folder of images."""
-    parts = PurePosixPath(file.replace("\\", "/"))
-    if not file.strip() or "\0" in file or parts.is_absolute() or ".." in parts.parts or ":" in parts.parts[0]:
+    place = PurePosixPath(file.replace("\\", "/"))
+    steps = place.parts
+    if not file.strip() or not steps or "\0" in file or place.is_absolute() or ".." in steps or ":" in steps[0]:
         raise DataError(f"{path}: images[{number}]: 'file_name' is {file!r}, which is no file in the images' folder")
 
 
@@ -154,8 +160,12 @@ def _matched(path: Path, images: Sequence[Mapping[str, Any]], entries: Sequence[
 
 
 def _photograph(image: Mapping[str, Any], captions: Iterable[str]) -> Photograph:
-    address = next((image[key] for key in _ADDRESSES if isinstance(image.get(key), str) and image[key].strip()), "")
+    address = next((image[key] for key in _ADDRESSES if _is_address(image.get(key))), "")
     return Photograph(image["id"], image["file_name"], " ".join(address.split()), tuple(captions))
+
+
+def _is_address(found: Any) -> bool:
+    return isinstance(found, str) and bool(found.strip()) and not _HALF.search(found)
 
 
 def _finding(found: Sequence[object], what: str) -> list[str]:

@@ -32,13 +32,19 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, s
 
 def read_image(path: str | Path, tell: Tell | None = None) -> Pixels:
     """The pixels of a file. MissingFileError, or DataError that says what is wrong with it."""
+    with _opened(path) as file:
+        return decoded(file, str(path), tell)
+
+
+def _opened(path: str | Path) -> IO[bytes]:
     try:
-        with open(path, "rb") as file:
-            return decoded(file, str(path), tell)
+        return open(path, "rb")
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there is no picture at {path}") from None
     except IsADirectoryError:
         raise DataError(f"{path} is a folder, not a picture") from None
+    except (OSError, ValueError) as error:  # a name that no file can have is a ValueError
+        raise DataError(f"{path} cannot be opened ({getattr(error, 'strerror', None) or error})") from None
 
 
 def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:

@@ -84,7 +84,7 @@ def measured(
         if block.unreadable and not skip:
             raise DataError(f"{block.unreadable[0]}; --skip-unreadable leaves such photographs out")
         paths.append(path)
-        blocks.append(replace(block, features=block.features[:0]))
+        blocks.append(replace(block, features=block.features[:0].copy()))  # a view would hold all of them
         report(len(some))
     return Measured(tuple(paths), tuple(row for block in blocks for row in block.rows), summary(blocks))
 
@@ -98,7 +98,7 @@ def measured_block(images: Path, start: int, photographs: Sequence[Photograph], 
             pictures.append(preprocess(framed(read_image(images / photograph.file, told.append))))
             rows.append(row)
         except MinigradError as error:
-            unreadable.append(str(error))
+            unreadable.append(str(error) if photograph.file in str(error) else f"{photograph.file}: {error}")
     features = see(np.concatenate(pictures)) if pictures else np.zeros((0, 1), np.float32)
     return Block(features, tuple(rows), tuple(unreadable), tuple(told))
 

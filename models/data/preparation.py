@@ -100,7 +100,7 @@ def _refuse_shared(parts: Mapping[str, Part]) -> None:
 def _refuse_missing(part: Part) -> None:
     """DataError for photographs that are not there, before the others are looked at for hours."""
     photographs = part.annotations.photographs
-    missing = [photo.file for photo in photographs if not (part.folder / photo.file).is_file()]
+    missing = [photo.file for photo in photographs if not os.path.isfile(part.folder / photo.file)]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(photographs)} photographs of {part.annotations.path} are not in {part.folder}, "
