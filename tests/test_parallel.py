@@ -202,6 +202,16 @@ def test_what_is_wrong_before_training_is_said_once(words: list[str], says: str)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and says in done.stderr, done.stderr
 
 
+@several
+def test_a_loop_of_ones_own() -> None:
+    example = [sys.executable, "-m", "mpi4py", str(HERE.parent / "examples" / "own_ranks.py")]
+    alone, together = (
+        subprocess.run([*start, *example], capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+        for start in ([], ["mpiexec", "-n", "3"])
+    )
+    assert alone == together and alone.startswith("loss 0.0")
+
+
 def test_without_mpiexec_nothing_of_mpi_is_imported() -> None:
     script = "import sys, minigrad.cli.train as train; ranks = train.world(); sys.exit('mpi4py' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
