@@ -16,6 +16,7 @@ from minigrad.cli import gan_results, main
 from minigrad.errors import DataError, UsageError
 from models.data import fetching, mnist
 from models.data.drawn_digits import draw_digits
+from models.weights.download import refuse_other
 from viz.film import gif, mosaic
 
 FEW = ["--batch-size", "16", "--threads", "1", "--sample-every", "4"]
@@ -102,8 +103,10 @@ def test_mnist_is_fetched_and_checked(
 
     def copied(remote: Any, into: Path, progress: Any = None) -> Path:
         into.mkdir(parents=True, exist_ok=True)
-        (into / remote.name).write_bytes((folder / remote.address.removeprefix(address)).read_bytes())
-        return into / remote.name  # type: ignore[no-any-return]
+        path: Path = into / remote.name
+        path.write_bytes((folder / remote.address.removeprefix(address)).read_bytes())
+        refuse_other(remote, path)
+        return path
 
     monkeypatch.setattr(fetching, "fetch", copied)
     with pytest.raises(DataError, match="it is not kept"):

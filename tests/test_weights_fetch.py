@@ -1,83 +1,21 @@
 """Fetching weights from a server that fails in all ways: on this machine alone, never from the network."""
 
+import gzip
 import hashlib
 import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from file_server import CONTENT, SHA256, Server, no_proxy, server
 
 from minigrad.cli import main
 from minigrad.errors import DataError, MissingFileError, UsageError
 from models.weights import read_weights, write_weights, zoo
 from models.weights.download import Remote, fetch
 
-CONTENT = np.random.default_rng(0).bytes(300_000)
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-
-
-class Server(HTTPServer):
-    """Serves bytes, and misbehaves as its fields say; `asked` are the ranges that clients wanted."""
-
-    content = CONTENT
-    breaks_after: int | None = None
-    """Bytes after which each answer breaks off."""
-    failures: list[int]
-    """Statuses of the next answers."""
-    ranges = True
-    shift = 0
-    """By how many bytes a range is wrong."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.failures, self.asked = [], list[str | None]()
-
-    def remote(self, sha256: str = SHA256[:8]) -> Remote:
-        return Remote(f"http://127.0.0.1:{self.server_port}/net.pth", "net.pth", sha256)
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        server, wanted = self.server, self.headers.get("Range")
-        server.asked.append(wanted)
-        if server.failures:
-            self.send_error(server.failures.pop(0))
-            return
-        start = int(wanted.split("=")[1].removesuffix("-")) if wanted and server.ranges else 0
-        if start and start >= len(server.content):
-            self.send_error(416)
-            return
-        body = server.content[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            first = start + server.shift
-            self.send_header("Content-Range", f"bytes {first}-{len(server.content) - 1}/{len(server.content)}")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body[: server.breaks_after])
-
-    def log_message(self, *_: object) -> None:
-        """Nothing: tests are quiet."""
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as served:
-        thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield served
-        served.shutdown()
-        thread.join()
+__all__ = ["no_proxy", "server"]
 
 
 def test_a_file_is_fetched_once_and_its_bytes_are_counted(server: Server, tmp_path: Path) -> None:
@@ -136,6 +74,16 @@ def test_a_wrong_checksum_keeps_nothing(server: Server, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("of", ["MD5", "SHA-256 unzipped"])
+def test_a_checksum_is_taken_as_its_publisher_did(server: Server, tmp_path: Path, of: str) -> None:
+    server.content = gzip.compress(CONTENT)
+    known = {"MD5": hashlib.md5(server.content).hexdigest(), "SHA-256 unzipped": SHA256}[of]
+    assert fetch(replace(server.remote(known), of=of), tmp_path).read_bytes() == server.content
+    server.content = server.content[:-9]
+    with pytest.raises(DataError, match=f"has the {of} .* and should have one that begins with {known[:9]}"):
+        fetch(replace(server.remote(known), of=of, name="other"), tmp_path)
+
+
 def test_what_is_not_there_is_not_asked_for_again(server: Server, tmp_path: Path) -> None:
     server.failures = [404]
     with pytest.raises(MissingFileError, match="the server answers 404"):
@@ -176,4 +124,4 @@ def test_the_command_fetches_into_the_cache(
 def test_the_official_files_have_their_checksum_in_their_names() -> None:
     for remote in (zoo.ZOO["squeezenet1_1"], zoo.ZOO["vgg16"]):
         assert remote.address.startswith("https://download.pytorch.org/models/")
-        assert remote.address.endswith(remote.name) and remote.name.endswith(f"-{remote.sha256}.pth")
+        assert remote.address.endswith(remote.name) and remote.name.endswith(f"-{remote.checksum}.pth")

@@ -30,7 +30,7 @@ COMMANDS = {
     "evaluate": "scores of a run's captions, and for scenes the share that is strictly true",
     "view": "a page to look through a run's captions of held-out images",
     "gan": "train a generator of digits against a discriminator",
-    "data": "make data to train on of photographs and captions; check data; fetch MNIST",
+    "data": "make data to train on of photographs and captions; check data; fetch COCO, MNIST",
     "draw": "draw a run's graph, or that of a function of yours",
     "export": "write a trained network, or a graph of yours, as an ONNX model",
     "gradcheck": "check every operation's gradient against differences",

@@ -1,10 +1,12 @@
 """`minigrad data`: photographs made into data to train on, data that is checked, and data sets that are fetched."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from minigrad.cli import checking, console, preparing
-from models.data.fetching import ADDRESS, fetch_mnist
+from minigrad.errors import UsageError
+from models.data.fetching import COCO, MNIST, PARTS, Progress, fetch_coco, fetch_mnist
 
 
 def add_parser(subparsers: Any) -> None:
@@ -16,9 +18,10 @@ def add_parser(subparsers: Any) -> None:
         "sets, whole and checked.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
-    fetch = actions.add_parser("fetch", help="MNIST's four files, into the cache")
-    fetch.add_argument("name", choices=("mnist",))
-    fetch.add_argument("--address", default=ADDRESS, metavar="URL", help="a mirror (checksums stay the same)")
+    fetch = actions.add_parser("fetch", help="MNIST, or COCO 2014 with its captions, into the cache")
+    fetch.add_argument("name", choices=("mnist", "coco"), help="12 MB, 19 GB")
+    fetch.add_argument("--part", action="append", choices=tuple(PARTS), help="of COCO; repeatable (all)")
+    fetch.add_argument("--address", metavar="URL", help="a mirror (checksums stay the same)")
     prepare, check = preparing.add_parser(actions), checking.add_parser(actions)
     for action in (parser, fetch, prepare, check):
         action.add_argument("--json", action="store_true", help="one JSON object", default=argparse.SUPPRESS)
@@ -32,10 +35,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def fetched(arguments: argparse.Namespace) -> int:
     """Fetches what is not there yet."""
+    if arguments.part and arguments.name != "coco":
+        raise UsageError("--part is one of COCO's")
     with console.Stages(show=not arguments.json) as report:
-        paths = fetch_mnist(lambda name, have, whole: report(name, have, whole or have), arguments.address)
+        paths = fetched_paths(arguments, lambda name, have, whole: report(name, have, whole or have))
     if arguments.json:
         console.say_json({"written": list(map(str, paths))})
     else:
         console.say("\n".join(map(str, paths)))
     return 0
+
+
+def fetched_paths(arguments: argparse.Namespace, progress: Progress) -> list[Path]:
+    """The files or folders of a data set."""
+    if arguments.name == "mnist":
+        return fetch_mnist(progress, arguments.address or MNIST)
+    return fetch_coco(arguments.part or PARTS, progress, arguments.address or COCO)

@@ -1,47 +1,66 @@
-"""Gets MNIST's four files, and says where they are kept. The command line imports this."""
+"""Gets data sets from where they are published, and says where they are kept. The command line imports this."""
 
-import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from minigrad.errors import DataError, MissingFileError
+from minigrad.errors import MissingFileError
 from models.data.cache import roots, writable_root
-from models.data.mnist import CHECKSUMS, uncompressed
+from models.data.mnist import CHECKSUMS
+from models.data.unpacking import unpacked
 from models.weights.download import Remote, fetch
 
-ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-"""Where PyTorch gets them."""
+MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+"""Where PyTorch gets it."""
+COCO = "http://images.cocodataset.org/"
+PARTS = {
+    "annotations": ("annotations/annotations_trainval2014.zip", "0a379cfc70b0e71301e0f377548639bd"),
+    "train2014": ("zips/train2014.zip", "0da8c0bd3d6becc4dcb32757491aca88"),
+    "val2014": ("zips/val2014.zip", "a3d79f5ed8d289b7a7554ce06a5782b3"),
+}
+"""COCO 2014, by the folder that each archive holds: its address there, and its MD5; 0.2, 13 and 6 GB."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes that are there, and of how many, where the server says that."""
+"""Called with a file's name, the bytes or files that are there, and of how many, where the server says that."""
 
 
-def fetch_mnist(progress: Progress | None = None, address: str = ADDRESS) -> list[Path]:
+def fetch_mnist(progress: Progress | None = None, address: str = MNIST) -> list[Path]:
     """The paths of the four gzipped files in the cache, fetched where they are not there.
 
     Each is checked by the SHA-256 of its uncompressed content: DataError, and the file is not kept, where it differs.
     """
     folder = writable_root() / "mnist"
-    return [fetch_one(f"{name}.gz", digest, folder, progress, address) for name, digest in CHECKSUMS.items()]
+    remotes = [
+        Remote(f"{address.rstrip('/')}/{name}.gz", f"{name}.gz", digest, "SHA-256 unzipped")
+        for name, digest in CHECKSUMS.items()
+    ]
+    return [fetch(remote, folder, told(progress, remote.name)) for remote in remotes]
 
 
-def fetch_one(name: str, digest: str, folder: Path, progress: Progress | None, address: str) -> Path:
+def fetch_coco(parts: Iterable[str] = PARTS, progress: Progress | None = None, address: str = COCO) -> list[Path]:
+    """The folders of parts of COCO 2014 in the cache, fetched and unpacked where they are not there.
+
+    What was fetched or unpacked before an interruption is kept. Archives are checked by their MD5, which is what there
+    is, and removed when they are unpacked.
+    """
+    folder = writable_root() / "coco2014"
+    return [fetch_part(folder, part, progress, address) for part in parts]
+
+
+def fetch_part(folder: Path, part: str, progress: Progress | None, address: str) -> Path:
     """One of them."""
-    remote = Remote(f"{address.rstrip('/')}/{name}", name)
-    path = fetch(remote, folder, (lambda have, whole: progress(name, have, whole)) if progress else None)
-    try:
-        refuse_other(path, digest)
-    except DataError:
-        path.unlink()
-        raise
-    return path
+    if (folder / part).is_dir():
+        return folder / part
+    there, digest = PARTS[part]
+    remote = Remote(f"{address.rstrip('/')}/{there}", there.rsplit("/", 1)[-1], digest, "MD5")
+    archive = fetch(remote, folder, told(progress, remote.name))
+    found = unpacked(archive, part, folder / part, told(progress, f"unpacking {remote.name}"))
+    archive.unlink()
+    return found
 
 
-def refuse_other(path: Path, digest: str) -> None:
-    """DataError for content with another checksum."""
-    found = hashlib.sha256(uncompressed(path)).hexdigest()
-    if found != digest:
-        raise DataError(f"{path} has content with the SHA-256 {found}, and MNIST's is {digest}: it is not kept")
+def told(progress: Progress | None, name: str) -> Callable[[int, int | None], None] | None:
+    """The progress of one file."""
+    return (lambda have, whole: progress(name, have, whole)) if progress else None
 
 
 def find_mnist() -> Path:

@@ -3,10 +3,12 @@
 `models.weights.zoo` and `models.data.fetching` import this; nothing else in the package fetches anything.
 """
 
+import gzip
 import hashlib
 import os
 import re
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -29,11 +31,13 @@ _RETRIED = (408, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at an address: its name here, and how the SHA-256 of it begins."""
+    """A file at an address: its name here, and how a checksum of it begins, which is taken as `of` says."""
 
     address: str
     name: str
-    sha256: str = ""
+    checksum: str = ""
+    of: str = "SHA-256"
+    """A name in `CHECKSUMS`."""
 
 
 class Interrupted(Exception):
@@ -52,7 +56,7 @@ def fetch(
     if not remote.address.startswith(("https://", "http://")):
         raise UsageError(f"{remote.address!r} is no address of a web server: it should begin with https://")
     path = folder / remote.name
-    if path.is_file() and digest(path).startswith(remote.sha256):
+    if path.is_file() and checksum(path, remote.of).startswith(remote.checksum):
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
@@ -127,19 +131,41 @@ def blocks(response: Any) -> Iterator[bytes]:
 
 def refuse_other(remote: Remote, part: Path) -> None:
     """Removes a download that has another checksum, with a DataError."""
-    found = digest(part)
-    if not found.startswith(remote.sha256):
+    found = checksum(part, remote.of)
+    if not found.startswith(remote.checksum):
         part.unlink()
         raise DataError(
-            f"what came from {remote.address} has the SHA-256 {found}, and should have one that begins with "
-            f"{remote.sha256}: it is not kept; fetch again, or from another address"
+            f"what came from {remote.address} has the {remote.of} {found}, and should have one that begins with "
+            f"{remote.checksum}: it is not kept; fetch again, or from another address"
         )
 
 
-def digest(path: Path) -> str:
-    """The SHA-256 of a file."""
+def checksum(path: Path, of: str) -> str:
+    """The checksum of a file, taken in one of the ways of `CHECKSUMS`."""
+    return CHECKSUMS[of](path)
+
+
+def digest(path: Path, algorithm: str = "sha256") -> str:
+    """The SHA-256 of a file, or its checksum by another of hashlib's algorithms."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def digest_unzipped(path: Path) -> str:
+    """The SHA-256 of what a gzip file holds; "none" for one that is damaged."""
+    try:
+        with gzip.open(path) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (gzip.BadGzipFile, EOFError, zlib.error):
+        return "none"
+
+
+CHECKSUMS: dict[str, Callable[[Path], str]] = {
+    "SHA-256": digest,
+    "MD5": lambda path: digest(path, "md5"),
+    "SHA-256 unzipped": digest_unzipped,
+}
+"""What is known of a file is not always the same: of some only what they hold is fixed, not how it was compressed."""
 
 
 def size(path: Path) -> int:

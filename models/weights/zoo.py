@@ -4,6 +4,7 @@ The command line imports this.
 """
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 
 from minigrad.errors import MissingFileError, UsageError
@@ -25,7 +26,7 @@ def fetch_into_cache(name: str, progress: Progress | None = None, address: str |
     """The path of a file of the zoo, fetched where it is not kept yet, from its own address or another one."""
     remote = known(name)
     if address is not None:
-        remote = Remote(address, remote.name, remote.sha256)
+        remote = replace(remote, address=address)
     return fetch(remote, folder(writable_root()), progress)
 
 

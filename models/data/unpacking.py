@@ -1,0 +1,64 @@
+"""Archives unpacked into folders that appear only when whole; nothing leaves its folder, whatever an archive says.
+
+`models.data.fetching` imports this.
+"""
+
+import os
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from minigrad.errors import DataError
+
+_SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
+"""Bytes of a file that compression may hide, and how many times larger than in the archive more may be."""
+
+Progress = Callable[[int, int | None], None]
+"""Called with the files that are there, and of how many."""
+
+
+def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = None) -> Path:
+    """The folder, with all that an archive has in its folder `top`; goes on where an earlier call was interrupted.
+
+    DataError for an archive that is damaged, holds nothing there, or has names that lead out of it.
+    """
+    part = folder.with_name(f"{folder.name}.part")
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            entries = [entry for entry in opened.infolist() if not entry.is_dir()]
+            places = {entry.filename: _place(archive, entry, top) for entry in entries}
+            inside = [(entry, place) for entry in entries if (place := places[entry.filename])]
+            if not inside:
+                raise DataError(f"{archive} holds no folder {top}")
+            for number, (entry, place) in enumerate(inside, 1):
+                _extract(opened, entry, part / place)
+                if progress:
+                    progress(number, len(inside))
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise DataError(f"{archive} is no whole zip archive ({error}): remove it and fetch it again") from None
+    os.replace(part, folder)
+    return folder
+
+
+def _place(archive: Path, entry: zipfile.ZipInfo, top: str) -> PurePosixPath | None:
+    """Where an entry belongs in its folder, None when that is another; DataError for one that leads elsewhere."""
+    path = PurePosixPath(entry.filename)
+    if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
+        raise DataError(f"{archive} holds {entry.filename!r}, which leads out of it: nothing more is unpacked")
+    if entry.file_size > max(_SMALL, _MOST_COMPRESSED * entry.compress_size):
+        claim = f"{entry.filename} claims {entry.file_size:,} bytes, packed to {entry.compress_size:,}"
+        raise DataError(f"{archive}: {claim}: nothing more is unpacked")
+    return PurePosixPath(*path.parts[1:]) if path.parts[0] == top and len(path.parts) > 1 else None
+
+
+def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
+    """Writes a file, if it is not there as long as it should be; its CRC-32 is checked."""
+    if path.is_file() and path.stat().st_size == entry.file_size:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.part")
+    with archive.open(entry) as source, beside.open("wb") as target:
+        shutil.copyfileobj(source, target, 2**20)
+    os.replace(beside, path)
