@@ -47,7 +47,8 @@ def test_only_its_recurrence_stays_in_the_loop(name: str) -> None:
 
 def test_no_file_of_the_compiler_knows_a_model() -> None:
     parts = "lstm rnn gru cell gate hidden captioner caption squeezenet vgg gan generator discriminator attention"
-    modules = [path.stem for path in (ROOT / "models").glob("[a-z]*.py")]
+    own = {path.stem for path in (ROOT / "minigrad/compiler").glob("*.py")}  # `parallel` is a word of both
+    modules = {path.stem for path in (ROOT / "models").glob("[a-z]*.py")} - own
     known = re.compile(rf"\b({'|'.join([*parts.split(), *modules])})s?\b", re.IGNORECASE)
     for path in (ROOT / "minigrad/compiler").rglob("*.py"):
         assert known.findall(path.read_text(encoding="utf-8")) == [], path.name
