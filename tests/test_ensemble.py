@@ -44,7 +44,7 @@ def test_runs_write_together(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     first, second = str(tmp_path / "0"), str(tmp_path / "1")
     assert main(["evaluate", first, "--with", second]) == 0
     printed = capsys.readouterr().out
-    assert "2 runs, 3 beams" in printed and "perplexity" not in printed
+    assert "2 runs, greedy" in printed and "perplexity" not in printed
     assert main(["view", first, "--with", second, "--json"]) == 0
     other = Source(str(write_captions(tmp_path / "others", seed=1)), "plain", max_train=5)
     data = other.open()

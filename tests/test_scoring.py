@@ -154,7 +154,7 @@ def test_a_run_is_scored_alike_twice_and_after_a_stop(
     assert Scoring(data).of([captions[row].split() for row in range(4)]) == found[0]["scores"]["run"]
     assert main(["evaluate", str(tmp_path / "whole"), "--images", "3"]) == 0
     printed = capsys.readouterr().out
-    assert "3 held-out images" in printed and "people" in printed and "this run, 3 beams" in printed
+    assert "3 held-out images" in printed and "people" in printed and "this run, greedy" in printed
 
 
 def test_what_is_never_written(source: Source, data: CaptionData, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
         "captions that are sentences the grammar can produce for the scene, among combinations seen and never seen in "
         "training, and the share that is right when every scene is given another one's features.",
     )
-    add_writing(parser, beams=3)
+    add_writing(parser, beams=1)
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO's captions, to score against as written")
     parser.add_argument("--images", type=int, metavar="N", help="score the first N held-out images only")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where the captions go (RUN/results.json)")
