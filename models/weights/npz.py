@@ -20,6 +20,8 @@ from minigrad.op import Array
 
 DAMAGE = (ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
 """What reading bytes that are not what they should be raises."""
+_LONGEST_END = 22 + 2**16
+"""Bytes of the end of an archive, with the longest comment."""
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 """Bytes of an entry that compression may hide, and how many times larger than its bytes in the file more may be."""
 
@@ -27,13 +29,28 @@ _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 def read_npz(file: IO[bytes]) -> dict[str, Array]:
     """The arrays by name. One of `DAMAGE` for a file that is damaged or lies."""
     with zipfile.ZipFile(file) as archive:
-        entries, size = archive.infolist(), file.seek(0, io.SEEK_END)
-        if sum(entry.compress_size for entry in entries) > size:
-            raise ValueError(f"its entries claim more than the {size:,} bytes of it")
+        entries = entries_of(archive, file)
         names = [entry.filename.removesuffix(".npy") for entry in entries]
         if len(set(names)) < len(names):
             raise ValueError("two of its arrays have the same name")
         return {name: read_entry(archive, entry) for name, entry in zip(names, entries, strict=True)}
+
+
+def entries_of(archive: zipfile.ZipFile, file: IO[bytes]) -> list[zipfile.ZipInfo]:
+    """What is in an archive. ValueError where that is more than the file's bytes, or another number than its end says.
+
+    `zipfile` does not compare that number, and a flipped bit in the length of a comment hides the entry after it.
+    """
+    entries, size = archive.infolist(), file.seek(0, io.SEEK_END)
+    if sum(entry.compress_size for entry in entries) > size:
+        raise ValueError(f"its entries claim more than the {size:,} bytes of it")
+    file.seek(max(0, size - _LONGEST_END))
+    end = file.read()
+    at = end.rfind(b"PK\5\6") + 10
+    number = int.from_bytes(end[at : at + 2], "little")
+    if number != min(len(entries), 2**16 - 1):
+        raise ValueError(f"its end tells of {number} entries, and there are {len(entries)}")
+    return entries
 
 
 def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:

@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.op import Array
 from models.weights.bfloat16 import BFLOAT16
+from models.weights.npz import entries_of
 from models.weights.unpickling import Vocabulary, fill, unpickled
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -103,7 +104,7 @@ def counts(numbers: tuple[Any, ...]) -> bool:
 def read_archive(file: IO[bytes]) -> dict[str, Array]:
     """The tensors of a zip archive by name. ValueError, or what `zipfile` raises, for one that is damaged or lies."""
     with zipfile.ZipFile(file) as archive:
-        entries = stored_entries(archive, os.fstat(file.fileno()).st_size)
+        entries = stored_entries(archive, file)
         folders = [name.removesuffix("data.pkl") for name in entries if re.fullmatch(r"([^/]+/)?data\.pkl", name)]
         if len(folders) != 1:
             raise ValueError(f"it is an archive with {len(folders)} files data.pkl, and torch.save writes one")
@@ -116,15 +117,16 @@ def read_archive(file: IO[bytes]) -> dict[str, Array]:
     return {name: view.of(content[view.storage.key], ">" if big else "<") for name, view in views.items()}
 
 
-def stored_entries(archive: zipfile.ZipFile, size: int) -> dict[str, zipfile.ZipInfo]:
+def stored_entries(archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
     """The entries by name; ValueError when one is compressed or comes twice, or all are more than the file's bytes."""
-    entries = {entry.filename: entry for entry in archive.infolist()}
-    if len(entries) < len(archive.infolist()):
+    listed, size = entries_of(archive, file), os.fstat(file.fileno()).st_size
+    entries = {entry.filename: entry for entry in listed}
+    if len(entries) < len(listed):
         raise ValueError("two of its entries have the same name")
     compressed = [name for name, entry in entries.items() if entry.compress_type != zipfile.ZIP_STORED]
     if compressed:
         raise ValueError(f"its entry {compressed[0]} is compressed, and PyTorch compresses none")
-    claimed = sum(max(entry.file_size, entry.compress_size) for entry in entries.values())
+    claimed = sum(entry.file_size for entry in listed)
     if claimed > size:
         raise ValueError(f"its entries claim {claimed:,} bytes, and all of it has {size:,}")
     return entries
