@@ -23,6 +23,8 @@ from minigrad.tensor import Tensor, from_numpy, tensor
 if TYPE_CHECKING:
     from minigrad.compiler.function import Compiled
 
+__version__ = "0.1.0"
+
 keep_freed_pages()
 
 

@@ -16,10 +16,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
+from minigrad import __version__
 from minigrad.cli import console, ranks
 from minigrad.errors import MinigradError, UsageError
 from models.launch import Launch, launch
@@ -168,7 +168,7 @@ def root_parser() -> Parser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"minigrad {version('minigrad')}")
+    parser.add_argument("--version", action="version", version=f"minigrad {__version__}")
     return parser
 
 

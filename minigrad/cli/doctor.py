@@ -4,11 +4,14 @@ import argparse
 import platform
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+import minigrad
 from minigrad.cli import console, mpi, speed
 from models.data.cache import find_scenes, writable_root
 from models.parallel import world
@@ -55,15 +58,22 @@ def told(arguments: argparse.Namespace, places: list[mpi.Place]) -> int:
 def versions() -> dict[str, str | None]:
     """Python, minigrad and the packages it can use, None where one is missing."""
     found: dict[str, str | None] = {"python": platform.python_version()}
-    return found | {name: installed(name) for name in ("minigrad", *packages())}
+    return found | {"minigrad": minigrad.__version__} | {name: installed(name) for name in packages()}
 
 
 def packages() -> list[str]:
     """The names of what minigrad requires, its extra `all` included."""
-    wanted = (
-        r for r in requires("minigrad") or () if "extra ==" not in r or "extra == 'all'" in r or 'extra == "all"' in r
-    )
+    wanted = (r for r in requirements() if "extra ==" not in r or "extra == 'all'" in r or 'extra == "all"' in r)
     return [requirement_name(requirement) for requirement in wanted]
+
+
+def requirements() -> list[str]:
+    """What minigrad requires, as it is installed, or as a checkout that is not says."""
+    try:
+        return requires("minigrad") or []
+    except PackageNotFoundError:
+        project = tomllib.loads((Path(minigrad.__path__[0]).parent / "pyproject.toml").read_text("utf-8"))["project"]
+        return [*project["dependencies"], *project["optional-dependencies"]["all"]]
 
 
 def requirement_name(requirement: str) -> str:

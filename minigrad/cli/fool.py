@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.cli import console
-from minigrad.cli.seeing import Studio, add_common, count, pictures
+from minigrad.cli.seeing import Studio, add_common, count, pictures, strength
 from models.data.imagenet import deprocess, framed, preprocess
 from models.data.images import Pixels, read_image
 from models.image_gradients import ImageGradient, probabilities
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--class", dest="targets", action="append", required=True, metavar="CLASS",
                         help="what to be taken for: a number or name; repeatable")  # fmt: skip
     parser.add_argument("--steps", type=count, default=100, metavar="N", help="at most so many (100)")
-    parser.add_argument("--lr", type=float, default=1.0, metavar="X", help="length of a step (1)")
+    parser.add_argument("--lr", type=strength, default=1.0, metavar="X", help="length of a step (1)")
     add_common(parser)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.seeing import Studio, add_common, count, pictures
+from minigrad.cli.seeing import Studio, add_common, count, pictures, seed, strength
 from models.data.imagenet import deprocess, framed, preprocess
 from models.data.images import Pixels
 from models.image_synthesis import Inversion, feature_inversion
@@ -24,10 +24,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures")
     parser.add_argument("--layer", action="append", metavar="NAME", help=f"repeatable ({how.layer})")
     parser.add_argument("--steps", type=count, default=how.steps, metavar="N", help=f"({how.steps})")
-    parser.add_argument("--lr", type=float, default=how.lr, metavar="X", help=f"Adam's rate ({how.lr:g})")
+    parser.add_argument("--lr", type=strength, default=how.lr, metavar="X", help=f"Adam's rate ({how.lr:g})")
     tv = f"weight of total variation ({how.tv_weight:g})"
-    parser.add_argument("--tv-weight", type=float, default=how.tv_weight, metavar="X", help=tv)
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise (0)")
+    parser.add_argument("--tv-weight", type=strength, default=how.tv_weight, metavar="X", help=tv)
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noise (0)")
     add_common(parser)
 
 

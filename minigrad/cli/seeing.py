@@ -15,11 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image as PillowImage
 
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
-from minigrad.errors import UsageError
+from minigrad.errors import NotFiniteError, UsageError
 from minigrad.files import write_whole
 from models.data.imagenet import class_number, deprocess, read_labels
 from models.data.images import Pixels, read_image
@@ -35,6 +36,8 @@ LABELS = ("imagenet_labels.txt", "imagenet_classes.txt")
 """What a file of names beside the weights may be called."""
 _LAST = {"classifier.6.weight": VGG16, "classifier.1.weight": SqueezeNet}
 """The networks, by the name of the weights that give scores."""
+STRONGEST, LARGEST = 10**9, 2**31 - 1
+"""Numbers that options may have."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _MOST_IN_TITLE = 3
 
@@ -48,11 +51,24 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def count(text: str) -> int:
+def count(text: str, least: int = 1) -> int:
     """A whole number from 1 on, as an option has it."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    if not text.isdecimal() or not least <= int(text) <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {LARGEST:,}")
     return int(text)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 on, as an option has it."""
+    return count(text, least=0)
+
+
+def strength(text: str) -> float:
+    """A rate or a weight, as an option has it: with greater ones pictures could only become infinite."""
+    with suppress(ValueError):
+        if 0 <= float(text) <= STRONGEST:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number from 0 to {STRONGEST:,}")
 
 
 @dataclass
@@ -175,15 +191,22 @@ class Watched:
             console.complain(f"{what}: {preview} shows how far it is")
 
     def __enter__(self) -> "Watched":
+        self._quiet = np.errstate(all="ignore")  # what overflows is found by its value, in words of ours
+        self._quiet.__enter__()
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._quiet.__exit__(None, None, None)
         self._bar.__exit__(*error)
         with suppress(FileNotFoundError):
             self._preview.unlink()
 
     def __call__(self, iteration: Iteration) -> None:
         """Takes note of an iteration."""
+        if not np.isfinite([*iteration.measured.values(), float(np.abs(iteration.x).max())]).all():
+            raise NotFiniteError(
+                f"the picture is not finite after {iteration.number} steps: smaller weights or a smaller --lr may help"
+            )
         self.log.append(iteration.record)
         about = "  ".join(f"{name} {value:.3g}" for name, value in list(iteration.measured.items())[:2])
         self._bar.at(iteration.number, about)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.seeing import Studio, add_common, count, pictures
+from minigrad.cli.seeing import Studio, add_common, count, pictures, seed, strength
 from minigrad.errors import UsageError
 from models.data.imagenet import deprocess, preprocess
 from models.data.images import Pixels, resize_shorter
@@ -35,10 +35,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--painting-side", type=count, metavar="N", help="shorter side of the painting (as --side)")
     style = Style()
     for option, value in (("content", style.content_weight), ("style", 1.0), ("tv", style.tv_weight)):
-        parser.add_argument(f"--{option}-weight", type=float, default=value, metavar="X", help=f"({value:g})")
+        parser.add_argument(f"--{option}-weight", type=strength, default=value, metavar="X", help=f"({value:g})")
     parser.add_argument("--steps", type=count, default=descent.steps, metavar="N", help=f"({descent.steps})")
-    parser.add_argument("--lr", type=float, default=descent.lr, metavar="X", help=f"Adam's rate ({descent.lr:g})")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise that textures come from (0)")
+    parser.add_argument("--lr", type=strength, default=descent.lr, metavar="X", help=f"Adam's rate ({descent.lr:g})")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noise that textures come from (0)")
     add_common(parser)
 
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.seeing import Studio, add_common, count
+from minigrad.cli.seeing import Studio, add_common, count, seed, strength
 from models.data.imagenet import SIDE, deprocess
 from models.image_gradients import ImageGradient
 from models.image_synthesis import Visualization, class_visualization
@@ -22,10 +22,10 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("classes", nargs="+", metavar="CLASS", help="numbers or names")
     parser.add_argument("--steps", type=count, default=how.steps, metavar="N", help=f"({how.steps})")
-    parser.add_argument("--lr", type=float, default=how.lr, metavar="X", help=f"length of a step ({how.lr:g})")
-    parser.add_argument("--l2", type=float, default=how.l2, metavar="X", help=f"weight of Σ x² ({how.l2:g})")
+    parser.add_argument("--lr", type=strength, default=how.lr, metavar="X", help=f"length of a step ({how.lr:g})")
+    parser.add_argument("--l2", type=strength, default=how.l2, metavar="X", help=f"weight of Σ x² ({how.l2:g})")
     parser.add_argument("--side", type=count, default=SIDE, metavar="N", help=f"pixels ({SIDE})")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the noise and the shifts (0)")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noise and the shifts (0)")
     add_common(parser)
 
 

@@ -7,13 +7,13 @@ import json
 import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import version
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minigrad import __version__
 from minigrad.errors import CheckpointError, MissingFileError
 from minigrad.files import write_whole
 from minigrad.op import Array
@@ -139,4 +139,4 @@ def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
 
 def software() -> dict[str, str]:
     """The versions that the last bits of a run may depend on."""
-    return {"python": platform.python_version(), "minigrad": version("minigrad"), "numpy": np.__version__}
+    return {"python": platform.python_version(), "minigrad": __version__, "numpy": np.__version__}

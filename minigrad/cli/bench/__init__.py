@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from platform import python_version
 from typing import Any
 
+from minigrad import __version__
 from minigrad.cli import console
 from minigrad.cli.bench import captioner, function, images, ops, parallel, style, table
 from minigrad.cli.bench.rounds import Comparison, Rounds
@@ -107,8 +108,8 @@ def compared(arguments: Namespace, packages: Sequence[str]) -> Comparison:
 
 def machine() -> dict[str, str]:
     """The processor, its cores, and the versions of what was compared."""
-    packages = (p for p in ("minigrad", "numpy", *PEERS) if find_spec(p))
-    versions = {name: f"{name} {version(name)}" for name in packages}
+    packages = (p for p in ("numpy", *PEERS) if find_spec(p))
+    versions = {"minigrad": f"minigrad {__version__}"} | {name: f"{name} {version(name)}" for name in packages}
     return {
         "processor": processor(),
         "cores": f"{usable_cores()} cores",
