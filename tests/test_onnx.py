@@ -103,6 +103,15 @@ def test_extremes_and_mixed_dtypes(op: Op, arrays: list[Array]) -> None:
     assert differences(applied(op, *arrays), arrays)[0] <= 1e-13
 
 
+def test_a_compiled_graph_is_exported_with_all_that_the_passes_found() -> None:
+    w = mg.tensor(np.eye(3, dtype=np.float32), requires_grad=True)
+    x = Draw(0).normal(4, 2, 3).astype(np.float32)
+    step = mg.compile(lambda x: mg.grad(sum(mg.tanh(x[:, t] @ w * 0.5).sum() for t in range(2)), [w]))
+    step(x)
+    assert len(step.graph) < len(step.traced)
+    assert max(*differences(step.graph, [x]), *differences(step.traced, [x])) <= 1e-6
+
+
 # names
 
 

@@ -1,4 +1,4 @@
-"""The one table from Op to JAX. Imports jax and the Ops; `function` walks with it.
+"""The one table from Op to JAX. Imports jax and the Ops, the compiler's one too; `function` walks with it.
 
 A rule is given the Op and its operands. What it returns is cast to the dtype that the node has with us.
 """
@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from minigrad.compiler.rewrite import Scalar
 from minigrad.export.jax import windows
 from minigrad.op import Op
 from minigrad.ops import activation, conv, elementwise, index, linalg, logic, loss, pool, reduce, shape
@@ -109,6 +110,7 @@ def identity(op: Op, x: Any) -> Any:
 
 
 TABLE: dict[type[Op], Rule] = {
+    Scalar: lambda op: jnp.asarray(op.number, op.to),
     elementwise.Add: plain(jnp.add),
     elementwise.Subtract: plain(jnp.subtract),
     elementwise.Multiply: plain(jnp.multiply),

@@ -136,6 +136,11 @@ def cast(emit: Emit, op: Any, x: str) -> str:
     return emit("Cast", x, to=onnx_dtype(op.to))
 
 
+def scalar(emit: Emit, op: Any) -> str:
+    """A number of a compiled program's own."""
+    return emit.constant(op.number, op.to)
+
+
 def identity(emit: Emit, op: Op, x: str) -> str:
     """x itself."""
     return x

@@ -1,5 +1,9 @@
-"""The one table from Op to ONNX nodes, of operator set 18. Imports the Ops and the rules; `model` walks with it."""
+"""The one table from Op to ONNX nodes, of operator set 18.
 
+Imports the Ops, the compiler's one too, and the rules; `model` walks with it.
+"""
+
+from minigrad.compiler.rewrite import Scalar
 from minigrad.export.onnx import elementwise as of_elements
 from minigrad.export.onnx import index as of_places
 from minigrad.export.onnx import pictures as of_pictures
@@ -14,6 +18,7 @@ CANNOT: dict[type[Op], str] = {}
 """Ops that ONNX cannot express, and why. There is none: what has no operator of its own is made of several."""
 
 TABLE: dict[type[Op], Rule] = {
+    Scalar: of_elements.scalar,
     elementwise.Add: of_elements.arithmetic("Add"),
     elementwise.Subtract: of_elements.arithmetic("Sub"),
     elementwise.Multiply: of_elements.arithmetic("Mul"),
