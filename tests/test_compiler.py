@@ -14,6 +14,7 @@ from minigrad.errors import UsageError
 from minigrad.op import Array
 from minigrad.ops.conv import ConvTranspose2d
 from minigrad.ops.linalg import MatMul
+from minigrad.ops.logic import Greater
 from minigrad.ops.shape import Copy
 
 N, D, W, H, V = 6, 5, 3, 4, 11
@@ -247,3 +248,19 @@ def test_the_gradient_of_a_matrix_times_itself_is_one_product() -> None:
     np.testing.assert_allclose(compiled(x).numpy(), gradient(mg.tensor(x, requires_grad=True)).numpy(), rtol=1e-12)
     assert sum(isinstance(n.op, MatMul) for n in compiled.graph) == 1
     assert sum(isinstance(n.op, MatMul) for n in compiled.traced) == 2
+
+
+def test_relu_is_taken_after_a_pool_and_once_over_a_concatenation() -> None:
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(-3, 3, (2, 3, 7, 7)).astype(float) for _ in range(2))  # with equal elements, also at 0
+
+    def gradients(x: Any, y: Any) -> Any:
+        pooled = mg.max_pool2d(mg.concat([mg.relu(2 * x), mg.relu(y * x)], axis=1), 3, 2, ceil_mode=True)
+        return mg.grad((pooled * np.arange(9.0).reshape(3, 3)).sum(), [x, y])
+
+    compiled = mg.compile(gradients)
+    expected = gradients(*(mg.tensor(a, requires_grad=True) for a in (x, y)))
+    for found, wanted in zip(compiled(x, y), expected, strict=True):
+        np.testing.assert_array_equal(found.numpy(), wanted.numpy())
+    masks = [n.shape for n in compiled.graph if isinstance(n.op, Greater)]
+    assert masks == [(2, 6, 3, 3)]  # of the pool's result, not of what is pooled

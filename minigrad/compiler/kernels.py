@@ -117,12 +117,9 @@ def rows_sum(x: Array, y: Array) -> list[Call]:
 
 def leaky_relu(op: LeakyRelu, xs: Sequence[Array], y: Array) -> list[Call]:
     """max(x, slope · x), where that is right."""
-    (x,) = xs
-    return (
-        [partial(np.multiply, x, op.slope, y), partial(np.maximum, x, y, out=y)]
-        if 0 < op.slope <= 1
-        else plain(op, xs, y)
-    )
+    if not 0 < op.slope <= 1:
+        return plain(op, xs, y)
+    return [partial(np.multiply, xs[0], op.slope, y), partial(np.maximum, xs[0], y, out=y)]
 
 
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:

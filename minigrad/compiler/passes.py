@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from minigrad.compiler.activations import ACTIVATIONS
 from minigrad.compiler.factors import FACTORS
 from minigrad.compiler.identities import IDENTITIES
 from minigrad.compiler.layout import LAYOUT, turn_often
@@ -44,13 +45,12 @@ PASSES = (
     Pass("identities", rebuilt, IDENTITIES, "What changes nothing goes: x + 0, 1 · x, a reshape to the same shape."),
     Pass("factors", rebuilt, all_rules(IDENTITIES, FACTORS), "The gradient of x xᵀ is one product with x, not two."),
     Pass("slices", rebuilt, TIDY, "A slice is taken before the work on it, not after."),
+    Pass("activations", rebuilt, all_rules(TIDY, ACTIVATIONS), "max(x, 0) is taken after a pool, of fewer elements."),
     Pass("zeros", rebuilt, all_rules(TIDY, ZEROS), "Zeros around a slice are not multiplied."),
     Pass("joined slices", join_puts, TIDY, "Gradients of disjoint slices are laid side by side, not added to zeros."),
     Pass("views", rebuilt, VIEWED, "Transposes and reshapes move past the work on them: rows keep their order."),
     Pass("summed products", sum_products, TIDY, "A sum of products aᵀ g, one a step, is one product of stacked rows."),
-    Pass(
-        "batched products", batch_products, TIDY, "Products with one matrix are one product, if none waits for others."
-    ),
+    Pass("batched products", batch_products, TIDY, "Products with one matrix are one product, if none waits."),
     Pass("lookups", multiply_tables, TIDY, "A table is multiplied before its rows are looked up: many are equal."),
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
     Pass(

@@ -44,8 +44,7 @@ def narrowed(build: Builder, x: Tensor, axis: int, part: Range) -> Tensor:
         return x
     if is_op(x, SlicePut) and filled(x, axis) == part:
         return build(Reshape(shape), x.inputs[0])
-    if scales(x) and filled(x, axis) == part:
-        assert x.op is not None
+    if x.op and scales(x) and filled(x, axis) == part:
         return build(x.op, *(narrowed(build, operand, axis, part) for operand in x.inputs))
     if splits_behind(x, axis):
         return build(Reshape(shape), narrowed(build, x.inputs[0], axis, part))
