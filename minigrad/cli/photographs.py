@@ -52,6 +52,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def captioned(run: Run, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """What is told of each photograph; pictures and a report are written."""
+    if not 0 < arguments.tolerance < 1:
+        raise UsageError(f"--tolerance is {arguments.tolerance:g}; it is a share of the whole, between 0 and 1")
     model = seeing(run, arguments.weights)
     named = pictures(arguments.images)
     folder = None if arguments.no_report else arguments.out or next_folder("caption")
@@ -156,9 +158,7 @@ def attributed(
 
 def report(run: Run, arguments: argparse.Namespace, shown: Sequence[Shown], folder: Path) -> Path:
     """Writes the page."""
-    lead = (
-        f"What {run.folder.name} writes, how sure it is of each word given those before, and the pixels on which the "
-    )
+    lead = f"What the run {run.folder.name} writes, how sure it is of each word given those before, and the pixels on which the "
     lead += f"word's probability depends: {METHODS[arguments.method]}."
     title = shown[0].title if len(shown) == 1 else f"{len(shown)} photographs"
     return write_picture_report(

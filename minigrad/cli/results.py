@@ -12,6 +12,7 @@ from minigrad.cli.sources import SCENES, Opened
 from minigrad.files import write_whole
 from minigrad.graph import Graph
 from models.captioner import Captioner
+from models.data.originals import originals
 from models.data.scenes import Scenes
 from models.training import Run, Training, Validation
 from models.training.evaluation import truths, written
@@ -79,17 +80,12 @@ def samples(captioner: Captioner, opened: Opened) -> list[Sample]:
     captions = written(captioner, data.val.features(np.array(rows)), data.vocabulary)
     known = truths(data.val, rows, data.vocabulary)
     if scenes is None:
-        return [Sample(c, t, label=address(opened, row)) for row, c, t in zip(rows, captions, known, strict=True)]
+        shown = originals(data, "val", rows)
+        return [Sample(c, t, o.image, label=o.address) for c, t, o in zip(captions, known, shown, strict=True)]
     return [
         Sample(caption, true, image, scenes.judge({row: caption})["all"] == 1, group(scenes, row))
         for row, caption, true, image in zip(rows, captions, known, scenes.images("val", rows), strict=True)
     ]
-
-
-def address(opened: Opened, row: int) -> str:
-    """Where a row's photograph is, or its number."""
-    urls = opened.data.val.urls
-    return urls[row] if urls else f"row {row}"
 
 
 def group(scenes: Scenes, row: int) -> str:

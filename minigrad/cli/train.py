@@ -173,10 +173,7 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
     phases = ", ".join(f"{phase} {console.clock(elapsed)}" for phase, elapsed in found["seconds"].items())
     console.say(f"{found['step']} steps, held-out loss {found['val_loss']:.3f} nats a word  [{phases}]")
     console.say(f"look at  {run.folder / 'report.html'}")
-    example = "pictures/0.png" if run.source.scenes else "--row 0"
-    console.say(
-        f"try      minigrad caption {run.folder} {run.folder / example if run.source.scenes else example} --beams 3"
-    )
+    console.say(f"try      minigrad caption {run.folder} {example(run)} --beams 3")
 
 
 def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:
@@ -193,3 +190,10 @@ def reported(run: Run, training: Training, opened: Opened, found: Record) -> lis
 def resume_command(run: Run) -> str:
     """What continues a run."""
     return f"minigrad train --resume --out {run.folder}"
+
+
+def example(run: Run) -> str:
+    """What a run can caption: a picture that it has, any photograph, or a row of its features."""
+    if run.source.scenes:
+        return str(run.folder / "pictures/0.png")
+    return "photograph.jpg" if (run.folder / PROJECTION).is_file() else "--row 0"
