@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from test_training import TINY, again, state, trainer, write_captions
+from thorough import TIMES
 
 from models.training import Run, Source, read_log
 
@@ -46,16 +47,17 @@ def steps(folder: Path) -> int:
 @pytest.mark.fault(number=15)
 def test_kill_9_at_random_moments_loses_nothing_but_the_step_in_hand(tmp_path: Path, source: Source) -> None:
     data, lot = source.open(), random.Random(0)
-    changed = {"steps": 300, "save_every": 1}
-    whole = trainer(tmp_path / "whole", source, data, steps=300, save_every=300)
+    kills = 3 * TIMES
+    changed = {"steps": 100 * kills, "save_every": 1}
+    whole = trainer(tmp_path / "whole", source, data, steps=100 * kills, save_every=100 * kills)
     list(whole.run())
     folder = Run.create(tmp_path / "killed", replace(TINY, **changed), source, data).folder
-    for _ in range(3):
+    for kill in range(kills):
         before = steps(folder)
         with started(folder) as process:
-            while process.poll() is None and steps(folder) <= before + 2:
+            while process.poll() is None and steps(folder) <= before + 2 and kill % 4 != 3:  # or while it begins
                 time.sleep(0.005)
-            time.sleep(lot.uniform(0, 0.1))
+            time.sleep(lot.uniform(0, 0.1 if kill % 4 != 3 else 1.5))
             process.send_signal(signal.SIGKILL)
         reached = steps(folder)
         found = again(folder, data)
