@@ -67,6 +67,28 @@ def test_every_op_is_in_the_table_or_said_to_be_inexpressible() -> None:
     assert ops - expressed - cannot == set() and not expressed & cannot
 
 
+SINGLE = """
+import jax, numpy as np, minigrad as mg
+from minigrad.errors import ShapeError
+from models.captioner import Captioner
+net = Captioner("lstm", vocab_size=9, feature_dim=3, word_dim=4, hidden_dim=5)
+features, captions = np.ones((2, 3)), np.array([[1, 4, 2], [1, 5, 2]])
+graph = mg.trace(net.loss, features, captions)
+loss = jax.jit(mg.to_jax(graph))
+assert abs(loss(features, captions)[0] - net.loss(features, captions).item()) < 1e-5
+try:
+    loss(features[:1], captions[:1])
+except ShapeError as error:
+    print(error)
+"""
+
+
+@needs_jax
+def test_in_single_precision_nothing_is_warned_of_and_other_shapes_are_refused() -> None:
+    done = subprocess.run([sys.executable, "-W", "error", "-c", SINGLE], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("input arg0 is (2, 3), the argument (1, 3)\n", "")
+
+
 def test_without_the_package_the_error_says_how_to_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jax", None)
     with pytest.raises(MissingPackageError, match=r"package jax is not installed: .*'minigrad\[jax\]'"):

@@ -4,8 +4,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from minigrad.errors import UsageError
-from minigrad.export.jax.table import CANNOT, TABLE
+from minigrad.errors import ShapeError, UsageError
+from minigrad.export.jax.table import CANNOT, TABLE, kept
 from minigrad.export.rules import rule_for
 from minigrad.graph import Graph
 
@@ -27,13 +27,16 @@ class Function:
         if len(arguments) != len(self.graph.inputs):
             raise UsageError(f"the graph has {len(self.graph.inputs)} inputs and was given {len(arguments)}")
         values = {id(x): jnp.asarray(a) for x, a in zip(self.graph.inputs, arguments, strict=True)}
+        for i, x in enumerate(self.graph.inputs):
+            if x.shape != values[id(x)].shape:
+                raise ShapeError(f"input {x.name or i} is {x.shape}, the argument {values[id(x)].shape}")
         for y in self.graph.nodes:
             if id(y) not in values:
                 values[id(y)] = self.value(y, [values[id(x)] for x in y.inputs])
         return tuple(values[id(y)] for y in self.graph.outputs)
 
     def value(self, y: Any, operands: list[Any]) -> Any:
-        """A node's value, in the dtype that NumPy's promotion gives it."""
+        """A node's value, in the dtype that NumPy's promotion gives it, as far as JAX has it."""
         if y.op is None:
             return jnp.asarray(y.numpy())
-        return self.rules[id(y)](y.op, *operands).astype(y.dtype)
+        return self.rules[id(y)](y.op, *operands).astype(kept(y.dtype))

@@ -21,11 +21,16 @@ CANNOT: dict[type[Op], str] = {}
 """Ops that JAX cannot express, and why: there is none."""
 
 
+def kept(*dtypes: Any) -> Any:
+    """The dtype to which NumPy promotes these; without `jax_enable_x64` that of half the width."""
+    return jax.dtypes.canonicalize_dtype(np.result_type(*dtypes))
+
+
 def plain(f: Callable[..., Any]) -> Rule:
     """A function of arrays alone, in the dtype of NumPy's promotion, which is not always JAX's."""
 
     def rule(op: Op, *xs: Any) -> Any:
-        common = np.result_type(*(x.dtype for x in xs))
+        common = kept(*(x.dtype for x in xs))
         return f(*(x.astype(common) for x in xs))
 
     return rule
@@ -38,7 +43,7 @@ def over_axes(f: Callable[..., Any]) -> Rule:
 
 def where(op: Op, condition: Any, a: Any, b: Any) -> Any:
     """Whatever the condition's dtype."""
-    common = np.result_type(a.dtype, b.dtype)
+    common = kept(a.dtype, b.dtype)
     return jnp.where(condition.astype(bool), a.astype(common), b.astype(common))
 
 
@@ -81,7 +86,7 @@ def scatter_add(op: Any, x: Any, ids: Any) -> Any:
 
 def one_hot(op: Any, ids: Any) -> Any:
     """1 at the id."""
-    return jax.nn.one_hot(ids, op.depth, dtype=op.to)
+    return jax.nn.one_hot(ids, op.depth, dtype=kept(op.to))
 
 
 def einsum(op: Any, *xs: Any) -> Any:
@@ -149,7 +154,7 @@ TABLE: dict[type[Op], Rule] = {
     logic.Sign: plain(jnp.sign),
     logic.IsFinite: plain(jnp.isfinite),
     logic.IsNan: plain(jnp.isnan),
-    logic.Cast: lambda op, x: x.astype(op.to),
+    logic.Cast: lambda op, x: x.astype(kept(op.to)),
     logic.Detach: lambda op, x: jax.lax.stop_gradient(x),
     reduce.Sum: over_axes(jnp.sum),
     reduce.Mean: over_axes(jnp.mean),
