@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import onnx
 from onnx import ModelProto, ValueInfoProto, helper
@@ -19,15 +18,16 @@ IR_VERSION = 8  # the one that belongs to the operator set: older readers take i
 
 
 def model(graph: Graph, outputs: Sequence[str], about: Mapping[str, str]) -> ModelProto:
-    """The model; `outputs` names the graph's outputs, one name for each or none at all."""
+    """The model, which ONNX's checker accepts; `outputs` names the graph's outputs, one for each or none at all."""
     if outputs and len(outputs) != len(graph.outputs):
         raise UsageError(f"{len(outputs)} names for {len(graph.outputs)} outputs")
-    emit, given = Emit(), {id(x) for x in graph.inputs}
+    emit = Emit()
+    known = leaves(emit, graph)
     wanted = [emit.values(named) for named in outputs or (y.name or "output" for y in graph.outputs)]
     own = {id(y): named for named, y in reversed([*zip(wanted, graph.outputs, strict=True)])}
-    known: dict[int, str] = {}
     for node in graph.nodes:
-        known[id(node)] = written(emit, node, known, id(node) in given, own.get(id(node), ""))
+        if id(node) not in known:
+            known[id(node)] = written(emit, node, known, own.get(id(node), ""))
     for named, y in zip(wanted, graph.outputs, strict=True):
         if known[id(y)] != named:  # an input, a parameter, or the second time that it is an output
             emit.nodes.append(helper.make_node("Identity", [known[id(y)]], [named], emit.labels(named)))
@@ -45,16 +45,22 @@ def model(graph: Graph, outputs: Sequence[str], about: Mapping[str, str]) -> Mod
         ir_version=IR_VERSION,
     )
     helper.set_model_props(made, dict(about))
-    return made
+    return checked(made)
 
 
-def written(emit: Emit, node: Tensor, known: dict[int, str], given: bool, wanted: str) -> str:
+def leaves(emit: Emit, graph: Graph) -> dict[int, str]:
+    """Names of inputs, parameters and constants, by id: before all others, so that they keep their own."""
+    for node in graph.nodes:
+        refuse_dtype(node)
+    known = {id(x): emit.values(x.name or "input") for x in graph.inputs}
+    for x in graph.nodes:
+        if x.op is None and id(x) not in known:
+            known[id(x)] = emit.initializer(x.numpy(), x.name or path_of(x, "constant"))
+    return known
+
+
+def written(emit: Emit, node: Tensor, known: dict[int, str], wanted: str) -> str:
     """Adds a node of ours; the name of its value, which is the one wanted where the graph gives it out."""
-    refuse_dtype(node)
-    if given:
-        return emit.values(node.name or "input")
-    if node.op is None:
-        return emit.initializer(node.numpy(), node.name or path_of(node, "constant"))
     rule = rule_for(node, TABLE, CANNOT, "ONNX")
     emit.writing(node, path_of(node, node.name or type(node.op).__name__))
     return emit.finished(rule(emit, node.op, *(known[id(x)] for x in node.inputs)), wanted)
@@ -76,7 +82,15 @@ def described(name: str, x: Tensor) -> ValueInfoProto:
     return helper.make_tensor_value_info(name, onnx_dtype(x.dtype), x.shape)
 
 
-def write(proto: Any, path: Path) -> None:
-    """Writes the file, whole or not at all, after ONNX's own checker has accepted it, inferred shapes included."""
-    onnx.checker.check_model(proto, full_check=True)
+def checked(proto: ModelProto) -> ModelProto:
+    """The model; ExportError where ONNX's own checker refuses it, as for products of narrow whole numbers."""
+    try:
+        onnx.checker.check_model(proto, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(f"ONNX's checker refuses the graph: {' '.join(str(error).split())}") from None
+    return proto
+
+
+def write(proto: ModelProto, path: Path) -> None:
+    """Writes the file, whole or not at all."""
     write_whole(path, proto.SerializeToString())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
+from minigrad.errors import ExportError
 from minigrad.graph import Graph
 from minigrad.op import Array
 
@@ -14,11 +15,17 @@ ERRORS_ONLY = 3
 
 
 def run(model: bytes | Path, arguments: Sequence[Array], threads: int = 0) -> list[Array]:
-    """The outputs for the inputs, in the model's order; on so many threads, 0 for all."""
+    """The outputs for the inputs, in the model's order; on so many threads, 0 for all.
+
+    ExportError where onnxruntime lacks an operator for a dtype, which ONNX's checker does not know.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = ERRORS_ONLY, threads
     source = model if isinstance(model, bytes) else str(model)
-    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its errors have no class in common
+        raise ExportError(f"onnxruntime cannot run the model: {' '.join(str(error).split())}") from None
     names = [x.name for x in session.get_inputs()]
     return [np.asarray(y) for y in session.run(None, dict(zip(names, map(np.asarray, arguments), strict=True)))]
 
