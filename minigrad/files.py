@@ -12,13 +12,15 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
     OSError when it cannot be written, such as on a full disk: what was there before is intact.
     """
-    part = path.parent / f".{path.name}.{os.getpid()}.part"
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with part.open("wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
+    except OSError as error:  # whoever asked knows nothing of the part
+        raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
     _sync_folder(path.parent)

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad import functional as F
-from minigrad import grad, trace
+from minigrad import grad, scope, trace
 from minigrad.graph import Graph
 from minigrad.op import Array
 from minigrad.tensor import Tensor, from_numpy
@@ -59,8 +59,13 @@ def captioner_programs(
     parameters, about = captioner.parameters(), {"words": json.dumps(vocabulary)}
     gradients = tuple(f"{parameter.name}.grad" for parameter in parameters)
 
+    def begin(features: Tensor) -> Any:
+        with scope(captioner.scope_name):
+            return captioner.begin(features)
+
     def step(words: Tensor, *state: Tensor) -> tuple[Any, ...]:
-        scores, state = captioner.step(words, state)
+        with scope(captioner.scope_name):
+            scores, state = captioner.step(words, state)
         return scores, *state
 
     def loss_and_gradients(features: Tensor, captions: Tensor) -> tuple[Any, ...]:
@@ -70,7 +75,7 @@ def captioner_programs(
     given: dict[str, Any] = {"features": features, "captions": words}
     return {
         "captions": lambda: program(partial(sentences, captioner, length), ("captions",), about, features=features),
-        "begin": lambda: program(captioner.begin, names, about, features=features),
+        "begin": lambda: program(begin, names, about, features=features),
         "step": lambda: program(step, ("scores", *after), about, words=words[:, 0], **state),
         "loss": lambda: program(captioner.loss, ("loss",), about, **given),
         "gradients": lambda: program(loss_and_gradients, ("loss", *gradients), about, **given),
@@ -81,15 +86,17 @@ def sentences(captioner: Captioner, length: int, features: Tensor) -> Tensor:
     """The likeliest word at each of `length` steps (N, length), as `decode.greedy` writes them, in operations alone."""
     never = np.zeros(captioner.vocab_size, np.float32)
     never[[captioner.null, captioner.start]] = -np.inf
-    state, written = captioner.begin(features), []
     words: Any = Tensor(np.full(features.shape[0], captioner.start))
-    running: Any = words == captioner.start
-    for _ in range(length):
-        scores, state = captioner.step(words, state)
-        words = F.where(running, (scores + never).argmax(axis=1), captioner.null)
-        running = running & (words != captioner.end)
-        written.append(words)
-    captions: Tensor = F.stack(written, axis=1)
+    running, written = words == captioner.start, []
+    with scope(captioner.scope_name):
+        state = captioner.begin(features)
+        for t in range(length):
+            with scope(step=t):
+                scores, state = captioner.step(words, state)
+                words = F.where(running, (scores + never).argmax(axis=1), captioner.null)
+                running = running & (words != captioner.end)
+            written.append(words)
+        captions: Tensor = F.stack(written, axis=1)
     return captions
 
 

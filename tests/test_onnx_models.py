@@ -50,6 +50,8 @@ def test_exported_captions_are_the_greedy_ones() -> None:
     net.b_vocab.changing()[net.end] = 0.1  # some sentences end early
     program = captioner_programs(net, batch=8, length=9)["captions"]()
     (found,) = exported(program)
+    names = [node.name for node in mg.to_onnx(program.graph).graph.node]
+    assert "captioner/cell/t=8/Tanh" in names and not [n for n in names if not n.startswith(("captioner/", "Equal"))]
     expected = net.sample(*program.arguments, max_length=9)
     assert len(set(np.argmax(found == net.end, axis=1))) >= 3
     np.testing.assert_array_equal(found, np.pad(expected, ((0, 0), (0, 9 - expected.shape[1]))))
@@ -104,9 +106,14 @@ def test_the_command_exports_digits_weights_and_functions(
     write_weights(tmp_path / "net.safetensors", SqueezeNet(num_classes=3).state_dict())
     found = said(capsys, "export", "net.safetensors", "--size", "40")
     assert found["outputs"] == [{"name": "scores", "shape": [1, 3], "dtype": "float32"}]
-    Path("mine.py").write_text("import minigrad as mg, numpy as np\nf = lambda: mg.trace(mg.tanh, np.ones(3))\n")
+    lines = "f = lambda: mg.trace(mg.tanh, np.ones(3))\n"
+    lines += "g = lambda: mg.trace(lambda x: mg.conv2d(x, x), np.ones((1, 1, 2, 2)))\n"
+    Path("mine.py").write_text(f"import minigrad as mg, numpy as np\n{lines}")
     assert said(capsys, "export", "mine:f", "-o", "mine.onnx")["nodes"] == 1
     assert "no run" in said(capsys, "export", "nowhere", code=2)["error"]["message"]
+    assert "an implementation for Conv" in said(capsys, "export", "mine:g", code=2)["error"]["message"]
+    told = said(capsys, "export", "mine:f", "-o", "no/such/mine.onnx", code=2)["error"]["message"]
+    assert told == "No such file or directory: no/such/mine.onnx"
 
 
 def test_the_command_exports_the_generator_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
