@@ -158,8 +158,8 @@ def attributed(
 
 def report(run: Run, arguments: argparse.Namespace, shown: Sequence[Shown], folder: Path) -> Path:
     """Writes the page."""
-    lead = f"What the run {run.folder.name} writes, how sure it is of each word given those before, and the pixels on which the "
-    lead += f"word's probability depends: {METHODS[arguments.method]}."
+    lead = f"What the run {run.folder.name} writes, how sure it is of each word given those before, and the pixels on "
+    lead += f"which that depends: {METHODS[arguments.method]}."
     title = shown[0].title if len(shown) == 1 else f"{len(shown)} photographs"
     return write_picture_report(
         folder / "report.html", kind="Captions", title=title, shown=shown, lead=lead, command=arguments.command_line
