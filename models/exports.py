@@ -19,6 +19,7 @@ from minigrad.tensor import Tensor, from_numpy
 from models.captioner import Captioner
 from models.gan import PIXELS, Pair, noise
 from models.image_network import ImageNetwork
+from models.photo_captioner import PhotoCaptioner
 
 
 @dataclass(frozen=True)
@@ -82,10 +83,22 @@ def captioner_programs(
     }
 
 
+def photograph_programs(
+    model: PhotoCaptioner, batch: int = 1, length: int = 16, size: int = 224, vocabulary: Sequence[str] = ()
+) -> Programs:
+    """`photographs`: from pixels, normalised as ImageNet's, to whole sentences."""
+    pictures, about = drawn_pictures(batch, size), {"words": json.dumps(vocabulary)}
+
+    def written(pictures: Tensor) -> Tensor:
+        return sentences(model.captioner, length, model.features(pictures))
+
+    return {"photographs": lambda: program(written, ("captions",), about, pictures=pictures)}
+
+
 def sentences(captioner: Captioner, length: int, features: Tensor) -> Tensor:
     """The likeliest word at each of `length` steps (N, length), as `decode.greedy` writes them, in operations alone."""
     never = np.zeros(captioner.vocab_size, np.float32)
-    never[[captioner.null, captioner.start]] = -np.inf
+    never[[*captioner.unwritten]] = -np.inf
     words: Any = Tensor(np.full(features.shape[0], captioner.start))
     running, written = words == captioner.start, []
     with scope(captioner.scope_name):
@@ -112,7 +125,7 @@ def gan_programs(pair: Pair, noise_dim: int, batch: int = 1) -> Programs:
 
 def network_programs(network: ImageNetwork, batch: int = 1, size: int = 224) -> Programs:
     """Scores of classes for pictures of one size, normalised as ImageNet's; and the gradient of the best ones."""
-    pictures = np.random.default_rng(0).standard_normal((batch, 3, size, size), dtype=np.float32)
+    pictures = drawn_pictures(batch, size)
 
     def gradient(pictures: Tensor) -> Any:
         return grad(network(pictures).max(axis=1).sum(), [pictures])
@@ -122,3 +135,8 @@ def network_programs(network: ImageNetwork, batch: int = 1, size: int = 224) -> 
         "scores": lambda: program(network, ("scores",), {}, pictures=pictures),
         "gradient": lambda: program(gradient, ("pictures.grad",), {}, pictures=pictures),
     }
+
+
+def drawn_pictures(batch: int, size: int) -> Array:
+    """Noise (N, 3, size, size)."""
+    return np.random.default_rng(0).standard_normal((batch, 3, size, size), dtype=np.float32)

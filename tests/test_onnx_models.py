@@ -8,12 +8,20 @@ from typing import Any
 import numpy as np
 import pytest
 from test_cli import SMALL
+from test_photo_captions import seeing
 from test_training import write_captions
 
 from minigrad.cli import main
 from models.captioner import Captioner
 from models.data.mnist import Digits
-from models.exports import Program, captioner_programs, gan_programs, network_programs
+from models.exports import (
+    Program,
+    captioner_programs,
+    drawn_pictures,
+    gan_programs,
+    network_programs,
+    photograph_programs,
+)
 from models.gan import NETWORKS
 from models.squeezenet import SqueezeNet
 from models.training.adversarial import GanRun, GanSettings, GanTraining
@@ -27,7 +35,7 @@ from minigrad.export.onnx import runtime  # noqa: E402
 
 
 def captioner(cell: str = "lstm") -> Captioner:
-    return Captioner(cell, vocab_size=23, feature_dim=7, word_dim=5, hidden_dim=6, embedding_deviation=1.0)
+    return Captioner(cell, vocab_size=23, feature_dim=7, word_dim=5, hidden_dim=6, unk=3, embedding_deviation=1.0)
 
 
 def exported(program: Program) -> list[Any]:
@@ -47,6 +55,7 @@ def test_the_captioner(cell: str, what: str) -> None:
 
 def test_exported_captions_are_the_greedy_ones() -> None:
     net = captioner()
+    net.b_vocab.changing()[net.unwritten[-1]] = 9.0  # likely, and never written
     net.b_vocab.changing()[net.end] = 0.1  # some sentences end early
     program = captioner_programs(net, batch=8, length=9)["captions"]()
     (found,) = exported(program)
@@ -55,6 +64,14 @@ def test_exported_captions_are_the_greedy_ones() -> None:
     expected = net.sample(*program.arguments, max_length=9)
     assert len(set(np.argmax(found == net.end, axis=1))) >= 3
     np.testing.assert_array_equal(found, np.pad(expected, ((0, 0), (0, 9 - expected.shape[1]))))
+
+
+def test_from_photographs_to_words() -> None:
+    model = seeing(np.float32)
+    (found,) = exported(photograph_programs(model, batch=2, length=4, size=40)["photographs"]())
+    features = model.features(mg.tensor(drawn_pictures(2, 40))).detach().numpy()
+    expected = model.captioner.sample(features, max_length=4)
+    np.testing.assert_array_equal(found[:, : expected.shape[1]], expected)
 
 
 @pytest.mark.parametrize("what", ["scores", "gradient"])

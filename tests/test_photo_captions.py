@@ -112,6 +112,16 @@ def test_a_photograph_is_captioned_and_each_word_is_drawn(
         assert strip.width >= 224
 
 
+def test_pixels_to_words_are_one_onnx_model(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: python -m pip install 'minigrad[onnx]'")
+    capsys.readouterr()
+    sizes = ["--size", "48", "--length", "3", "-o", str(tmp_path / "model.onnx"), "--json"]
+    assert main(["export", str(run), "--what", "photographs", *sizes]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["inputs"] == [{"name": "pictures", "shape": [1, 3, 48, 48], "dtype": "float32"}]
+    assert found["outputs"][0]["shape"] == [1, 3] and found["difference"] == 0
+
+
 def test_captions_in_words_tell_how_sure_each_word_is(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["caption", str(run), str(run.parent / "images" / "3.png"), "--no-report", "--row", "1"]) == 0

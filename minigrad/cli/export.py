@@ -14,7 +14,7 @@ from minigrad.errors import CheckpointError, UsageError
 from minigrad.export import part, to_onnx
 from minigrad.op import Array
 from minigrad.tensor import Tensor
-from models.exports import Program, Programs, captioner_programs, gan_programs, network_programs
+from models.exports import Program, Programs, captioner_programs, gan_programs, network_programs, photograph_programs
 
 TOLERANCE = 1e-5
 """Of the relative difference between onnxruntime's outputs and ours."""
@@ -34,8 +34,8 @@ def add_parser(subparsers: Any) -> None:
     out = "where to (model.onnx)"
     parser.add_argument("-o", "--out", type=Path, default=Path("model.onnx"), metavar="FILE", help=out)
     what = (
-        "of a captioner: captions, begin, step, loss, gradients; of a pair: generator, discriminator; of a network: "
-        "scores, gradient (the first)"
+        "of a captioner: captions, begin, step, loss, gradients, photographs; of a pair: generator, discriminator; of "
+        "a network: scores, gradient (the first)"
     )
     parser.add_argument("--what", metavar="NAME", help=what)
     parser.add_argument("--batch", type=int, default=1, metavar="N", help="rows at once (1)")
@@ -94,9 +94,10 @@ def chosen(arguments: argparse.Namespace) -> Program:
 def programs_of(path: Path, arguments: argparse.Namespace) -> Programs:
     """What there is to export of a run or of weights."""
     if not path.is_dir() and path.suffix:
-        from minigrad.cli.seeing import network_of  # these need packages that the others do not
+        from minigrad.cli.seeing import network_of  # these need packages that a graph of one's own does not
 
         return network_programs(network_of(path)[0], arguments.batch, arguments.size)
+    from minigrad.cli.photographs import seeing
     from models.training import Run
     from models.training.adversarial import GanRun
 
@@ -105,7 +106,10 @@ def programs_of(path: Path, arguments: argparse.Namespace) -> Programs:
     except CheckpointError:
         run = Run.open(path)
         words = run.vocabulary.idx_to_word
-        return captioner_programs(run.trained(console.warn), arguments.batch, arguments.length, words)
+        sizes = arguments.batch, arguments.length
+        if arguments.what == "photographs":
+            return photograph_programs(seeing(run, None), *sizes, arguments.size, words)
+        return captioner_programs(run.trained(console.warn), *sizes, words)
     return gan_programs(pair.trained(console.warn), pair.settings.noise_dim, arguments.batch)
 
 
