@@ -96,12 +96,14 @@ def _waited(place: Launch, child: int, begun: int) -> int:
 
 def _hindrance(place: Launch, begun: int) -> str | None:
     """Why MPI does not begin, empty where another rank says it; None when it has, or when the process has ended."""
-    start, missed = time.monotonic(), 0
+    start, speaker, missed = time.monotonic(), 0, 0
     while not select.select([begun], [], [], _LOOK)[0]:
         alive = _alive(place)
         missed = missed + 1 if len(alive) < place.here else 0
-        if missed > 1:
-            return "another rank has ended before MPI began" if place.rank == min(alive, default=0) else ""
+        if missed == 1:
+            speaker = min(alive, default=0)  # before others end for the same reason
+        elif missed > 1:
+            return "another rank has ended before MPI began" if place.rank == speaker else ""
         if time.monotonic() - start > _LONGEST:
             return f"MPI has not begun in {_LONGEST:.0f} seconds"
     return None
