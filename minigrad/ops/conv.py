@@ -58,29 +58,34 @@ def runs(b: Array) -> int:
 
 
 def multiplied(a: Array, b: Array, y: Array) -> Calls:
-    """y (…, M, N) = a (M, K) @ b (…, K, N), in runs of rows that make small products, all in one call."""
-    most, number = runs(b), len(a)
+    """y = a (…, M, K) @ b (…, K, N), either of them a single matrix, in runs of rows that make small products."""
+    most, number = runs(b), a.shape[-2]
     if number <= most or most < LEAST:
         yield partial(np.matmul, a, b, y)
         return
     run = next((n for n in range(most, most // 2, -1) if number % n == 0), most)
     whole = number - number % run
-    stacked = y[..., :whole, :].reshape(*y.shape[:-2], -1, run, y.shape[-1])
-    yield partial(np.matmul, a[:whole].reshape(-1, run, a.shape[1]), b[..., None, :, :], stacked)
+    stacked, found = (x[..., :whole, :].reshape(*x.shape[:-2], -1, run, x.shape[-1]) for x in (a, y))
+    yield partial(np.matmul, stacked, b[..., None, :, :], found)
     if whole < number:
-        yield partial(np.matmul, a[whole:], b, y[..., whole:, :])
+        yield partial(np.matmul, a[..., whole:, :], b, y[..., whole:, :])
 
 
 class Conv2d(Convolution):
     """y = x correlated with w, plus a bias (K,) where one is given."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, w: Array, *bias: Array) -> Calls:
-        """Rows of the unfolded x times w."""
+        """Rows of the unfolded x times w; of a kernel of one pixel, rows of x itself."""
         columns = yield from self.columns(scratch, w)
         x, y = last(x), last(y)
-        copied, whole = len(w) + x.shape[3] * (w.shape[2:] == (1, 1)), w.shape[2:] == self.stride == (1, 1)
-        each = 1 if whole and joins(x, 0, 3) and joins(y, 0, 3) else y.shape[2] * len(columns)
-        for pictures, rows in blocks(scratch, y, each, prod(y.shape[1:]) * copied < w.size * len(w)):
+        if w.shape[2:] == self.stride == (1, 1) and self.padding == (0, 0) and joins(x, 1, 3) and joins(y, 1, 3):
+            pixels = y.reshape(len(y), -1, len(w))
+            yield from multiplied(x.reshape(len(x), -1, x.shape[3]), columns, pixels)
+            yield from (partial(np.add, pixels, b, pixels) for b in bias)
+            return
+        copied = len(w) + x.shape[3] * (w.shape[2:] == (1, 1))
+        several = prod(y.shape[1:]) * copied < w.size * len(w)
+        for pictures, rows in blocks(scratch, y, y.shape[2] * len(columns), several):
             part = y[pictures, rows]
             seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
             out = part.reshape(len(seen), -1) if joins(part, 0, 3) else scratch((len(seen), len(w)), y.dtype)
