@@ -269,7 +269,7 @@ def test_settings_that_make_no_sense_are_named() -> None:
     nan = float("nan")
     for wrong in (
         *({"batch_size": 0}, {"learning_rate": nan}, {"decay": 1.5}, {"feature_noise": -1.0}),
-        *({"seed": -1}, {"forget_bias": nan}),
+        *({"seed": -1}, {"forget_bias": nan}, {"embedding_deviation": -1.0}),
     ):
         with pytest.raises(UsageError, match=next(iter(wrong))):
             replace(TINY, **wrong)

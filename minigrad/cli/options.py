@@ -39,6 +39,7 @@ OPTIONS = (
     Option("--warm-up", "warm_up", int, "steps in which the rate rises"),
     Option("--clip", "clip_norm", float, "largest norm of all gradients together"),
     Option("--feature-noise", "feature_noise", float, "deviation of the noise added to the features"),
+    Option("--word-deviation", "embedding_deviation", float, "of initial word vectors, over the root of their size"),
     Option("--forget-bias", "forget_bias", float, "initial bias of an LSTM's forget gates"),
     Option("--seed", "seed", int, "of weights, order and noise"),
     Option("--threads", "threads", int, "parts of the work done at once; the last bits depend on it"),

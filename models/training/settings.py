@@ -65,6 +65,8 @@ class Settings:
                 raise UsageError(f"{name} is {getattr(self, name)}; it must be from 0 to {limit:g}")
         if not -STEEPEST <= self.forget_bias <= STEEPEST:
             raise UsageError(f"forget_bias is {self.forget_bias}; it must be a number, and at most {STEEPEST:g}")
+        if self.embedding_deviation is not None and not 0 <= self.embedding_deviation <= STEEPEST:
+            raise UsageError(f"embedding_deviation is {self.embedding_deviation}; it must be from 0 to {STEEPEST:g}")
         if self.decay is not None and not 0 < self.decay <= 1:
             raise UsageError(f"decay is {self.decay}; it must be above 0 and at most 1")
 
