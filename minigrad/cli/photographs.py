@@ -5,6 +5,7 @@ Imported by `minigrad.cli.caption`.
 
 import argparse
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ METHODS = {
     "integrated": "integrated gradients from the mean colour: they add up to the word's log-probability",
 }
 BEAMS = 3
+_MOST_COLUMNS = 6
 _SIDE = 224
 """Pixels of a picture in the strip."""
 
@@ -133,7 +135,7 @@ def looked_at(
     views = [image, *(overlay(image, values) for values in maps)]
     path = folder / f"{slug(name)}-words.png"
     folder.mkdir(parents=True, exist_ok=True)
-    draw_image_grid(views, path, [name, *labels], columns=min(len(views), 6), side=_SIDE)
+    draw_image_grid(views, path, [name, *labels], columns=columns_of(len(views)), side=_SIDE)
     for gap in (gap for gap in gaps if gap > arguments.tolerance):
         console.complain(f"{name}: a word's integrated gradients add up within {100 * gap:.2g} % only")
     facts = [(f"{s.total:.3f}", run.vocabulary.decode(s.ids)) for s in sentences]
@@ -141,6 +143,12 @@ def looked_at(
         name, run.vocabulary.decode(best.ids), list(zip(["photograph", *labels], views, strict=True)), facts=facts
     )
     return {"words": str(path), **({"completeness_gaps": gaps} if gaps else {})}, part
+
+
+def columns_of(count: int) -> int:
+    """Columns of a strip whose rows are about equally long."""
+    rows = ceil(count / _MOST_COLUMNS)
+    return ceil(count / rows)
 
 
 def attributed(
