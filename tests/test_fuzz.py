@@ -97,7 +97,8 @@ def records(path: Path) -> None:
 
 
 def projection(path: Path) -> None:
-    Projection(np.zeros(4, "f4"), np.eye(4, 2, dtype="f4"), 0.5, Origin("squeezenet", 1, "0" * 64, 9)).save(path)
+    origin = Origin(kind="squeezenet", grid=1, weights="0" * 64, source="net.pth", images=9)
+    Projection(np.zeros(4, "f4"), np.eye(4, 2, dtype="f4"), 0.5, origin).save(path)
 
 
 def extractor(path: Path) -> None:
