@@ -39,6 +39,8 @@ class ndarray(NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function.__name__ not in FUNCTIONS or MISSING.get(function.__name__, set()) & set(kwargs):
             return NotImplemented
+        if kwargs.get("shape") == ():  # CuPy takes it for none
+            kwargs = {name: value for name, value in kwargs.items() if name != "shape"}
         return outside(function(*inside(args), **inside(kwargs)), self.device.id)
 
     def __getitem__(self, key: Any) -> Any:

@@ -53,7 +53,7 @@ def there(arrays: list[Array], place: str) -> list[mg.Tensor]:
 
 def same(x: mg.Tensor, y: Any, place: str) -> None:
     """x is on the device, and there what y is here."""
-    assert x.device == place
+    assert (x.device, x.shape) == (place, y.shape)
     np.testing.assert_allclose(x.detach().to("cpu").numpy(), y.detach().numpy(), rtol=1e-10, atol=1e-12)
 
 
@@ -121,7 +121,7 @@ def trained_alike(make: Callable[[], Any], arrays: list[Array], place: str, loss
         assert {y.device for y in (*losses, *module.parameters())} == {at}
         states.append([float(y) for y in losses] + list(module.to("cpu").state_dict().values()))
     for here, elsewhere in zip(*states, strict=True):
-        np.testing.assert_allclose(elsewhere, here, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(elsewhere, here, rtol=1e-9, atol=1e-9)  # Adam divides by what may be rounding
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm"])

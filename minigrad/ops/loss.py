@@ -106,7 +106,7 @@ class CrossEntropy(SameDtype):
     def forward(self, x: Array, target: Array) -> Array:
         """(..., V) and (...) give (...)."""
         check_ids(target, x.shape[-1])
-        y = np.empty_like(x, shape=target.shape)
+        y = np.empty_like(x, shape=target.size).reshape(target.shape)  # CuPy takes the shape () for none
         rows = as_rows(x, target, y)
         in_blocks(partial(cross_entropy, block_of(rows[0])), *rows)
         return y
