@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from coco_folder import IMAGES, write_features, write_folder
 from photo_folder import drawn, write_photographs
 from PIL import Image
 
@@ -169,3 +170,14 @@ def test_what_a_photograph_cannot_be_captioned_by_is_told(
         assert "prepared features (squeezenet_fire9_pca) without their projection.npz" in refusal()
     finally:
         (run / PROJECTION).write_bytes(kept)
+
+
+def test_features_of_places_are_refused_before_a_run_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_folder(tmp_path / "data")
+    for split, images in IMAGES.items():
+        write_features(folder, split, np.zeros((images, 4, 3), np.float32))
+    assert main(["train", "--data", str(folder), "--out", str(tmp_path / "run")]) == 2
+    assert "plain has features of 4 places for each image" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

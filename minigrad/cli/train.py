@@ -90,11 +90,22 @@ def source_for(arguments: argparse.Namespace) -> Source:
 
 
 def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Run:
-    """A new run folder."""
+    """A new run folder; UsageError for features that the captioner cannot take."""
+    refuse_grid(opened)
     settings = settings_of(arguments, source, len(opened.data.train))
     folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
     run = Run.create(folder, settings, source, opened.data)
     return with_extractor(run)
+
+
+def refuse_grid(opened: Opened) -> None:
+    """UsageError for features of places of the picture: the captioner takes one row for each image."""
+    shape = opened.data.train.feature_shape
+    if len(shape) > 1:
+        raise UsageError(
+            f"{opened.data.feature_name} has features of {shape[0]} places for each image, and the captioner takes one "
+            "row: choose others with --features, or prepare the data with --features squeezenet"
+        )
 
 
 def with_extractor(run: Run) -> Run:
