@@ -107,6 +107,9 @@ def test_a_share_is_held_out_by_a_seed(tmp_path: Path) -> None:
     for share in (0, 0.01, 1):
         with pytest.raises(UsageError, match="both splits need one"):
             held_out(annotations, share)
+    for share, seed in ((float("nan"), 0), (float("inf"), 0), (2, 0), (0.5, -1)):
+        with pytest.raises(UsageError, match="a share is from 0 to 1, a seed 0 or more"):
+            held_out(annotations, share, seed)
 
 
 def test_the_course_s_words_have_no_punctuation() -> None:
@@ -174,7 +177,7 @@ def test_a_recipe_that_makes_no_sense_is_refused(options: dict[str, Any]) -> Non
         (["--weights", "nowhere.pth"], "there is no weights file nowhere.pth"),
         (["--vocabulary", "nowhere.json"], "there is no nowhere.json, which should hold the words"),
         (["--length", "2"], "captions of 2 tokens have no room for a word"),
-        (["--held-out", "2"], "a share of 2 of 4 photographs holds out 8"),
+        (["--held-out", "2"], "a share of 2 by the seed 0: a share is from 0 to 1"),
     ],
 )
 def test_the_command_says_what_is_wrong(

@@ -9,6 +9,7 @@ from pathlib import Path
 import browser
 import numpy as np
 import pytest
+from photo_folder import write_annotations
 from PIL import Image
 from test_training import trainer, write_captions
 
@@ -108,7 +109,18 @@ def test_the_command_puts_photographs_into_the_page(tmp_path: Path, capsys: pyte
     scores = [float(score) for score in re.findall(r'data-score="([\d.]+)"', page)]
     assert np.mean(scores) == pytest.approx(found["CIDEr-D"], abs=1e-5)
     assert page.count("2 beams, log-probabilities") == 4 and page.count("http://images/val") > 3
-    assert main(["view", str(tmp_path / "run"), "--photographs", "nowhere"]) == 2
+    assert main([*words, "--images", "1"]) == 0
+    assert json.loads(capsys.readouterr().out)["CIDEr-D"] == pytest.approx(scores[0], abs=1e-5)  # words weigh the same
+    said = [{"id": 7, "image_id": 3, "caption": "A zebra, zebras!"}]
+    write_annotations(
+        tmp_path / "a.json", [{"id": 3, "file_name": "3.jpg", "flickr_url": "http://images/val2.jpg"}], said
+    )
+    assert main([*words, "--annotations", str(tmp_path / "a.json")]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["CIDEr-D"] is None  # of a single image
+    assert "a zebra zebras" in Path(found["page"]).read_text(encoding="utf-8")
+    for wrong in (["--photographs", "nowhere"], ["--images", "0"], ["--images", "-3"]):
+        assert main(["view", str(tmp_path / "run"), *wrong]) == 2
 
 
 def test_a_photograph_is_found_beside_the_data_or_in_the_folder(tmp_path: Path) -> None:

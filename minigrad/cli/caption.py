@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.cli import console, photographs
+from minigrad.cli.seeing import count
 from minigrad.cli.sources import elsewhere
 from minigrad.errors import UsageError
 from minigrad.op import Array
@@ -32,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("images", nargs="*", type=Path, metavar="IMAGE", help="pictures, of any size")
     parser.add_argument("--row", type=int, action="append", default=[], metavar="N", help="a held-out row; repeatable")
     beams = f"how many captions to follow and show (1; of photographs {photographs.BEAMS})"
-    parser.add_argument("--beams", type=int, metavar="N", help=beams)
+    parser.add_argument("--beams", type=count, metavar="N", help=beams)
     parser.add_argument("--data", metavar="DIR", help="where the run's data is now, for --row")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     photographs.add_options(parser)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
+from minigrad.cli.seeing import count
 from minigrad.cli.sources import Opened, elsewhere, open_source
 from minigrad.cli.written import add_writing, together, written
 from models.captioner import Captioner
@@ -32,7 +33,7 @@ def add_parser(subparsers: Any) -> None:
     )
     add_writing(parser, beams=1)
     parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO's captions, to score against as written")
-    parser.add_argument("--images", type=int, metavar="N", help="score the first N held-out images only")
+    parser.add_argument("--images", type=count, metavar="N", help="score the first N held-out images only")
     parser.add_argument("--results", type=Path, metavar="FILE", help="where the captions go (RUN/results.json)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 

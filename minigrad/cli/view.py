@@ -2,16 +2,18 @@
 
 import argparse
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from minigrad.cli import console
 from minigrad.cli.results import data_name
+from minigrad.cli.seeing import count
 from minigrad.cli.sources import elsewhere, open_source
-from minigrad.cli.written import add_writing, together, written
+from minigrad.cli.written import Beams, add_writing, together, written
 from minigrad.errors import MinigradError, UsageError
 from models.data.images import Pixels, read_image
 from models.data.originals import Original, originals
-from models.scores import CiderD
+from models.data.told import told
 from models.training import Run
 from models.training.scoring import Scoring
 from viz.caption_viewer import Captioned, write_viewer
@@ -31,7 +33,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--photographs", type=Path, metavar="DIR", help="photographs, by the last part of their addresses"
     )
-    parser.add_argument("--images", type=int, default=200, metavar="N", help="the first N held-out images (200)")
+    parser.add_argument("--annotations", type=Path, metavar="FILE", help="COCO's captions, to show and score against")
+    parser.add_argument("--images", type=count, default=200, metavar="N", help="the first N held-out images (200)")
     parser.add_argument("--out", type=Path, metavar="FILE", help="where to (RUN/captions.html)")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
@@ -42,39 +45,55 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"there is no folder {arguments.photographs} of photographs")
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
-    scoring = Scoring(opened.data, images=arguments.images)
+    scoring = Scoring(opened.data, told(opened.data, arguments.annotations), arguments.images)
     captioner = together(run, arguments.others)
     beams = written(captioner, opened.data, scoring.rows, arguments.beams, not arguments.json)
-    cider = CiderD(scoring.references)
-    scores = cider.each(found[0][0].split() for found in beams.values())
-    shown = originals(opened.data, "val", scoring.rows)
-    captioned = [
+    scores = scoring.each([found[0][0].split() for found in beams.values()])
+    captioned = shown(scoring, beams, scores, arguments)
+    path = page(run, captioned, scores, arguments)
+    pictures = sum(one.image is not None for one in captioned)
+    found = {"run": str(run.folder), "page": str(path), "images": len(captioned), "photographs": pictures}
+    if arguments.json:
+        console.say_json({**found, "CIDEr-D": fmean(scores) if scores else None})
+    else:
+        console.say(f"{len(captioned)} images, {pictures} with their pictures, CIDEr-D {in_words(scores)}")
+        console.say(f"look at  {path}")
+    return 0
+
+
+def shown(
+    scoring: Scoring, beams: dict[int, Beams], scores: list[float], arguments: argparse.Namespace
+) -> list[Captioned]:
+    """What is told of each image; people's captions are those of the annotations, where there are some."""
+    data, said = scoring.data, scoring.said.captions
+    return [
         Captioned(
             f"row {row}",
             beams[row],
-            one.captions,
-            float(score),
-            found_image(one, opened.data.folder, arguments.photographs),
+            [" ".join(words) for words in said[row]] if arguments.annotations else one.captions,
+            scores[number] if scores else None,
+            found_image(one, data.folder, arguments.photographs),
             one.address,
         )
-        for row, one, score in zip(scoring.rows, shown, scores, strict=True)
+        for number, (row, one) in enumerate(zip(scoring.rows, originals(data, "val", scoring.rows), strict=True))
     ]
-    path = write_viewer(
+
+
+def page(run: Run, captioned: list[Captioned], scores: list[float], arguments: argparse.Namespace) -> Path:
+    """Writes the page."""
+    return write_viewer(
         arguments.out or run.folder / "captions.html",
         f"{data_name(run)}: what {run.folder.name} writes",
         captioned,
         lead=f"The likeliest caption of each of {len(captioned)} held-out images, found by {arguments.beams} beams, "
         "and its CIDEr-D against people's captions.",
-        numbers=[Number("CIDEr-D", f"{scores.mean():.3f}"), Number("held-out images", f"{len(captioned):,}")],
+        numbers=[Number("CIDEr-D", in_words(scores)), Number("held-out images", f"{len(captioned):,}")],
     )
-    pictures = sum(one.image is not None for one in captioned)
-    found = {"run": str(run.folder), "page": str(path), "images": len(captioned), "photographs": pictures}
-    if arguments.json:
-        console.say_json({**found, "CIDEr-D": float(scores.mean())})
-    else:
-        console.say(f"{len(captioned)} images, {pictures} with their pictures, CIDEr-D {scores.mean():.3f}")
-        console.say(f"look at  {path}")
-    return 0
+
+
+def in_words(scores: list[float]) -> str:
+    """The mean; a single held-out image has no score."""
+    return f"{fmean(scores):.3f}" if scores else "unknown"
 
 
 def found_image(original: Original, data: Path, folder: Path | None) -> Pixels | None:

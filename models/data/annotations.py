@@ -69,6 +69,8 @@ def read_annotations(path: str | Path) -> Annotations:
 def held_out(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annotations, Annotations]:
     """The photographs to train on, and a share of them, drawn by a seed, to hold out; both in the file's order."""
     count = len(annotations.photographs)
+    if seed < 0 or not 0 <= share <= 1:
+        raise UsageError(f"a share of {share:g} by the seed {seed}: a share is from 0 to 1, a seed 0 or more")
     chosen = round(share * count)
     if not 0 < chosen < count:
         raise UsageError(f"a share of {share:g} of {count} photographs holds out {chosen}: both splits need one")

@@ -61,7 +61,7 @@ def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:
         raise DataError(f"{name} is not a picture that can be read") from None
     except _DAMAGE as error:
         if isinstance(error, DataError):
-            raise
+            raise (error if name in str(error) else DataError(f"{name}: {error}")) from None
         raise DataError(f"{name} is not a picture that can be read to its end ({error})") from None
 
 

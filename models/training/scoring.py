@@ -13,7 +13,8 @@ from minigrad.op import Array
 from models.data.coco import CaptionData
 from models.data.told import Told, captions_of, told
 from models.data.vocabulary import UNK
-from models.scores import Caption, Captions, scored
+from models.scores import Caption, Captions, CiderD, scored
+from models.scores.cider import Rarity
 from models.scores.neighbours import Neighbours
 from models.scores.people import leave_one_out
 
@@ -40,6 +41,11 @@ class Scoring:
     def of(self, captions: Sequence[Caption]) -> dict[str, float]:
         """The scores of a caption of each image."""
         return scored(captions, self.references)
+
+    def each(self, captions: Sequence[Caption]) -> list[float]:
+        """The CIDEr-D of a caption of each image, words weighed by all held-out images; nothing where there is one."""
+        held_out = list(self.said.captions.values())
+        return CiderD(self.references, Rarity(held_out)).each(captions).tolist() if len(held_out) > 1 else []
 
     @cached_property
     def number(self) -> int:
