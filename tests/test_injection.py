@@ -3,7 +3,10 @@
 Every call is failed in turn, by a full disk, by an error once, and by a kill.
 """
 
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
@@ -135,6 +138,16 @@ def test_hdf5_on_a_full_disk_is_an_error_where_hdf5_would_crash(tmp_path: Path) 
     for k, _ in enumerate(calls_of(tmp_path, work)):
         for how in (FULL, BROKEN):
             assert failed(tmp_path, k, how, work), (k, how)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_process_that_could_not_write_hdf5_ends_without_a_crash() -> None:
+    program = (
+        "from models.data.hdf5_writing import new_hdf5_in\n"
+        "with open('/dev/full', 'r+b', buffering=0) as stream, new_hdf5_in(stream) as file: file['x'] = range(9)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.endswith("No space left on device: '/dev/full'\n")
 
 
 @pytest.fixture(scope="module")

@@ -23,13 +23,19 @@ def new_hdf5(path: Path) -> Iterator[h5py.File]:
 def new_hdf5_in(stream: IO[bytes]) -> Iterator[h5py.File]:
     """The same in an open file. Equal arrays are equal bytes, whenever they are written."""
     patient = _Patient(stream)
+    with _file_in(patient) as file:
+        yield file
+    patient.settle()
+
+
+def _file_in(patient: "_Patient") -> h5py.File:
+    """A new file in a patient."""
+    # HDF5 crashes when it frees property lists after Python has ended; here no error's traceback keeps them.
     access, creation = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
     access.set_libver_bounds(h5py.h5f.LIBVER_V110, h5py.h5f.LIBVER_V110)  # the first with checksums everywhere
     creation.set_obj_track_times(False)
-    with h5py.File(h5py.h5f.create(b"new", h5py.h5f.ACC_TRUNC, creation, access)) as file:
-        yield file
-    patient.settle()
+    return h5py.File(h5py.h5f.create(b"new", h5py.h5f.ACC_TRUNC, creation, access))
 
 
 class _Patient:
@@ -68,6 +74,8 @@ class _Patient:
                 self._error = error
 
     def settle(self) -> None:
-        """The error that waits, raised."""
+        """The error that waits, raised, with the file's name."""
         if self._error is not None:
+            if isinstance(self._error, OSError) and self._error.filename is None:
+                self._error.filename = getattr(self._stream, "name", None)
             raise self._error
