@@ -19,7 +19,7 @@ from models.data.annotations import read_annotations
 from models.data.coco import open_data
 from models.data.imagenet import framed, preprocess
 from models.data.images import read_image
-from models.data.preparation import Prepared, prepare
+from models.data.preparation import Part, Prepared, prepare
 from models.data.projection import PROJECTION, Projection
 from models.data.vocabulary import read_vocabulary
 from models.data.writing import Recipe, write_captions
@@ -182,6 +182,10 @@ def test_held_out_photographs_are_not_trained_on_and_nothing_is_written_over(
     parts, features = parts_of(tmp_path), PhotoFeatures("squeezenet", NETWORK)
     with pytest.raises(DataError, match=r"7 photographs are both in .* and in .*, the first is 1: held-out"):
         prepare(tmp_path / "data", {**parts, "val": parts["train"]}, features, RECIPE)
+    train = parts["train"].annotations
+    renumbered = replace(train, photographs=tuple(replace(p, id=p.id + 50) for p in train.photographs))
+    with pytest.raises(DataError, match=r"7 photographs are both in .* and in .*, the first is .*1\.png: held-out"):
+        prepare(tmp_path / "data", {**parts, "val": Part(parts["train"].folder, renumbered)}, features, RECIPE)
     with pytest.raises(UsageError, match="exists and is not empty"):
         prepare(prepared.folder, parts, features, RECIPE)
 

@@ -88,13 +88,22 @@ def prepare(
 
 
 def _refuse_shared(parts: Mapping[str, Part]) -> None:
-    """DataError where held-out photographs are trained on."""
-    train, val = ({photo.id for photo in parts[split].annotations.photographs} for split in ("train", "val"))
-    if train & val:
-        raise DataError(
-            f"{len(train & val)} photographs are both in {parts['train'].annotations.path} and in "
-            f"{parts['val'].annotations.path}, the first is {min(train & val)}: held-out ones must not be trained on"
-        )
+    """DataError where held-out photographs are trained on, by their numbers or by their files."""
+    for named in (_numbers, _files):
+        shared = named(parts["train"]) & named(parts["val"])
+        if shared:
+            raise DataError(
+                f"{len(shared)} photographs are both in {parts['train'].annotations.path} and in "
+                f"{parts['val'].annotations.path}, the first is {min(shared)}: held-out ones must not be trained on"
+            )
+
+
+def _numbers(part: Part) -> set[Any]:
+    return {photo.id for photo in part.annotations.photographs}
+
+
+def _files(part: Part) -> set[Any]:
+    return {os.path.abspath(part.folder / photo.file) for photo in part.annotations.photographs}
 
 
 def _refuse_missing(part: Part) -> None:
