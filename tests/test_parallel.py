@@ -196,6 +196,7 @@ def test_mpiexec_that_is_told_to_end_saves_and_goes_on(source: Source, tmp_path:
     [
         (["train", "--data", "/nowhere"], "there is no folder /nowhere"),
         (["gan", "vanilla"], "ranks share the work of"),
+        (["train", ":", "-n", "1", *TRAIN[:-1], "doctor"], "all ranks must be started with the same words"),
     ],
 )
 def test_what_is_wrong_before_training_is_said_once(words: list[str], says: str) -> None:

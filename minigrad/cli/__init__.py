@@ -109,6 +109,9 @@ def joined(place: Launch, words: list[str], begin: Callable[[], None]) -> int:
             team = world()
             begun = True
             begin()
+            told = team.each(words)
+            if any(others != words for others in told):
+                raise UsageError("all ranks must be started with the same words after minigrad") from team.cause
             code = dispatched(words, team.once(lambda: parsed(words, ranks.SHARING)))
             team.meet()
             return code
