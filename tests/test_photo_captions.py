@@ -162,7 +162,7 @@ def test_what_a_photograph_cannot_be_captioned_by_is_told(
     assert "were made with other weights of SqueezeNet" in refusal("--weights", str(run.parent / "other.npz"))
     assert "there is no weights file nowhere.pth" in refusal("--weights", "nowhere.pth")
     assert "--tolerance is 0; it is a share" in refusal("--tolerance", "0")
-    assert "'0' is no whole number from 1 on" in refusal("--beams", "0")
+    assert "'0' is no whole number from 1 to" in refusal("--beams", "0")
     kept = (run / PROJECTION).read_bytes()
     try:
         (run / PROJECTION).write_bytes(kept[:100])
