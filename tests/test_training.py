@@ -174,6 +174,19 @@ def test_a_rate_that_blows_up_is_stopped_and_names_an_operation(
     assert all(np.isfinite(p.numpy()).all() for p in training.captioner.parameters())
 
 
+@pytest.mark.fault(number=17)
+def test_an_update_after_which_held_out_data_has_no_loss_is_not_saved(
+    tmp_path: Path, source: Source, data: CaptionData
+) -> None:
+    training = trainer(tmp_path / "run", source, data)
+    list(training.run(until=6))
+    before = state(training)
+    training.validate = lambda captioner: {"val_loss": float("nan")}
+    with pytest.raises(NotFiniteError, match=r"step 7, epoch 1: val_loss became nan after the update; the checkpoint"):
+        list(training.run())
+    assert state(again(tmp_path / "run", data)) == before
+
+
 @pytest.mark.fault(number=15)
 def test_training_goes_on_when_the_disk_is_full(
     tmp_path: Path, source: Source, data: CaptionData, monkeypatch: pytest.MonkeyPatch
@@ -268,7 +281,7 @@ def test_runs_that_are_not_there_or_not_runs(tmp_path: Path, source: Source, dat
 def test_settings_that_make_no_sense_are_named() -> None:
     nan = float("nan")
     for wrong in (
-        *({"batch_size": 0}, {"learning_rate": nan}, {"decay": 1.5}, {"feature_noise": -1.0}),
+        *({"batch_size": 0}, {"learning_rate": nan}, {"learning_rate": 1e300}, {"decay": 1.5}, {"feature_noise": -1.0}),
         *({"seed": -1}, {"forget_bias": nan}, {"embedding_deviation": -1.0}),
     ):
         with pytest.raises(UsageError, match=next(iter(wrong))):
