@@ -59,9 +59,8 @@ class Optimizer:
                 arrays = [parameter.changing(), parameter.grad.data, *state]
                 if all(a.flags.c_contiguous for a in arrays):
                     arrays = [a.reshape(-1) for a in arrays]
-                    yield from ([a[k : k + BLOCK] for a in arrays] for k in range(0, arrays[0].size, BLOCK))
-                else:
-                    yield arrays
+                rows = max(1, BLOCK * len(arrays[0]) // max(1, parameter.size))
+                yield from ([a[k : k + rows] for a in arrays] for k in range(0, len(arrays[0]), rows))
 
     def _update_block(self, arrays: list[Array]) -> None:
         w, g, *state = arrays
@@ -185,11 +184,16 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
     A norm that is not finite leaves the gradients as they are.
     """
     arrays = [p.grad.data for p in parameters if p.grad is not None]
-    norm = sqrt(sum(float(np.vdot(a, a).real) for a in arrays))
+    norm = sqrt(squares(arrays))
     if max_norm < norm < float("inf"):
         for array in arrays:
             array *= max_norm / norm
     return norm
+
+
+def squares(arrays: Iterable[Array]) -> float:
+    """The sum of all elements' squares; each array is read in the order in which it lies in memory."""
+    return sum(float(np.vdot(a, a).real) for a in (a.ravel(order="K") for a in arrays))
 
 
 def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:

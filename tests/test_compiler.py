@@ -221,6 +221,19 @@ def test_a_large_matrix_that_is_multiplied_often_is_turned_once() -> None:
     assert sum(isinstance(n.op, Copy) for n in f.graph) == 1
 
 
+def test_the_gradient_of_a_transposed_matrix_lies_row_by_row() -> None:
+    rng = np.random.default_rng(0)
+    w = mg.Parameter(rng.normal(size=(30, 20)))
+
+    def gradient(x: Any) -> Any:
+        return mg.grad(mg.tanh(x @ w.T).sum(), [w])
+
+    x = rng.normal(size=(40, 20))
+    (found,) = mg.compile(gradient, workers=1)(x)
+    agree([found], gradient(mg.tensor(x)))
+    assert found.numpy().flags.c_contiguous
+
+
 @pytest.mark.parametrize("dense", [False, True])
 def test_zeros_around_the_gradient_of_one_score_are_not_multiplied(dense: bool) -> None:
     rng = np.random.default_rng(0)

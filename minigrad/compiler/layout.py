@@ -27,14 +27,26 @@ def few_rows(a: Tensor, b: Tensor) -> bool:
     return a.ndim == b.ndim == 2 and quicker_turned(a.shape[0], b.size)
 
 
-def turn_often(graph: Graph, build: Builder) -> Graph:
-    """a W = (Wᵀ aᵀ)ᵀ too, with a copy of Wᵀ, where a W is multiplied as often as in the steps of a recurrence."""
+def turn(graph: Graph, build: Builder) -> Graph:
+    """Results by rows. And a W = (Wᵀ aᵀ)ᵀ too, with a copy of Wᵀ, where W is multiplied as often as in a recurrence."""
     products = [node for node in graph.nodes if is_op(node, MatMul) and few_rows(*node.inputs)]
     plain = (node.inputs[1] for node in products)
     often = Counter(id(b) for b in plain if b.size >= LARGE and not is_op(b, Transpose))
-    return rebuilt(
-        graph, build, {id(n): Recipe(n.inputs, by_copy) for n in products if often[id(n.inputs[1])] >= OFTEN}
-    )
+    copies = {id(n): Recipe(n.inputs, by_copy) for n in products if often[id(n.inputs[1])] >= OFTEN}
+    return rebuilt(graph, build, results_by_rows(graph) | copies)
+
+
+def results_by_rows(graph: Graph) -> dict[int, Recipe]:
+    """(a b)ᵀ = bᵀ aᵀ where that is a result: it lies in memory row by row, as an optimiser reads its parameters."""
+    readers = Counter(id(x) for node in graph.nodes for x in node.inputs) + Counter(map(id, graph.outputs))
+    turned = (y for y in graph.outputs if is_op(y, Transpose) and y.ndim == 2 and y.op == TURN)
+    products = ((y, y.inputs[0]) for y in turned if is_op(y.inputs[0], MatMul) and readers[id(y.inputs[0])] == 1)
+    return {id(y): Recipe(ab.inputs, other_way_round) for y, ab in products if all(x.ndim == 2 for x in ab.inputs)}
+
+
+def other_way_round(build: Builder, a: Tensor, b: Tensor) -> Tensor:
+    """bᵀ aᵀ."""
+    return build(MatMul(), build(TURN, b), build(TURN, a))
 
 
 def by_copy(build: Builder, a: Tensor, b: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from minigrad.compiler.activations import ACTIVATIONS
 from minigrad.compiler.factors import FACTORS
 from minigrad.compiler.identities import IDENTITIES
-from minigrad.compiler.layout import LAYOUT, turn_often
+from minigrad.compiler.layout import LAYOUT, turn
 from minigrad.compiler.lookups import multiply_tables
 from minigrad.compiler.products import batch_products
 from minigrad.compiler.rewrite import Builder, Recipe, Rules, Scalar, rebuilt
@@ -55,9 +55,9 @@ PASSES = (
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
     Pass(
         "layout",
-        turn_often,
+        turn,
         all_rules(IDENTITIES, LAYOUT),
-        "Few rows times a large matrix are computed turned, where the matrix is transposed or is multiplied often.",
+        "Few rows times a large matrix, transposed or multiplied often, are computed turned; results lie by rows.",
     ),
 )
 

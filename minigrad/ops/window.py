@@ -24,7 +24,7 @@ Calls: TypeAlias = Iterator[Call]
 Making: TypeAlias = Generator[Call, None, Array]  # calls, and the array that they fill
 LAST: Shape = (0, 2, 3, 1)  # channels-last memory
 ALIGNMENT = 64  # bytes
-BLOCK = 1 << 17  # elements worked on at a time: half a megabyte of float32, a part of a second-level cache
+BLOCK = 1 << 18  # elements worked on at a time: a megabyte of float32, a second-level cache; larger means fewer calls
 
 
 class Scratch:

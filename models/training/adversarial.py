@@ -19,7 +19,7 @@ from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, U
 from minigrad.files import write_whole
 from minigrad.module import Parameter
 from minigrad.op import Array
-from minigrad.optim import Adam
+from minigrad.optim import Adam, squares
 from minigrad.tensor import Tensor
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
@@ -177,9 +177,9 @@ class GanTraining(Loop[Array]):
         program, optimizer = self._programs[name], self.optimizers[name]
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
             loss, gradients = program(*arrays)
-        squares = sum(float(np.vdot(g.numpy(), g.numpy())) for g in gradients)
-        if not np.isfinite([float(loss), squares]).all():
-            raise self._diverged(name, float(loss), squares)
+        size = squares(g.numpy() for g in gradients)
+        if not np.isfinite([float(loss), size]).all():
+            raise self._diverged(name, float(loss), size)
         for parameter, gradient in zip(self._parameters[name], gradients, strict=True):
             parameter.grad = gradient
         optimizer.step(program.map)
@@ -187,10 +187,10 @@ class GanTraining(Loop[Array]):
         self._latest[name] = float(loss)
         return self._latest[name]
 
-    def _diverged(self, name: str, loss: float, squares: float) -> NotFiniteError:
+    def _diverged(self, name: str, loss: float, size: float) -> NotFiniteError:
         """The error for a step that went wrong, with the losses before it."""
         before = ", ".join(f"{who} {value:.4g}" for who, value in self._latest.items())
-        what = f"loss became {loss}" if not np.isfinite(loss) else f"gradients' squares sum to {squares}"
+        what = f"loss became {loss}" if not np.isfinite(loss) else f"gradients' squares sum to {size}"
         return NotFiniteError(
             f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: training diverged: the {name}'s {what}; losses "
             f"before: {before or 'none yet'}; the parameters before this update are saved; a smaller learning rate may "
