@@ -17,9 +17,8 @@ cache holds."""
 def few_rows_turned(build: Builder, op: MatMul, inputs: tuple[Tensor, ...]) -> Tensor | None:
     """a Wᵀ = (W aᵀ)ᵀ for a of few rows: W is then read along its rows, and the result is a view."""
     a, b = inputs
-    if not (few_rows(a, b) and is_op(b, Transpose)):
-        return None
-    return build(TURN, build(op, b.inputs[0], build(TURN, a)))
+    turns = few_rows(a, b) and is_op(b, Transpose)
+    return build(TURN, build(op, b.inputs[0], build(TURN, a))) if turns else None
 
 
 def few_rows(a: Tensor, b: Tensor) -> bool:
@@ -30,18 +29,18 @@ def few_rows(a: Tensor, b: Tensor) -> bool:
 def turn(graph: Graph, build: Builder) -> Graph:
     """Results by rows. And a W = (Wᵀ aᵀ)ᵀ too, with a copy of Wᵀ, where W is multiplied as often as in a recurrence."""
     products = [node for node in graph.nodes if is_op(node, MatMul) and few_rows(*node.inputs)]
-    plain = (node.inputs[1] for node in products)
-    often = Counter(id(b) for b in plain if b.size >= LARGE and not is_op(b, Transpose))
-    copies = {id(n): Recipe(n.inputs, by_copy) for n in products if often[id(n.inputs[1])] >= OFTEN}
-    return rebuilt(graph, build, results_by_rows(graph) | copies)
+    matrices = (node.inputs[1] for node in products if not is_op(node.inputs[1], Transpose))
+    often = Counter(id(b) for b in matrices if b.size >= LARGE)
+    copied = {id(n): Recipe(n.inputs, by_copy) for n in products if often[id(n.inputs[1])] >= OFTEN}
+    return rebuilt(graph, build, results_by_rows(graph) | copied)
 
 
 def results_by_rows(graph: Graph) -> dict[int, Recipe]:
     """(a b)ᵀ = bᵀ aᵀ where that is a result: it lies in memory row by row, as an optimiser reads its parameters."""
-    readers = Counter(id(x) for node in graph.nodes for x in node.inputs) + Counter(map(id, graph.outputs))
-    turned = (y for y in graph.outputs if is_op(y, Transpose) and y.ndim == 2 and y.op == TURN)
-    products = ((y, y.inputs[0]) for y in turned if is_op(y.inputs[0], MatMul) and readers[id(y.inputs[0])] == 1)
-    return {id(y): Recipe(ab.inputs, other_way_round) for y, ab in products if all(x.ndim == 2 for x in ab.inputs)}
+    readers = Counter(id(x) for node in graph.nodes for x in node.inputs)
+    products = ((y, y.inputs[0]) for y in graph.outputs if y.op == TURN and is_op(y.inputs[0], MatMul))
+    once = ((y, ab) for y, ab in products if ab.inputs[1].ndim == 2 and readers[id(ab)] == 1)
+    return {id(y): Recipe(ab.inputs, other_way_round) for y, ab in once}
 
 
 def other_way_round(build: Builder, a: Tensor, b: Tensor) -> Tensor:

@@ -53,12 +53,7 @@ PASSES = (
     Pass("batched products", batch_products, TIDY, "Products with one matrix are one product, if none waits."),
     Pass("lookups", multiply_tables, TIDY, "A table is multiplied before its rows are looked up: many are equal."),
     Pass("views after batching", rebuilt, VIEWED, "The same again, for what batching has left."),
-    Pass(
-        "layout",
-        turn,
-        all_rules(IDENTITIES, LAYOUT),
-        "Few rows times a large matrix, transposed or multiplied often, are computed turned; results lie by rows.",
-    ),
+    Pass("layout", turn, all_rules(IDENTITIES, LAYOUT), "Large matrices are read along rows; results lie by rows."),
 )
 
 
