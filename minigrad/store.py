@@ -90,9 +90,7 @@ def _checksums(arrays: Mapping[str, Array], state: str) -> dict[str, str]:
 
 def _checksum(array: Array) -> str:
     digest = hashlib.sha256(f"{array.dtype.name}{array.shape}".encode())
-    digest.update(
-        array.reshape(-1).view(np.uint8).data
-    )  # bytes: packages may have taught NumPy dtypes without a buffer
+    digest.update(array.reshape(-1).view(np.uint8).data)  # some packages teach NumPy dtypes that have no buffer
     return digest.hexdigest()
 
 
