@@ -232,6 +232,9 @@ def test_the_gradient_of_a_transposed_matrix_lies_row_by_row() -> None:
     (found,) = mg.compile(gradient, workers=1)(x)
     agree([found], gradient(mg.tensor(x)))
     assert found.numpy().flags.c_contiguous
+    both = mg.compile(lambda x: ((x @ w.T), (x @ w.T).T), workers=1)
+    both(x)
+    assert sum(isinstance(n.op, MatMul) for n in both.graph) == 1  # a product that is a result itself is not made twice
 
 
 @pytest.mark.parametrize("dense", [False, True])

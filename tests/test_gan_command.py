@@ -66,10 +66,9 @@ def test_a_run_goes_on_and_its_settings_stay(capsys: pytest.CaptureFixture[str],
     words = ["gan", "--data", str(folder), "--out", "run", *FEW]
     whole = said(capsys, *words, "--steps", "6")
     assert said(capsys, "gan", "--resume", "--out", "run")["generator_loss"] == whole["generator_loss"]
-    assert (
-        "learning_rate would be another"
-        in said(capsys, "gan", "--resume", "--out", "run", "--lr", "1", code=2)["error"]["message"]
-    )
+    for words, other in ((["--lr", "1"], "learning_rate"), (["dc"], "dc"), (["--data", "drawn"], "data")):
+        refused = said(capsys, "gan", *words, "--resume", "--out", "run", code=2)
+        assert f"{other} would be another" in refused["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,8 @@ from viz.film import mosaic, write_grey
 
 DRAWN = "drawn"
 """What stands for the embedded digits in place of a folder."""
+USUAL = "vanilla"
+"""The kind where none is named."""
 _DRAWN_TIMES = 2
 """Times as many epochs of drawn digits, of which there are a fifth as many as in MNIST."""
 
@@ -49,7 +51,7 @@ def add_parser(subparsers: Any) -> None:
         f"checkpoints, grids of samples, {FILM} and report.html. Without --data the digits are drawn. Ctrl-C finishes "
         "the step and saves; --resume goes on, to the same bits as without a stop.",
     )
-    parser.add_argument("kind", nargs="?", choices=KINDS, default="vanilla", help="networks and loss (vanilla)")
+    parser.add_argument("kind", nargs="?", choices=KINDS, help=f"networks and loss ({USUAL})")
     parser.add_argument("--data", metavar="DIR", help="a folder with MNIST's four files; 'mnist', 'drawn' (default)")
     parser.add_argument("--out", type=Path, metavar="RUN", help="the run's folder (runs/DATA-KIND-NUMBER)")
     parser.add_argument("--resume", action="store_true", help="continue the run of --out from its last checkpoint")
@@ -85,14 +87,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     """Makes the run folder that the arguments ask for."""
-    usual = defaults(arguments.kind)
+    kind = arguments.kind or USUAL
+    usual = defaults(kind)
     settings = replace(usual, **given(arguments, GanSettings))  # what makes no sense is told before anything is drawn
     data = located(arguments.data or DRAWN)
-    epochs = epochs_of(arguments, data)
+    epochs = epochs_of(arguments, kind, data)
     digits = digits_of(data, "train")
     if arguments.steps is None:
         settings = replace(settings, steps=steps_in(epochs, len(digits.images), settings))
-    folder = arguments.out or next_folder(f"{data if data == DRAWN else Path(data).name}-{arguments.kind}")
+    folder = arguments.out or next_folder(f"{data if data == DRAWN else Path(data).name}-{kind}")
     return GanRun.create(folder, settings, data), digits
 
 
@@ -108,10 +111,10 @@ def defaults(kind: str) -> GanSettings:
     return GanSettings(**{"threads": default_threads(), **KINDS[kind]})
 
 
-def epochs_of(arguments: argparse.Namespace, data: str) -> float:
+def epochs_of(arguments: argparse.Namespace, kind: str, data: str) -> float:
     """The number asked for, or the usual one for the kind and the data."""
     if arguments.epochs is None:
-        return EPOCHS[arguments.kind] * (_DRAWN_TIMES if data == DRAWN else 1)
+        return EPOCHS[kind] * (_DRAWN_TIMES if data == DRAWN else 1)
     if not 0 < arguments.epochs < float("inf"):
         raise UsageError(f"--epochs is {arguments.epochs}; it must be a number above 0")
     return float(arguments.epochs)
@@ -132,15 +135,24 @@ def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/drawn-vanilla-1")
     run = GanRun.open(arguments.out)
-    asked = {
-        name: value for name, value in given(arguments, GanSettings).items() if getattr(run.settings, name) != value
-    }
-    if asked or arguments.epochs is not None:
+    if asked := list(others(run, arguments)):
         raise UsageError(
-            f"--resume goes on with the run's own settings, and {', '.join(asked) or 'epochs'} would be another: leave "
+            f"--resume goes on with the run's own settings, and {', '.join(asked)} would be another: leave "
             "the option out, or begin another run"
         )
     return run, digits_of(run.data, "train")
+
+
+def others(run: GanRun, arguments: argparse.Namespace) -> Iterator[str]:
+    """What the arguments ask for that the run has not."""
+    yield from (k for k, value in given(arguments, GanSettings).items() if getattr(run.settings, k) != value)
+    if arguments.epochs is not None:
+        yield "epochs"
+    if arguments.data is not None and located(arguments.data) != run.data:
+        yield "data"
+    wanted = defaults(arguments.kind or USUAL)
+    if arguments.kind and (wanted.loss, wanted.networks) != (run.settings.loss, run.settings.networks):
+        yield arguments.kind
 
 
 def follow(training: GanTraining, run: GanRun, show: bool) -> int:

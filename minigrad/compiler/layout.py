@@ -37,7 +37,7 @@ def turn(graph: Graph, build: Builder) -> Graph:
 
 def results_by_rows(graph: Graph) -> dict[int, Recipe]:
     """(a b)ᵀ = bᵀ aᵀ where that is a result: it lies in memory row by row, as an optimiser reads its parameters."""
-    readers = Counter(id(x) for node in graph.nodes for x in node.inputs)
+    readers = Counter(id(x) for x in (*graph.outputs, *(x for node in graph.nodes for x in node.inputs)))
     products = ((y, y.inputs[0]) for y in graph.outputs if y.op == TURN and is_op(y.inputs[0], MatMul))
     once = ((y, ab) for y, ab in products if ab.inputs[1].ndim == 2 and readers[id(ab)] == 1)
     return {id(y): Recipe(ab.inputs, other_way_round) for y, ab in once}
