@@ -7,6 +7,7 @@ Fooling images (Szegedy et al. 2014), class visualisation (Yosinski et al. 2015)
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
+from math import sqrt
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 import minigrad as mg
 from minigrad import functional as F
 from minigrad.op import Array, Value
+from minigrad.optim import squares
 from models.data.imagenet import HIGHEST, LOWEST, SIDE, deprocess, preprocess
 from models.image_gradients import ImageGradient
 from models.image_network import ImageNetwork
@@ -66,7 +68,7 @@ def fooling_image(
 
 def unit(gradient: Array) -> Array:
     """The gradient with length 1, or 0 where it is nothing."""
-    length = float(np.sqrt(np.vdot(gradient, gradient)))
+    length = sqrt(squares([gradient]))
     return gradient / np.float32(max(length, _TINY))
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import minigrad as mg
 from minigrad.network import gram_matrix
 from minigrad.op import Array, Value
+from minigrad.optim import squares
 from models.image_network import ImageNetwork
 from models.image_optimisation import Descent, Progress, Terms, descend, total_variation
 
@@ -146,4 +147,4 @@ def scaled(style: Style, content: Array, grams: Sequence[Array], size: int) -> S
 
 def square_sum(array: Array) -> float:
     """Σ of squares, or 1 where that is nothing to divide by."""
-    return float(np.vdot(array, array)) or 1.0
+    return squares([array]) or 1.0
