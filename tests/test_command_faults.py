@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from test_gan_training import DIGITS, tiny_pair
+from quick_gan import make_gan_quick
 from test_training import write_captions
 from thorough import TIMES
 
-from minigrad.cli import COMMANDS, Parser, command_module, doctor, gan, gan_results, main, root_parser
-from models.gan import NETWORKS
+from minigrad.cli import COMMANDS, Parser, command_module, doctor, main, root_parser
 from models.squeezenet import SqueezeNet
 from models.weights import write_weights
 
@@ -69,12 +68,7 @@ def at_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
     for variable in ("MINIGRAD_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.setenv(variable, str(home / "cache"))
-    scores = {"confident": 1.0, "confident_of_real": 1.0, "of_each_class": [1] * 10, "classes": 10}
-    scores |= {"frechet_distances": [1.0] * 3, "frechet_floor": 1.0}
-    monkeypatch.setitem(NETWORKS, "dense", tiny_pair)
-    monkeypatch.setattr(gan, "digits_of", lambda data, part: DIGITS)
-    monkeypatch.setattr(gan_results, "classifier", lambda *_: (None, 1.0))
-    monkeypatch.setattr(gan_results, "scored", lambda *_: scores)
+    make_gan_quick(monkeypatch)
 
 
 def quick(command: str, new: Path) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from injection import BROKEN, FULL, HOWS, KILLED, Disk, Killed, calls_of, every_failure
-from test_training import TINY, again, state, trainer, write_captions
+from test_training import TINY, again, state, trainer
 from thorough import TIMES
 
 from minigrad.files import write_whole
@@ -148,16 +148,6 @@ def test_a_process_that_could_not_write_hdf5_ends_without_a_crash() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.endswith("No space left on device: '/dev/full'\n")
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return Source(str(write_captions(tmp_path_factory.mktemp("data") / "captions")), "plain")
-
-
-@pytest.fixture(scope="module")
-def data(source: Source) -> CaptionData:
-    return source.open()
 
 
 def test_a_run_folder(tmp_path: Path, source: Source, data: CaptionData) -> None:

@@ -7,17 +7,16 @@ import numpy as np
 import pytest
 from injection import KILLED, Disk, Killed, calls_of, every_failure
 from photo_folder import parts_of
-from test_gan_training import DIGITS, tiny_pair
+from quick_gan import make_gan_quick
 from test_training import write_captions
 from thorough import TIMES
 
 import minigrad as mg
-from minigrad.cli import gan, gan_results, main
+from minigrad.cli import main
 from minigrad.errors import DataError
 from minigrad.op import Array
 from models.data import measuring, preparation
 from models.data.writing import Recipe
-from models.gan import NETWORKS
 from models.photo_features import PhotoFeatures
 from models.squeezenet import SqueezeNet
 from models.training import Run
@@ -78,12 +77,7 @@ def test_training(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_generated_digits(runs: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = {"confident": 1.0, "confident_of_real": 1.0, "of_each_class": [1] * 10, "classes": 10}
-    scores |= {"frechet_distances": [1.0] * 3, "frechet_floor": 1.0}
-    monkeypatch.setitem(NETWORKS, "dense", tiny_pair)
-    monkeypatch.setattr(gan, "digits_of", lambda data, part: DIGITS)
-    monkeypatch.setattr(gan_results, "classifier", lambda *_: (None, 1.0))
-    monkeypatch.setattr(gan_results, "scored", lambda *_: scores)
+    make_gan_quick(monkeypatch)
     whatever_fails(runs, ["gan", "--sample-every", "2", "--noise", "3", *SMALL], capsys, most=4 * TIMES)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from photo_folder import parts_of
-from test_training import again, trainer, write_captions
+from test_training import again, trainer
 
 from minigrad.cli import main
 from minigrad.errors import UsageError
@@ -28,16 +28,6 @@ from models.training.scoring import Scoring
 # for the same with the words outside the vocabulary of 1,004 taken out of what is scored.
 PEOPLE = (0.6632745, 0.4736319, 0.3317328, 0.2263687, 0.4996539, 1.1273205)
 PEOPLE_IN_KNOWN_WORDS = (0.6316937, 0.4437199, 0.3066144, 0.2057623, 0.4857420, 1.0229572)
-
-
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return Source(str(write_captions(tmp_path_factory.mktemp("data") / "captions")), "plain")
-
-
-@pytest.fixture(scope="module")
-def data(source: Source) -> CaptionData:
-    return source.open()
 
 
 def test_people_agree_as_published(real_data: Path) -> None:

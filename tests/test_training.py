@@ -48,16 +48,6 @@ def caption(rng: np.random.Generator) -> Any:
     return np.array([1, *words, 2, *[0] * (7 - len(words))], np.int32)
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
-    return Source(str(write_captions(tmp_path_factory.mktemp("data") / "captions")), "plain")
-
-
-@pytest.fixture(scope="module")
-def data(source: Source) -> CaptionData:
-    return source.open()
-
-
 def trainer(
     folder: Path, source: Source, data: CaptionData, warnings: list[str] | None = None, **changed: Any
 ) -> Training:
