@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, U
 from minigrad.layers import BatchNorm1d, LeakyReLU, Linear, ReLU, Tanh
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Discriminator, Generator, Pair, begun
+from models.training import adversarial
 from models.training.adversarial import KINDS, GanRun, GanSettings, GanTraining
 from models.training.log import read_log
 
@@ -110,6 +112,40 @@ def test_divergence_is_told_with_step_and_losses_and_what_was_before_is_kept(tmp
     assert not np.isnan(training.optimizers["discriminator"].state["mean"][0]).any()
     kept_now = state(training)
     assert kept_now["decided"] == kept["decided"] and kept_now["discriminator.steps"] == kept["discriminator.steps"]
+
+
+@pytest.mark.parametrize(("step", "failing"), [(3, 4), (6, 8), (6, 9)], ids=["alone", "first", "second"])
+@pytest.mark.fault(number=17)
+def test_a_step_that_diverges_is_undone_whole_and_repeated(
+    tmp_path: Path, step: int, failing: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = {"critic_steps": 2, "loss": "wasserstein", "penalty": 1.0}
+    whole, training = trainer(tmp_path / "whole", **changed), trainer(tmp_path / "run", **changed)
+    list(whole.run(until=10))
+    updates, real = count(1), adversarial.squares  # which looks at every update's gradients
+    with monkeypatch.context() as patch:
+        patch.setattr(adversarial, "squares", lambda arrays: np.nan if next(updates) == failing else real(arrays))
+        list(training.run(until=step - 1))
+        kept = state(training)
+        with pytest.raises(NotFiniteError, match=rf"step {step}, .*squares sum to nan"):
+            list(training.run())
+    assert state(training) == kept == state(again(tmp_path / "run"))
+    training = again(tmp_path / "run")
+    list(training.run())
+    assert state(training) == state(whole)
+    assert without_times(tmp_path / "run") == without_times(tmp_path / "whole")
+
+
+@pytest.mark.fault(number=17)
+def test_running_statistics_that_overflow_are_divergence(tmp_path: Path) -> None:
+    training = trainer(tmp_path / "run")
+    list(training.run(until=2))
+    kept = state(training)
+    training.generator[0].weight.changing()[...] = 1e30  # batch norm's output is 0 then, as of a variance without end
+    with pytest.raises(NotFiniteError, match=r"the discriminator's step left generator\.2\.running_var not finite"):
+        list(training.run())
+    found = state(again(tmp_path / "run"))
+    assert {name for name in kept if found[name] != kept[name]} == {"g.0.weight"}
 
 
 @pytest.mark.fault(number=17)

@@ -1,8 +1,9 @@
 """Training a pair of adversaries on pictures of digits: settings, run folders, alternating steps. Imports `base`.
 
-A step updates the discriminator with one batch, and, every `critic_steps` steps, the generator. Both losses and their
-gradients are compiled programs. What fools the discriminator in the generator's step does not change the discriminator;
-what the generator makes for the discriminator's step is detached, so that it does not change the generator.
+A step updates the discriminator with one batch, and, every `critic_steps` steps, the generator: all of it, or where
+something is not finite nothing. Both losses and their gradients are compiled programs. What fools the discriminator in
+the generator's step does not change the discriminator; what the generator makes for the discriminator's step is
+detached, so that it changes nothing of the generator but batch norm's running statistics.
 """
 
 import json
@@ -17,13 +18,13 @@ from minigrad import compile, grad
 from minigrad.context import no_grad
 from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
 from minigrad.files import write_whole
-from minigrad.module import Parameter
+from minigrad.module import Module, Parameter
 from minigrad.op import Array
 from minigrad.optim import Adam, squares
 from minigrad.tensor import Tensor
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
-from models.training.base import Loop
+from models.training.base import Loop, Stateful
 from models.training.folder import RunFolder, make_empty
 from models.training.log import Record, Warn
 from models.training.run import part, software
@@ -146,7 +147,8 @@ class GanTraining(Loop[Array]):
             raise UsageError(f"{len(digits.images)} pictures make no batch of {run.settings.batch_size}")
         self.settings, self.digits, self.losses = run.settings, digits, LOSSES[run.settings.loss]
         self.discriminator, self.generator = pair = run.build()
-        self._parameters: dict[str, list[Parameter]] = {name: m.parameters() for name, m in pair._asdict().items()}
+        self._pair: dict[str, Module] = pair._asdict()
+        self._parameters: dict[str, list[Parameter]] = {name: m.parameters() for name, m in self._pair.items()}
         betas = (run.settings.beta1, run.settings.beta2)
         self.optimizers = {name: Adam(p, run.settings.learning_rate, betas) for name, p in self._parameters.items()}
         self._latest: dict[str, float] = {}
@@ -154,7 +156,7 @@ class GanTraining(Loop[Array]):
             name: compile(f, workers=run.settings.threads)
             for name, f in (("discriminator", self._discriminator_step), ("generator", self._generator_step))
         }
-        trained = {**pair._asdict(), **{f"{name}_optimizer": o for name, o in self.optimizers.items()}}
+        trained: dict[str, Stateful] = {**self._pair, **{f"{name}_optimizer": o for name, o in self.optimizers.items()}}
         super().__init__(run, run.settings, trained, warn)
 
     def _epoch_batches(self, order: np.random.Generator) -> Iterator[Array]:
@@ -164,22 +166,44 @@ class GanTraining(Loop[Array]):
         return (self.digits.rows(rows[i : i + size]) for i in range(0, count - size + 1, size))
 
     def _step(self, batch: Array) -> Record:
-        """An update of the discriminator, and of the generator when it is its turn."""
+        """An update of the discriminator, and of the generator when it is its turn; where one fails, neither."""
         count, s = len(batch), self.settings
         shares = self.rng.random((count, 1), dtype=np.float32) if s.penalty else np.zeros((count, 1), np.float32)
-        found = {"discriminator_loss": self._update("discriminator", batch, self._noise(count), shares)}
-        if (self.place.step + 1) % s.critic_steps == 0:
-            found["generator_loss"] = self._update("generator", self._noise(count))
+        both = (self.place.step + 1) % s.critic_steps == 0
+        before = self._may_be_undone(both)
+        try:
+            found = {"discriminator_loss": self._update("discriminator", batch, self._noise(count), shares)}
+            if both:
+                found["generator_loss"] = self._update("generator", self._noise(count))
+        except NotFiniteError:
+            for name, arrays in before.items():
+                self._trained[name].load_state_dict({**self._trained[name].state_dict(), **arrays})
+            raise
         return {**found, "pictures": count}
+
+    def _may_be_undone(self, both: bool) -> dict[str, dict[str, Array]]:
+        """Copies of what changes before the step's last check: statistics, and all of a discriminator updated first."""
+        at_risk = self._statistics()
+        if both:
+            at_risk |= {n: self._trained[n].state_dict() for n in ("discriminator", "discriminator_optimizer")}
+        return {name: {k: v.copy() for k, v in arrays.items()} for name, arrays in at_risk.items()}
+
+    def _statistics(self) -> dict[str, dict[str, Array]]:
+        """What training changes of each network besides its parameters: the running statistics of batch norm."""
+        parameters = {name: dict(network.named_parameters()) for name, network in self._pair.items()}
+        return {
+            name: {k: v for k, v in network.state_dict().items() if k not in parameters[name]}
+            for name, network in self._pair.items()
+        }
 
     def _update(self, name: str, *arrays: Array) -> float:
         """One step of Adam for one of the two; its loss. NotFiniteError, and no update, where it is not finite."""
         program, optimizer = self._programs[name], self.optimizers[name]
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
             loss, gradients = program(*arrays)
-        size = squares(g.numpy() for g in gradients)
-        if not np.isfinite([float(loss), size]).all():
-            raise self._diverged(name, float(loss), size)
+        wrong = self._not_finite(float(loss), squares(g.numpy() for g in gradients))
+        if wrong:
+            raise self._diverged(f"the {name}'s {wrong}")
         for parameter, gradient in zip(self._parameters[name], gradients, strict=True):
             parameter.grad = gradient
         optimizer.step(program.map)
@@ -187,14 +211,22 @@ class GanTraining(Loop[Array]):
         self._latest[name] = float(loss)
         return self._latest[name]
 
-    def _diverged(self, name: str, loss: float, size: float) -> NotFiniteError:
+    def _not_finite(self, loss: float, size: float) -> str | None:
+        """What is wrong with a loss, the sum of its gradients' squares, or what its program did to the statistics."""
+        if not np.isfinite(loss):
+            return f"loss became {loss}"
+        if not np.isfinite(size):
+            return f"gradients' squares sum to {size}"
+        statistics = ((f"{n}.{k}", v) for n, arrays in self._statistics().items() for k, v in arrays.items())
+        wrong = next((path for path, array in statistics if not np.isfinite(array).all()), None)
+        return f"step left {wrong} not finite" if wrong else None
+
+    def _diverged(self, what: str) -> NotFiniteError:
         """The error for a step that went wrong, with the losses before it."""
         before = ", ".join(f"{who} {value:.4g}" for who, value in self._latest.items())
-        what = f"loss became {loss}" if not np.isfinite(loss) else f"gradients' squares sum to {size}"
         return NotFiniteError(
-            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: training diverged: the {name}'s {what}; losses "
-            f"before: {before or 'none yet'}; the parameters before this update are saved; a smaller learning rate may "
-            "help"
+            f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: training diverged: {what}; losses before: "
+            f"{before or 'none yet'}; the state before this step is saved; a smaller learning rate may help"
         )
 
     def _discriminator_step(self, real: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Any]:

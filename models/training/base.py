@@ -164,7 +164,7 @@ class Loop(ABC, Generic[Batch]):
         """Trains up to a step, all of them by default, and yields the records of steps and validations.
 
         The first Ctrl-C or SIGTERM, on any rank, finishes the step, saves and ends it (`stopped_by`). Raises
-        NotFiniteError, with the parameters before the failing update saved, and RanksDifferError.
+        NotFiniteError, with the state before the failing step saved, and RanksDifferError.
         """
         last = min(until or self._schedule.steps, self._schedule.steps)
         self._mark = time.perf_counter()
