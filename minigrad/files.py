@@ -14,16 +14,20 @@ def write_whole(path: Path, content: bytes | str) -> None:
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
+        part.write_bytes(content.encode() if isinstance(content, str) else content)
+        put(part, path)
     except OSError as error:  # whoever asked knows nothing of the part
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
         part.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+
+
+def put(part: Path, path: Path) -> None:
+    """Renames a file, or a folder with all that it holds, when it is on the disk: a power cut leaves all or nothing."""
+    for content in (*part.rglob("*"), part):
+        _sync(content)
+    os.replace(part, path)
+    _sync(path.parent)
 
 
 def parts(folder: Path) -> list[Path]:
@@ -31,10 +35,10 @@ def parts(folder: Path) -> list[Path]:
     return list(folder.glob(".*.[0-9]*.part"))
 
 
-def _sync_folder(folder: Path) -> None:
-    """Makes a rename in a folder survive a power cut; Windows has no such call."""
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Returns when the disk has a file's content, or the names in a folder, for which Windows has no such call."""
+    if os.name != "nt" or path.is_file():
+        descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

@@ -56,7 +56,7 @@ def test_the_disk_itself(tmp_path: Path) -> None:
         write_whole(tmp_path / "file", b"content")
 
     calls = calls_of(tmp_path, work)
-    assert calls == ["create", "write", "fsync", "rename", "remove", "open", "fsync"]
+    assert calls == ["create", "write", "open", "fsync", "rename", "open", "fsync", "remove"]
     for k, name in enumerate(calls):
         for how in HOWS:
             if how != FULL or name not in ("rename", "remove", "open"):

@@ -1,8 +1,9 @@
 """Photographs and COCO annotations to the course's four files: captions, vocabulary, features, addresses.
 
 Beside them lie `projection.npz`, with which a new photograph gets such features, and `photographs.json`: number, file
-and captions as people wrote them, of each row. A folder is made as FOLDER.unfinished, a block of photographs after the
-other, and renamed when whole; preparing again goes on where it stopped, to the same bytes. The command line uses this.
+and captions as people wrote them, of each row. A folder is made in FOLDER.unfinished, a block of photographs after the
+other, and renamed when whole; preparing again goes on where it stopped, to the same bytes. While that is tidied away it
+is FOLDER.finished. The command line uses this.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from minigrad import compile
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.context import no_grad
 from minigrad.errors import DataError, UsageError
-from minigrad.files import write_whole
+from minigrad.files import put, write_whole
 from minigrad.op import Array
 from models.data.annotations import Annotations, Photograph
 from models.data.measuring import Measured, measured, photographs_of
@@ -72,19 +73,29 @@ def prepare(
     photographs that cannot be read, unless they are to be skipped.
     """
     folder = Path(folder).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UsageError(f"{folder} exists and is not empty: remove it, or prepare the data elsewhere")
+    finished = folder.with_name(f"{folder.name}.finished")
+    _refuse_taken(folder, finished)
     _refuse_shared(parts)
     if not recipe.skip:
         for part in parts.values():
             _refuse_missing(part)
-    work = _unfinished(folder, _identity(parts, features, recipe))
+    work = _unfinished(folder, finished, _identity(parts, features, recipe))
     with one_blas_thread():  # the bits do not depend on how many there are
         found = _measure_all(work, parts, features, recipe, progress or _silent)
         prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
-    os.replace(work / "whole", folder)
-    shutil.rmtree(work)
+    os.replace(work, finished)
+    put(finished / "whole", folder)
+    shutil.rmtree(finished)
     return replace(prepared, folder=folder)
+
+
+def _refuse_taken(folder: Path, finished: Path) -> None:
+    """UsageError where the folder holds something; what a kill kept its preparation from tidying away is removed."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if finished.is_dir():
+            shutil.rmtree(finished)
+            raise UsageError(f"{folder} is prepared, all of it is there; only {finished} was left, and is removed now")
+        raise UsageError(f"{folder} exists and is not empty: remove it, or prepare the data elsewhere")
 
 
 def _refuse_shared(parts: Mapping[str, Part]) -> None:
@@ -130,9 +141,11 @@ def _identity(parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe
     }
 
 
-def _unfinished(folder: Path, identity: Mapping[str, Any]) -> Path:
+def _unfinished(folder: Path, finished: Path, identity: Mapping[str, Any]) -> Path:
     """The folder that is worked in, new or that of an interrupted preparation of the same; UsageError for another's."""
     work = folder.with_name(f"{folder.name}.unfinished")
+    if finished.is_dir():  # and was not put in its place
+        os.replace(finished, work)
     work.mkdir(parents=True, exist_ok=True)
     noted = work / "identity.json"
     if not noted.is_file():

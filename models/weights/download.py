@@ -5,7 +5,6 @@
 
 import gzip
 import hashlib
-import os
 import re
 import time
 import zlib
@@ -18,6 +17,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from minigrad.errors import DataError, MissingFileError, UsageError
+from minigrad.files import put
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there, and of how many, where the server says that."""
@@ -72,7 +72,7 @@ def fetch(
                 ) from None
             time.sleep(pause * 2**attempt)
     refuse_other(remote, part)
-    os.replace(part, path)
+    put(part, path)
     return path
 
 

@@ -4,7 +4,6 @@ A folder is written beside its final place and renamed when whole, so that a par
 """
 
 import json
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -15,6 +14,7 @@ import numpy.typing as npt
 
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
+from minigrad.files import put
 from models.data.hdf5_writing import new_hdf5
 from models.data.scenes.drawing import draw
 from models.data.scenes.extractor import Extractor, fit, measure
@@ -57,7 +57,7 @@ def build(
         whole.mkdir()
         with one_blas_thread():  # the bits do not depend on how many there are
             _write_all(whole, seed, train, held_out, progress or _silent)
-        os.replace(whole, folder)
+        put(whole, folder)
     return folder
 
 
