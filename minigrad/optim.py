@@ -192,8 +192,10 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
 
 def squares(arrays: Iterable[Array]) -> float:
-    """The sum of all elements' squares; each array is read in the order in which it lies in memory."""
-    return sum(float(np.vdot(a, a).real) for a in (a.ravel(order="K") for a in arrays))
+    """The sum of all elements' squares, in float64, which is made of a block at a time in the order of memory."""
+    flat = (a.ravel(order="K") for a in arrays)
+    blocks = (a[k : k + BLOCK].astype(np.float64, copy=False) for a in flat for k in range(0, a.size, BLOCK))
+    return sum(float(np.vdot(wide, wide)) for wide in blocks)
 
 
 def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:

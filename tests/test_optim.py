@@ -162,6 +162,15 @@ def test_clipping() -> None:
     np.testing.assert_allclose(a.grad.tolist(), [0.6, 0.0])
 
 
+@pytest.mark.parametrize(("value", "count"), [(1e20, 99), (1e-30, 99), (0.1, 1 << 22)], ids=["large", "small", "many"])
+def test_a_norm_of_float32_is_that_of_float64(value: float, count: int) -> None:
+    w = mg.tensor(np.zeros(count, np.float32), requires_grad=True)
+    w.grad = mg.tensor(np.full(count, value, np.float32))
+    norm = float(np.float32(value)) * sqrt(count)
+    assert optim.clip_grad_norm([w], norm / 2) == pytest.approx(norm, rel=1e-6)
+    np.testing.assert_allclose(w.grad.numpy()[[0, -1]], value / 2, rtol=1e-6)
+
+
 def test_schedules() -> None:
     steps = optim.exponential(0.1, 0.5, every=10)
     assert [steps(t) for t in (0, 9, 10, 25)] == [0.1, 0.1, 0.05, 0.025]

@@ -9,6 +9,7 @@ detached, so that it changes nothing of the generator but batch norm's running s
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from models.training.base import Loop, Stateful
 from models.training.folder import RunFolder, make_empty
 from models.training.log import Record, Warn
 from models.training.run import part, software
-from models.training.settings import FASTEST, LARGEST, MOST_THREADS, restored
+from models.training.settings import FASTEST, LARGEST, MOST_THREADS, STEEPEST, restored
 
 SHOWN = 100
 """Samples in a grid: always of the same noise, so that grids of different steps can be compared."""
@@ -201,7 +202,7 @@ class GanTraining(Loop[Array]):
         program, optimizer = self._programs[name], self.optimizers[name]
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
             loss, gradients = program(*arrays)
-        wrong = self._not_finite(float(loss), squares(g.numpy() for g in gradients))
+        wrong = self._not_finite(float(loss), sqrt(squares(g.numpy() for g in gradients)))
         if wrong:
             raise self._diverged(f"the {name}'s {wrong}")
         for parameter, gradient in zip(self._parameters[name], gradients, strict=True):
@@ -211,12 +212,12 @@ class GanTraining(Loop[Array]):
         self._latest[name] = float(loss)
         return self._latest[name]
 
-    def _not_finite(self, loss: float, size: float) -> str | None:
-        """What is wrong with a loss, the sum of its gradients' squares, or what its program did to the statistics."""
+    def _not_finite(self, loss: float, norm: float) -> str | None:
+        """What is wrong with a loss, its gradients' norm, or what its program did to the running statistics."""
         if not np.isfinite(loss):
             return f"loss became {loss}"
-        if not np.isfinite(size):
-            return f"gradients' squares sum to {size}"
+        if not norm <= STEEPEST:
+            return f"gradients' norm became {norm:g}"
         statistics = ((f"{n}.{k}", v) for n, arrays in self._statistics().items() for k, v in arrays.items())
         wrong = next((path for path, array in statistics if not np.isfinite(array).all()), None)
         return f"step left {wrong} not finite" if wrong else None
