@@ -1,6 +1,7 @@
 """Captions of photographs: one graph from pixels to words, its gradient, and what `minigrad caption` makes of it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +132,13 @@ def test_captions_in_words_tell_how_sure_each_word_is(run: Path, capsys: pytest.
     assert lines[-2].count(" %") >= 1 and not any(line.startswith("look at") for line in lines)
 
 
+def test_photographs_are_looked_through_by_the_names_of_their_files(run: Path, tmp_path: Path) -> None:
+    assert main(["view", str(run), "--out", str(tmp_path / "page.html"), "--json"]) == 0
+    names = re.findall(r'class="group" dir="auto">([^<]*)<', (tmp_path / "page.html").read_text(encoding="utf-8"))
+    held_out = json.loads((run.parent / "data/photographs.json").read_text())["val"]["photographs"]
+    assert names == [f"{photo['file']}, row {row}" for row, photo in enumerate(held_out)] != []
+
+
 @pytest.mark.parametrize("method", ["smooth", "integrated"])
 def test_other_methods(run: Path, method: str, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                        monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
@@ -156,13 +164,15 @@ def test_what_a_photograph_cannot_be_captioned_by_is_told(
 
     def refusal(*words: str) -> str:
         capsys.readouterr()
-        assert main(["caption", str(run), photo, "--no-report", *words]) == 2
+        assert main(["caption", str(run), photo, *words, "--no-report"]) == 2
         return capsys.readouterr().err.splitlines()[-1]
 
     assert "were made with other weights of SqueezeNet" in refusal("--weights", str(run.parent / "other.npz"))
     assert "there is no weights file nowhere.pth" in refusal("--weights", "nowhere.pth")
     assert "--tolerance is 0; it is a share" in refusal("--tolerance", "0")
     assert "'0' is no whole number from 1 to" in refusal("--beams", "0")
+    Image.new("RGB", (1, 300)).save(tmp_path / "tower.png")
+    assert f"{tmp_path / 'tower.png'} of 1 × 300 pixels is too narrow" in refusal(str(tmp_path / "tower.png"))
     kept = (run / PROJECTION).read_bytes()
     try:
         (run / PROJECTION).write_bytes(kept[:100])

@@ -141,6 +141,8 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     assert "classes are 0 to 4" in refused(capsys, "fool", "cat.png", "--class", "5", *of)
     assert "a photograph and a painting" in refused(capsys, "style", "cat.png", *of)
     assert "should be from 16 to" in refused(capsys, "style", "cat.png", "night.png", "--side", "9", *of)
+    Image.new("RGB", (300, 1)).save("rope.png")
+    assert "rope.png of 300 × 1 pixels is too narrow" in refused(capsys, "style", "cat.png", "rope.png", *of)
     assert "is no whole number from 1 to" in refused(capsys, "invert", "cat.png", "--steps", "0", *of)
     (tmp_path / "few.txt").write_text("tench\nhen\n")
     assert "names 2 classes" in refused(capsys, "saliency", "cat.png", "--labels", "few.txt", *of)

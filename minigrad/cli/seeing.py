@@ -23,7 +23,7 @@ from minigrad.cli.folders import next_folder
 from minigrad.errors import NotFiniteError, UsageError
 from minigrad.files import write_whole
 from models.data.imagenet import class_number, deprocess, read_labels
-from models.data.images import Pixels, read_image
+from models.data.images import Pixels, read_image, refuse_narrow
 from models.image_network import ImageNetwork
 from models.image_optimisation import Iteration
 from models.squeezenet import SqueezeNet
@@ -153,8 +153,13 @@ def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
 
 
 def pictures(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
-    """The names of files without ending, and their pixels; what was done to them is told, and all are read first."""
+    """The names of files without ending, and their pixels; what was done to them is told, and all are read first.
+
+    DataError, with the path, for what is no picture or cannot be scaled for a network.
+    """
     images = [read_image(path, partial(tell, path)) for path in paths]
+    for path, image in zip(paths, images, strict=True):
+        refuse_narrow(image, str(path))
     names = Counter(path.stem for path in paths)
     return [
         (path.stem if names[path.stem] == 1 else f"{path.parent.name} {path.stem}", image)

@@ -68,7 +68,7 @@ def shown(
     data, said = scoring.data, scoring.said.captions
     return [
         Captioned(
-            f"row {row}",
+            f"{one.name}, row {row}" if one.name else f"row {row}",
             beams[row],
             [" ".join(words) for words in said[row]] if arguments.annotations else one.captions,
             scores[number] if scores else None,

@@ -124,12 +124,18 @@ def resize_shorter(image: Pixels, side: int) -> Pixels:
 
     DataError for one that is so narrow that it would become huge.
     """
+    refuse_narrow(image)
     height, width = image.shape[:2]
     short, long = min(height, width), max(height, width)
-    if long > _LONGEST * short:
-        raise DataError(f"a picture of {width:,} × {height:,} pixels is too narrow to be scaled to {side} on its side")
     scaled = int(side * long / short)
     return resized(image, *((side, scaled) if width <= height else (scaled, side)))
+
+
+def refuse_narrow(image: Pixels, name: str = "a picture") -> None:
+    """DataError, with its name, for a picture that would become huge if its shorter side were scaled up."""
+    height, width = image.shape[:2]
+    if max(height, width) > _LONGEST * min(height, width):
+        raise DataError(f"{name} of {width:,} × {height:,} pixels is too narrow to be scaled by its shorter side")
 
 
 def center_crop(image: Pixels, side: int) -> Pixels:

@@ -20,11 +20,13 @@ from models.data.scenes import open_scenes
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """A row: its picture, or None where only its address is known or its file is gone; its captions."""
+    """A row: its picture, or None where only its address is known or its file is gone; its captions; its name."""
 
     image: Pixels | None
     address: str
     captions: tuple[str, ...]
+    name: str = ""
+    """Of its file, where the data folder knows that."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ def originals(data: CaptionData, split: str, rows: Sequence[int]) -> list[Origin
     if photographs is not None:
         if len(photographs) != len(urls):
             raise DataError(f"{data.folder / PHOTOGRAPHS} lists {len(photographs)} photographs of {len(urls)}")
-        return [Original(_picture(photographs[row].file), urls[row], photographs[row].captions) for row in rows]
+        chosen = [(photographs[row], urls[row]) for row in rows]
+        return [Original(_picture(one.file), url, one.captions, one.file.name) for one, url in chosen]
     images = _scenes(data, split, rows)
     return [Original(image, urls[row], _decoded(data, split, row)) for row, image in zip(rows, images, strict=True)]
 
