@@ -118,12 +118,12 @@ def test_a_function_of_the_users(
     monkeypatch.setattr(rounds, "ATTEMPTS", 1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "mine.py").write_text("import numpy as np\ndef add():\n    return lambda x: x + 1, np.ones(3)\n")
-    assert main(["bench", "--rounds", "1", "function", "mine:add", "--threads", "1", "--json"]) == 0
+    (tmp_path / "measured.py").write_text("import numpy as np\ndef add():\n    return lambda x: x + 1, np.ones(3)\n")
+    assert main(["bench", "--rounds", "1", "function", "measured:add", "--threads", "1", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["benchmarks"]
     assert set(found["contestants"]) == {"minigrad", "minigrad eager"} and found["floor"] is None
     assert found["contestants"]["minigrad"]["min"] > 0
-    sys.modules.pop("mine")
+    sys.modules.pop("measured")
 
 
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,3 +76,29 @@ def test_results_that_nobody_holds_are_used_again() -> None:
         places.add(gradients[0].numpy().ctypes.data)
         del gradients, _
     assert len(places) <= 2
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_is_not_needed_any_more_is_computed_in_place(workers: int) -> None:
+    chain = mg.compile(lambda x, y: mg.relu(mg.tanh(x @ y) * 3 + 1) @ y, workers=workers)
+    kept = mg.compile(lambda x, y: mg.tanh(x @ y) * (x @ y) @ y, workers=workers)
+    x, y = np.random.default_rng(0).normal(size=(2, 256, 256))
+    np.testing.assert_allclose(chain(x, y).numpy(), np.maximum(np.tanh(x @ y) * 3 + 1, 0) @ y, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(kept(x, y).numpy(), np.tanh(x @ y) * (x @ y) @ y, rtol=1e-10, atol=1e-10)
+    assert chain._last.program.plan.arena == x.nbytes
+    assert kept._last.program.plan.arena == 2 * x.nbytes
+
+
+def test_comparisons_are_made_as_soon_as_can_be() -> None:
+    # Of six layers the backward pass needs to know where each was above zero, not what it was.
+    def gradient(x: Any, w: Any) -> Any:
+        y = x
+        for _ in range(6):
+            y = mg.relu(y @ w)
+        return mg.grad(y.sum(), x)[0]
+
+    compiled = mg.compile(gradient, workers=1)
+    x, w = np.random.default_rng(0).normal(size=(2, 256, 256))
+    found = compiled(mg.tensor(x, requires_grad=True), w)
+    assert compiled._last.program.plan.arena <= 2 * x.nbytes + 6 * x.size
+    np.testing.assert_allclose(found.numpy(), gradient(mg.tensor(x, requires_grad=True), w).numpy(), rtol=1e-10)

@@ -139,15 +139,18 @@ def test_random_programs_in_any_order(block: int) -> None:
 
 
 def gradient_of_a_network(seed: int) -> tuple[Callable[..., Any], Any]:
-    """A function of one or two pictures: convolutions and pools of drawn sizes, and its gradient; the pictures."""
+    """A function of one to three pictures, as networks have them, of drawn sizes; and its gradient; the pictures."""
     draw = np.random.default_rng(seed)
     kernel, stride = (int(k) for k in draw.integers(1, 4, 2))
     padding, pool = int(draw.integers(0, kernel // 2 + 1)), int(draw.integers(1, 4))
-    x = mg.tensor(draw.normal(size=(int(draw.integers(1, 3)), 2, int(draw.integers(9, 20)), 9)))
-    w, v = (draw.normal(size=shape) for shape in ((9, 2, kernel, kernel), (9, 3, 3, 2)))
+    x = mg.tensor(draw.normal(size=(int(draw.integers(1, 4)), 2, int(draw.integers(9, 20)), 9)))
+    shapes = (9, 2, kernel, kernel), (5, 9, 1, 1), (4, 9, 3, 3), (9, 3, 3, 2), (9,), (5,), (4,)
+    w, bare, wide, v, b, c, d = (draw.normal(size=shape) for shape in shapes)
 
     def f(x: Any) -> Any:
-        y = mg.max_pool2d(mg.relu(mg.conv2d(x, w, stride=stride, padding=padding)), pool, 2, ceil_mode=bool(seed % 2))
+        y = mg.relu(mg.conv2d(x, w, b, stride=stride, padding=padding))
+        y = mg.relu(mg.concat([mg.conv2d(y, bare, c), mg.conv2d(y, wide, d, padding=1)], axis=1))
+        y = mg.max_pool2d(y, pool, 2, ceil_mode=bool(seed % 2))
         z = mg.conv_transpose2d(mg.avg_pool2d(y, pool, 1, pool // 2), v, stride=2, padding=(1, 0))
         return z, *mg.grad((z * z).sum(), x)
 

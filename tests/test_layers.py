@@ -144,6 +144,9 @@ def squeezenet(torch: Any) -> Any:
 
 
 def test_squeezenet_is_torchvisions(torch: Any) -> None:
+    torch.manual_seed(
+        0
+    )  # of 40 seeds six have elements so nearly equal that float32 of the two picks other largest ones
     ours, theirs = SqueezeNet(), squeezenet(torch)
     ours.load_state_dict({k: v.numpy() for k, v in theirs.state_dict().items()})
     x = pictures(2, 3, 66, 75)

@@ -15,7 +15,8 @@ import numpy as np
 from minigrad.compiler.rewrite import Scalar, is_op
 from minigrad.graph import Graph
 from minigrad.op import Array, Shape
-from minigrad.ops.elementwise import Elementwise
+from minigrad.ops.activation import Relu, Sigmoid, Tanh
+from minigrad.ops.elementwise import Add, Divide, Elementwise, Multiply, Negative, Subtract
 from minigrad.ops.index import Slice, SlicePut
 from minigrad.ops.logic import Cast, Logical
 from minigrad.ops.shape import BroadcastTo, Concat, Copy, Reshape, Transpose
@@ -23,6 +24,8 @@ from minigrad.ops.window import Windowed
 from minigrad.tensor import Tensor
 
 VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
+IN_PLACE = (Add, Subtract, Multiply, Divide, Negative, Relu, Sigmoid, Tanh)
+"""Element by element, in one call or one after the other on the result alone: this may lie where an operand was."""
 ALIGNMENT = 64  # bytes
 Span: TypeAlias = tuple[int, int]
 NEVER: Span = (sys.maxsize, -1)
@@ -101,7 +104,7 @@ def planned(graph: Graph) -> Plan:
             plan.roots[id(node)] = Root(node, "given")
         elif not is_op(node, *VIEWS):
             place(plan, node)
-    for node in graph.nodes:
+    for node in early(graph):
         if is_op(node, *VIEWS):
             see(plan, node)
         if id(node) not in plan.views and not is_given(node, given):
@@ -110,6 +113,24 @@ def planned(graph: Graph) -> Plan:
         if id(node) in results and plan.root(node).kind == "arena":
             plan.root(node).kind = "result"
     return plan
+
+
+def early(graph: Graph) -> Iterator[Tensor]:
+    """A graph's nodes in order, but comparisons as soon as can be: they are small, and what they compare may go."""
+    compared: dict[int, list[Tensor]] = {}
+    for node in graph.nodes:
+        for x in node.inputs if is_op(node, Logical) else ():
+            compared.setdefault(id(x), []).append(node)
+    done = set[int]()
+
+    def ready(node: Tensor) -> bool:
+        return id(node) not in done and all(id(x) in done or not x.inputs for x in node.inputs)
+
+    for node in graph.nodes:
+        for new in (node, *compared.get(id(node), ())):
+            if ready(new):
+                done.add(id(new))
+                yield new
 
 
 def orders(graph: Graph) -> dict[int, Shape]:
@@ -197,23 +218,39 @@ def allocate(plan: Plan, stages: Sequence[int] | None = None) -> None:
     """Gives every root in the arena an offset, the largest first, each at the lowest place that is free while it lives.
 
     With several workers, two values of one stage share memory only if they have the same shape and place, so that each
-    worker's part lies where its own part of the other was: nobody has to wait before it writes there.
+    worker's part lies where its own part of the other was: nobody has to wait before it writes there. The same goes for
+    what is computed element by element in the place of an operand that is not needed any more.
     """
     lifetimes(plan, range(len(plan.order)) if stages is None else stages)
     roots = sorted((r for r in plan.roots.values() if r.kind == "arena"), key=lambda r: (-r.nbytes, r.moments[0]))
     table = np.empty((len(roots), 7), int)  # begin, end, first and last moment, first and last stage, form
+    rows = {id(root.node): i for i, root in enumerate(roots)}
     forms: dict[object, int] = {}
     for i, root in enumerate(roots):
         form = forms.setdefault((root.node.shape, root.node.dtype, root.order), len(forms))
-        root.offset = place_for(root, form, table[:i])
+        ending = np.array([rows[id(x)] for x in replaced(plan, root) if rows[id(x)] < i], int)
+        root.offset = place_for(root, form, table[:i], ending)
         table[i] = root.offset, root.offset + root.nbytes, *root.moments, *root.stages, form
     plan.arena = max((root.offset + root.nbytes for root in roots), default=0)
 
 
-def place_for(root: Root, form: int, placed: Array) -> int:
-    """The offset of a root, given those that are placed."""
+def replaced(plan: Plan, root: Root) -> Iterator[Tensor]:
+    """Operands of a root in whose memory it may be computed: read here for the last time, element by element."""
+    moment, _ = root.moments
+    if plan.order[moment] is not root.node or not is_op(root.node, *IN_PLACE):
+        return
+    used = [id(plan.root(x).node) for x in root.node.inputs]
+    for x in root.node.inputs:
+        own = plan.root(x)
+        if own.node is x and own.kind == "arena" and own.moments[1] == moment and used.count(id(x)) == 1:
+            yield x
+
+
+def place_for(root: Root, form: int, placed: Array, ending: Array) -> int:
+    """The offset of a root, given those that are placed, of which some end where it begins."""
     begin, end, first, last, first_stage, last_stage, forms = placed.T
     together = (first <= root.moments[1]) & (last >= root.moments[0])
+    together[ending] &= forms[ending] != form
     beside = together | (first_stage <= root.stages[1]) & (last_stage >= root.stages[0])
     twins = beside & ~together & (forms == form)
     for offset in np.unique(begin[twins]):

@@ -7,16 +7,17 @@ never the largest, and counts as 0 in a mean.
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from minigrad.device import beside, elsewhere, module_of
 from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, Shape, Value, apply
-from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, flat, last, windows
+from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, last, windows
 
+Masks: TypeAlias = list[Array]  # for each place in a window, bool
+Largest: TypeAlias = Generator[Call, None, tuple[Array, Masks]]
 DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
 
 
@@ -49,22 +50,47 @@ class Pooling(Windowed):
         places = (divmod(i, stride) for i in range(self.kernel[axis - 1]))
         return [phases[phase][(*before, slice(start, start + count))] for start, phase in places]
 
-    def spanned(self, g: Array, axis: int) -> Shape:
-        """The shape that the windows of g (N, H', W', C) cover along one axis."""
-        size = (g.shape[axis] - 1) * self.stride[axis - 1] + self.kernel[axis - 1]
-        return *g.shape[:axis], size, *g.shape[axis + 1 :]
+    def spread(self, scratch: Scratch, g: Array, axis: int, out: Array, masks: Masks | None = None) -> Calls:
+        """Each element of g to the places of its window along one axis of `out`, where their masks allow; else zero."""
+        kernel, stride, count = self.kernel[axis - 1], self.stride[axis - 1], g.shape[axis]
+        bare = slice(count * stride if kernel >= stride else 0, None)
+        yield partial(np.copyto, out[(*(slice(None),) * axis, bare)], 0)
+        share = scratch(g.shape, g.dtype) if masks and kernel > stride else g
+        for i, place in enumerate(self.strips(self.phases(out, axis), axis, count)):
+            if masks:
+                yield partial(np.multiply, g, masks[i], place if i < stride else share)
+            elif i < stride:
+                yield partial(np.copyto, place, g)
+            if i >= stride:
+                yield partial(np.add, place, share, place)
 
-    def added(self, gx: Array, part: Array, rows: slice, top: int) -> Calls:
-        """What those rows of windows give to all that they see, `part`, to the elements from row `top` of gx on.
+    def spread_across(
+        self, scratch: Scratch, g: Array, gx: Array, rows: slice, top: int, masks: Masks | None = None
+    ) -> Calls:
+        """Rows g (n, h, W', C), all that windows of those rows see, spread over gx from row `top` on.
 
         The windows before have given to the rows that both see; other rows are new.
         """
-        left, first, end = self.padding[1], max(0, -top), min(part.shape[1], gx.shape[1] - top)
-        shared = min(end, max(first, self.kernel[0] - self.stride[0])) if rows.start else first
-        part = part[:, :, left : left + gx.shape[2]]
-        for start, stop, ufunc in ((first, shared, np.add), (shared, end, None)):
-            given, place = part[:, start:stop], gx[:, top + start : top + stop, : part.shape[2]]
-            yield partial(np.add, place, given, place) if ufunc else partial(np.copyto, place, given)
+        left, first, end = self.padding[1], max(0, -top), min(g.shape[1], gx.shape[1] - top)
+        new = min(end, max(first, self.kernel[0] - self.stride[0])) if rows.start else first
+        width = max(self.spanned(g, ACROSS), left + gx.shape[2])
+        for start, stop in (span for span in ((first, new), (new, end)) if span[0] < span[1]):
+            place, some = gx[:, top + start : top + stop], masks and [mask[:, start:stop] for mask in masks]
+            straight = start == new and width == gx.shape[2]
+            out = place if straight else scratch((*place.shape[:2], width, g.shape[3]), g.dtype)
+            yield from self.spread(scratch, g[:, start:stop], ACROSS, out, some)
+            if not straight:
+                given = out[:, :, left : left + gx.shape[2]]
+                yield partial(np.copyto, place, given) if start == new else partial(np.add, place, given, place)
+
+    def spanned(self, g: Array, axis: int) -> int:
+        """How much the windows of g (N, H', W', C) cover along one axis."""
+        return max(0, (int(g.shape[axis]) - 1) * self.stride[axis - 1] + self.kernel[axis - 1])
+
+    def unseen(self, gx: Array, g: Array, top: int) -> Calls:
+        """Zeros in the rows of gx that no window of g sees, the first at row `top`; in all, with gaps."""
+        gaps = self.kernel[0] < self.stride[0] or not g.shape[1]
+        yield partial(np.copyto, gx[:, 0 if gaps else max(0, top + self.spanned(g, DOWN)) :], 0)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From the rows that their windows see."""
@@ -91,49 +117,27 @@ class MaxPooling(Pooling):
         """For a sibling."""
         return self.kernel, self.stride, self.padding, self.ceil_mode
 
-    def places(self, scratch: Scratch, x: Array, rows: int, across: int) -> Making:
-        """Where the largest element of each of so many windows (n, rows, across, C) of x lies, counted through x.
+    def largest(self, scratch: Scratch, x: Array, axis: int, count: int) -> Largest:
+        """Of so many windows along one axis of x: the largest elements, and where each place has the first of them."""
+        highest, *others = self.strips(self.phases(x, axis), axis, count)
+        high, first = scratch(highest.shape, x.dtype), scratch(highest.shape, bool)
+        masks = [scratch(highest.shape, bool) for _ in others]
+        for here, larger in zip(others, masks, strict=True):
+            yield partial(np.greater, here, highest, larger)
+            yield partial(np.maximum, highest, here, out=high)
+            highest = high
+        yield partial(np.logical_not, masks[-1], first) if masks else partial(np.copyto, first, True)
+        for larger in masks[-2::-1]:
+            yield partial(np.logical_and, larger, first, larger)
+            yield partial(np.greater, first, larger, first)
+        return highest, [first, *masks]
 
-        It is the largest of its row, in the row whose largest is the largest; first counted in pixels from the window's
-        beginning, in a small type.
-        """
-        width = x.shape[2]
-        far = np.arange(self.kernel[0] * width).astype(np.min_scalar_type(self.kernel[0] * width))
-        strips = self.strips(self.phases(x, ACROSS), ACROSS, across)
-        found = yield from first_of_largest(scratch, strips, far)
-        highest, inner = (self.strips(self.phases(a, DOWN), DOWN, rows) for a in found)
-        outer = [scratch(a.shape, a.dtype) for a in inner]
-        yield from (partial(np.add, *given) for given in zip(inner, far[::width], outer, strict=True))
-        _, pixels = yield from first_of_largest(scratch, highest, outer)
-        places = scratch(pixels.shape, np.intp)
-        yield partial(np.multiply, pixels, np.intp(x.shape[3]), places)
-        yield partial(np.add, places, beside(beginnings(x.shape, self.stride, rows, across), x), places)
-        return places
-
-
-def first_of_largest(
-    scratch: Scratch, strips: list[Array], codes: Array | list[Array]
-) -> Generator[Call, None, tuple[Array, Array]]:
-    """The largest of the strips, and the code of the first that has it, element by element. Later codes are larger."""
-    shape, highest = strips[0].shape, strips[0]
-    high, larger = scratch(shape, highest.dtype), scratch(shape, bool)
-    code, found = scratch(shape, codes[0].dtype), scratch(shape, codes[0].dtype)
-    yield partial(np.copyto, code, codes[0])
-    for here, its_code in zip(strips[1:], codes[1:]):  # noqa: B905 (codes may be more)
-        yield partial(np.greater, here, highest, larger)
-        yield partial(np.maximum, highest, here, out=high)
-        yield partial(np.multiply, larger.view(np.uint8), its_code, found)
-        yield partial(np.maximum, code, found, out=code)
-        highest = high
-    return highest, code
-
-
-@lru_cache(32)
-def beginnings(x: Shape, stride: Pair, rows: int, across: int) -> Array:
-    """Of so many windows (n, rows, across, C) of x (N, H, W, C): where they begin, counted through x."""
-    begins: Array = np.arange(prod(x)).reshape(x)[:, :: stride[0], :: stride[1]][:, :rows, :across].copy()
-    begins.flags.writeable = False
-    return begins
+    def where(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Generator[Call, None, tuple[Masks, Masks]]:
+        """For so many windows of x: which column has the largest element of each row; which row has that of all."""
+        values = yield from self.values(scratch, x, rows, across)
+        highest, columns = yield from self.largest(scratch, values, ACROSS, across)
+        _, down = yield from self.largest(scratch, highest, DOWN, rows.stop - rows.start)
+        return columns, down
 
 
 class MaxPool2d(MaxPooling):
@@ -170,17 +174,14 @@ class MaxPoolGrad(MaxPooling):
     skipped: int = field(default=0, repr=False)
 
     def calls(self, scratch: Scratch, gx: Array, x: Array, g: Array) -> Calls:
-        """Added block by block to what the windows see."""
+        """Down, then across, block by block."""
         gx, x, g = last(gx), last(x), last(g)
-        yield partial(np.copyto, gx, 0)
+        yield from self.unseen(gx, g, -self.padding[0] - self.skipped)
         for pictures, rows in self.blocks(scratch, g):
-            values = yield from self.values(scratch, x[pictures], rows, g.shape[2])
-            places = yield from self.places(scratch, values, rows.stop - rows.start, g.shape[2])
-            part = yield from flat(scratch, g[pictures, rows], 4)
-            given = scratch(values.shape, g.dtype)
-            yield partial(given.fill, 0)
-            yield partial(module_of(g).add.at, given.reshape(-1), places.reshape(-1), part.reshape(-1))
-            yield from self.added(gx[pictures], given, rows, self.top(rows) - self.skipped)
+            columns, down = yield from self.where(scratch, x[pictures], rows, g.shape[2])
+            spread = scratch(columns[0].shape, g.dtype)
+            yield from self.spread(scratch, g[pictures, rows], DOWN, spread, down)
+            yield from self.spread_across(scratch, spread, gx[pictures], rows, self.top(rows) - self.skipped, columns)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From windows that see them, and all that these windows see."""
@@ -211,15 +212,18 @@ class MaxPoolTake(MaxPooling):
     """y = u where x has the largest element of each window. Adjoint of MaxPoolGrad."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, u: Array) -> Calls:
-        """Looked up block by block in what the windows see."""
+        """What the masks leave of what the windows see: across, then down, block by block."""
         y, x, u = last(y), last(x), last(u)
         for pictures, rows in self.blocks(scratch, y):
-            values = yield from self.values(scratch, x[pictures], rows, y.shape[2])
-            places = yield from self.places(scratch, values, rows.stop - rows.start, y.shape[2])
-            seen = yield from self.near(scratch, u[pictures], rows, y.shape[2], self.kernel)
-            taken, seen = scratch(places.shape, u.dtype), (yield from flat(scratch, seen, 4))
-            options: dict[str, Any] = {} if elsewhere(seen) else {"mode": "clip"}  # for NumPy would copy the result
-            yield partial(np.take, seen.reshape(-1), places, out=taken, **options)
+            masks = yield from self.where(scratch, x[pictures], rows, y.shape[2])
+            taken = yield from self.near(scratch, u[pictures], rows, y.shape[2], self.kernel)
+            for axis, allowed in zip((ACROSS, DOWN), masks, strict=True):
+                strips = self.strips(self.phases(taken, axis), axis, allowed[0].shape[axis])
+                taken, share = (scratch(strips[0].shape, u.dtype) for _ in range(2))
+                yield partial(np.copyto, taken, 0)
+                for strip, mask in zip(strips, allowed, strict=True):
+                    yield partial(np.multiply, strip, mask, share)
+                    yield partial(np.add, taken, share, taken)
             yield partial(np.copyto, y[pictures, rows], taken)
 
     def shape(self, x: Shape, u: Shape) -> Shape:
@@ -270,17 +274,13 @@ class AvgPoolGrad(Pooling, SameDtype):
     def calls(self, scratch: Scratch, gx: Array, g: Array) -> Calls:
         """Down, then across."""
         gx, g = last(gx), last(g)
-        yield partial(np.copyto, gx, 0)
+        yield from self.unseen(gx, g, -self.padding[0])
         for pictures, rows in self.blocks(scratch, g):
             share = scratch(g[pictures, rows].shape, g.dtype)
             yield partial(np.divide, g[pictures, rows], prod(self.kernel), share)
-            for axis in (DOWN, ACROSS):
-                spread = scratch(self.spanned(share, axis), g.dtype)
-                yield partial(spread.fill, 0)
-                places = self.strips(self.phases(spread, axis), axis, share.shape[axis])
-                yield from (partial(np.add, place, share, place) for place in places)
-                share = spread
-            yield from self.added(gx[pictures], share, rows, self.top(rows))
+            spread = scratch((len(share), self.spanned(share, DOWN), *share.shape[2:]), g.dtype)
+            yield from self.spread(scratch, share, DOWN, spread)
+            yield from self.spread_across(scratch, spread, gx[pictures], rows, self.top(rows))
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From windows that see them."""
