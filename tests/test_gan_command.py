@@ -5,17 +5,21 @@ import hashlib
 import io
 import json
 import struct
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from quick_gan import make_gan_quick
 
 from minigrad.cli import gan_results, main
 from minigrad.errors import DataError, UsageError
 from models.data import fetching, mnist
 from models.data.drawn_digits import draw_digits
+from models.training.adversarial import KINDS, GanRun
+from models.training.log import read_log
 from models.weights.download import refuse_other
 from viz.film import gif, mosaic
 
@@ -69,6 +73,19 @@ def test_a_run_goes_on_and_its_settings_stay(capsys: pytest.CaptureFixture[str],
     for words, other in ((["--lr", "1"], "learning_rate"), (["dc"], "dc"), (["--data", "drawn"], "data")):
         refused = said(capsys, "gan", *words, "--resume", "--out", "run", code=2)
         assert f"{other} would be another" in refused["error"]["message"]
+
+
+@pytest.mark.parametrize(("kind", "steps"), [("dc", 2), ("wgan-gp", 5)])
+def test_other_kinds(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kind: str, steps: int
+) -> None:
+    make_gan_quick(monkeypatch)
+    words = ["--steps", str(steps), "--batch-size", "4", "--threads", "1", "--sample-every", str(steps)]
+    found = said(capsys, "gan", kind, "--out", "run", *words)
+    assert found["step"] == steps and all(Path(path).is_file() for path in found["written"])
+    assert asdict(GanRun.open(Path("run")).settings).items() >= KINDS[kind].items()
+    updated = [record["step"] for record in read_log(Path("run/log.jsonl")) if "generator_loss" in record]
+    assert updated == list(range(1, steps + 1)) if kind == "dc" else updated == [steps]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Training adversaries: the same bits however it is interrupted; divergence is told; who is updated when."""
 
+import copy
 import json
 from dataclasses import replace
 from itertools import count
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import minigrad as mg
+from minigrad import no_grad
 from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
 from minigrad.layers import BatchNorm1d, LeakyReLU, Linear, ReLU, Tanh
 from models.data.mnist import Digits
-from models.gan import LOSSES, NETWORKS, Discriminator, Generator, Pair, begun
+from models.gan import LOSSES, NETWORKS, Discriminator, Generator, Pair, begun, noise
 from models.training import adversarial
 from models.training.adversarial import KINDS, GanRun, GanSettings, GanTraining
 from models.training.log import read_log
@@ -75,6 +78,23 @@ def test_stopping_and_resuming_gives_the_bits_of_never_having_stopped(tmp_path: 
     list(parts.run())
     assert state(parts) == state(whole) and parts.finished
     assert without_times(tmp_path / "parts") == without_times(tmp_path / "whole")
+
+
+def test_the_convolutional_pair_takes_the_step_that_its_layers_alone_would(tmp_path: Path) -> None:
+    training = trainer(tmp_path / "run", networks="convolutional", batch_size=4)
+    discriminator, generator = NETWORKS["convolutional"](3, np.float32, TINY.seed)
+    rows = np.random.default_rng(training.place.order).permutation(len(DIGITS.images))[:4]
+    z = noise(copy.deepcopy(training.rng), 4, 3)
+    with no_grad():
+        real, fake = discriminator(mg.tensor(DIGITS.rows(rows))), discriminator(generator(mg.tensor(z)))
+        expected = LOSSES["vanilla"].discriminator(real, fake).item()
+    (record,) = training.run(until=1)
+    assert record["discriminator_loss"] == pytest.approx(expected, rel=1e-5)
+    assert np.isfinite(record["generator_loss"])
+    for own, fresh in zip((training.discriminator, training.generator), (discriminator, generator), strict=True):
+        before = fresh.state_dict()
+        assert [path for path, array in own.state_dict().items() if np.array_equal(array, before[path])] == []
+    assert training.generator.state_dict()["2.num_batches_tracked"] == 2  # pictures for either
 
 
 def test_a_step_changes_the_discriminator_and_then_the_generator_in_its_turn(tmp_path: Path) -> None:

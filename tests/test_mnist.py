@@ -1,6 +1,7 @@
 """MNIST's files: read whole or refused with what is wrong."""
 
 import gzip
+import hashlib
 import struct
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from minigrad.errors import DataError, MissingFileError
-from models.data.mnist import FILES, as_bytes, is_mnist, open_digits, read_idx
+from models.data.mnist import CHECKSUMS, FILES, as_bytes, located, open_digits, read_idx, uncompressed
 
 rng = np.random.default_rng(0)
 
@@ -35,7 +36,7 @@ def write_digits(folder: Path, count: int = 40, side: int = 28, gzipped: bool = 
 def test_files_are_read_gzipped_or_not(tmp_path: Path, gzipped: bool) -> None:
     digits = open_digits(write_digits(tmp_path, gzipped=gzipped))
     assert digits.images.shape == (40, 28, 28) and digits.labels.tolist() == [i % 10 for i in range(40)]
-    assert len(open_digits(tmp_path, "test").images) == 20 and not is_mnist(tmp_path)
+    assert len(open_digits(tmp_path, "test").images) == 20
 
 
 def test_rows_are_from_minus_one_to_one_and_back(tmp_path: Path) -> None:
@@ -88,7 +89,8 @@ def test_no_pictures_and_no_files_are_told(tmp_path: Path) -> None:
 
 
 def test_mnist_itself_has_its_checksums(real_data: Path) -> None:
-    assert is_mnist(real_data / "mnist")
+    contents = {name: uncompressed(located(real_data / "mnist", name)) for name in CHECKSUMS}
+    assert {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()} == CHECKSUMS
     assert np.bincount(open_digits(real_data / "mnist", "test").labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
     ]  # fmt: skip

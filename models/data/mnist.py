@@ -5,7 +5,6 @@ NumPy and the cache; the commands and `models.training` import it.
 """
 
 import gzip
-import hashlib
 import struct
 import zlib
 from math import prod
@@ -112,10 +111,3 @@ def uncompressed(path: Path) -> bytes:
     if len(content) > _MOST:
         raise DataError(f"{path} holds more than {_MOST:,} bytes: it is not MNIST")
     return bytes(content)
-
-
-def is_mnist(folder: Path) -> bool:
-    """Whether all four files have MNIST's own content, bit by bit."""
-    return all(
-        hashlib.sha256(uncompressed(located(folder, name))).hexdigest() == digest for name, digest in CHECKSUMS.items()
-    )
