@@ -5,7 +5,7 @@ model's own, over all its words. Scores that are not numbers, from features or p
 no sentence is made of them.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,9 @@ from minigrad.errors import NotFiniteError, UsageError
 from minigrad.functional import log_softmax
 from minigrad.op import Array
 from minigrad.tensor import Tensor
-from models.cells import State
+
+State: TypeAlias = tuple[Any, ...]
+"""Tensors with a row for each sentence, and states of them."""
 
 
 class Captioner(Protocol):
@@ -163,4 +165,4 @@ def log_probability(hypothesis: Hypothesis) -> float:
 
 def take(state: State, rows: Array) -> State:
     """Rows of every part of a state."""
-    return tuple(Tensor(part.numpy()[rows]) for part in state)
+    return tuple(take(part, rows) if isinstance(part, tuple) else Tensor(part.numpy()[rows]) for part in state)

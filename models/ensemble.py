@@ -1,15 +1,13 @@
 """Several captioners that write one sentence together. Imports what decoding asks of a captioner."""
 
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
 from math import log
 from typing import Any
 
 from minigrad import functional as F
 from minigrad.errors import UsageError
 from minigrad.tensor import Tensor
-from models.cells import State
-from models.decode import Captioner
+from models.decode import Captioner, State
 
 
 class Ensemble:
@@ -23,18 +21,14 @@ class Ensemble:
             raise UsageError("no captioner to write with: an ensemble has one member at least")
         first = members[0]
         self._members = members
-        self._bounds: list[int] = []
         self.null, self.start, self.end, self.unwritten = first.null, first.start, first.end, first.unwritten
 
     def begin(self, features: Any) -> State:
-        """The states of all members, one after the other."""
-        states = [member.begin(features) for member in self._members]
-        self._bounds = list(accumulate(map(len, states), initial=0))
-        return tuple(part for state in states for part in state)
+        """The state of each member."""
+        return tuple(member.begin(features) for member in self._members)
 
     def step(self, words: Any, state: State) -> tuple[Tensor, State]:
         """Words (N,) and the state before give the logarithms (N, V) of the mean probabilities and the state after."""
-        own = [state[start:stop] for start, stop in pairwise(self._bounds)]
-        found = [member.step(words, part) for member, part in zip(self._members, own, strict=True)]
+        found = [member.step(words, own) for member, own in zip(self._members, state, strict=True)]
         logs = F.stack([F.log_softmax(scores) for scores, _ in found])
-        return F.logsumexp(logs, axis=0) - log(len(found)), tuple(part for _, after in found for part in after)
+        return F.logsumexp(logs, axis=0) - log(len(found)), tuple(after for _, after in found)

@@ -17,10 +17,9 @@ from models.training import Source
 
 def test_an_ensemble_has_the_mean_of_its_members_probabilities() -> None:
     members = [small("lstm", 1), small("rnn", 2), small("lstm", 3)]
-    ensemble = Ensemble(members)
-    state, states = ensemble.begin(FEATURES), [member.begin(FEATURES) for member in members]
+    state, states = Ensemble(members).begin(FEATURES), [member.begin(FEATURES) for member in members]
     for ids in ([1, 1, 1, 1], [4, 5, 6, 7]):
-        found, state = ensemble.step(np.array(ids), state)
+        found, state = Ensemble(members).step(np.array(ids), state)  # which holds all that there is to know
         steps = [member.step(np.array(ids), own) for member, own in zip(members, states, strict=True)]
         states = [after for _, after in steps]
         wanted = np.mean([softmax(scores).numpy() for scores, _ in steps], axis=0)
