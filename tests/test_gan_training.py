@@ -197,9 +197,11 @@ def test_runs_that_are_none_are_told(tmp_path: Path) -> None:
         GanRun.create(run.folder, TINY, "drawn")
     with pytest.raises(MissingFileError, match="no checkpoint yet"):
         run.trained(pytest.fail)
-    for config in ("{", "[]", "{}", json.dumps({"gan": {"steps": 1}, "data": ""})):
+    of_another_version = json.dumps({"gan": {"steps": 1}, "data": ""})
+    wrong = dict.fromkeys(("{", "[]", "{}"), "does not describe a run of `minigrad gan`")
+    for config, message in {**wrong, of_another_version: "settings are not this version's"}.items():
         (run.folder / "config.json").write_text(config)
-        with pytest.raises(CheckpointError):
+        with pytest.raises(CheckpointError, match=message):
             GanRun.open(run.folder)
 
 

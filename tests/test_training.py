@@ -264,7 +264,7 @@ def test_runs_that_are_not_there_or_not_runs(tmp_path: Path, source: Source, dat
     with pytest.raises(UsageError, match="not empty"):
         Run.create(tmp_path / "run", TINY, source, data)
     run.config_path.write_text("{}")
-    with pytest.raises(CheckpointError, match="does not describe a run"):
+    with pytest.raises(CheckpointError, match="does not describe a run of `minigrad train`"):
         Run.open(tmp_path / "run")
 
 

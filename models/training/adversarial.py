@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import compile, grad
 from minigrad.context import no_grad
-from minigrad.errors import CheckpointError, MissingFileError, NotFiniteError, UsageError
+from minigrad.errors import NotFiniteError, UsageError
 from minigrad.files import write_whole
 from minigrad.module import Module, Parameter
 from minigrad.op import Array
@@ -99,6 +99,7 @@ EPOCHS = {"vanilla": 10, "ls": 10, "dc": 5, "wgan-gp": 30}
 class GanRun(RunFolder):
     """The folder of a run: config.json, log.jsonl, checkpoints. `data` is a folder in MNIST's format, or `drawn`."""
 
+    command = "minigrad gan"
     settings: GanSettings
     data: str
 
@@ -112,18 +113,9 @@ class GanRun(RunFolder):
         return run
 
     @classmethod
-    def open(cls, folder: Path) -> "GanRun":
-        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
-        path = folder / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad gan` makes runs") from None
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path} does not describe a run of `minigrad gan` ({error!r})") from None
+    def described(cls, folder: Path, config: Any) -> "GanRun":
+        """What `create` wrote."""
+        return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
 
     def build(self) -> Pair:
         """The pair before its first step."""
@@ -131,12 +123,9 @@ class GanRun(RunFolder):
 
     def trained(self, warn: Warn) -> Pair:
         """The pair of the latest checkpoint that is whole."""
-        found = self.checkpoints.latest(warn=warn)
-        if found is None:
-            raise MissingFileError(f"{self.folder} has no checkpoint yet: minigrad gan --resume --out {self.folder}")
-        pair = self.build()
+        arrays, pair = self.latest(warn), self.build()
         for name, network in pair._asdict().items():
-            network.load_state_dict(part(found[0], name))
+            network.load_state_dict(part(arrays, name))
         return pair
 
 

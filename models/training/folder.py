@@ -1,18 +1,50 @@
 """A run's folder: where its description, its log and its checkpoints are. All of `models.training` may import it."""
 
+import json
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar, Self
 
-from minigrad.errors import UsageError
+from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.files import parts
+from minigrad.op import Array
 from minigrad.store import Checkpoints
+from models.training.log import Warn
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunFolder(ABC):
     """Holds config.json, log.jsonl and checkpoints; subclasses say what is in the first."""
 
+    command: ClassVar[str]
+    """What makes such runs."""
     folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
+        path = Path(folder) / "config.json"
+        try:
+            return cls.described(Path(folder), json.loads(path.read_text(encoding="utf-8")))
+        except (FileNotFoundError, NotADirectoryError):
+            raise MissingFileError(f"{folder} is no run: there is no {path}; `{cls.command}` makes runs") from None
+        except CheckpointError:
+            raise
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
+            raise CheckpointError(f"{path} does not describe a run of `{cls.command}` ({error!r})") from None
+
+    @classmethod
+    @abstractmethod
+    def described(cls, folder: Path, config: Any) -> Self:
+        """The run that config.json tells of; any error where it does not."""
+
+    def latest(self, warn: Warn) -> dict[str, Array]:
+        """The arrays of the newest checkpoint that is whole; MissingFileError where there is none."""
+        found = self.checkpoints.latest(warn=warn)
+        if found is None:
+            raise MissingFileError(f"{self.folder} has no checkpoint yet: {self.command} --resume --out {self.folder}")
+        return found[0]
 
     @property
     def config_path(self) -> Path:

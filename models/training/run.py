@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from minigrad import __version__
-from minigrad.errors import CheckpointError, MissingFileError
 from minigrad.files import write_whole
 from minigrad.op import Array
 from models.captioner import Captioner
@@ -55,6 +54,7 @@ class Source:
 class Run(RunFolder):
     """What a run folder holds besides its checkpoints and its log."""
 
+    command = "minigrad train"
     settings: Settings
     source: Source
     feature_dim: int
@@ -71,26 +71,16 @@ class Run(RunFolder):
         return run
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Run":
-        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
-        path = Path(folder) / "config.json"
-        try:
-            config = json.loads(path.read_text(encoding="utf-8"))
-            settings, source = Settings.of(config["settings"]), restored(Source, config["source"])
-            return cls(
-                Path(folder),
-                settings,
-                source,
-                at_least_one("feature_dim", config["feature_dim"]),
-                Vocabulary(tuple(map(str, config["words"]))),
-                dict(config["software"]),
-            )
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingFileError(f"{folder} is no run: there is no {path}; `minigrad train` makes runs") from None
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
-            if isinstance(error, CheckpointError):
-                raise
-            raise CheckpointError(f"{path} does not describe a run ({error!r}): train again") from None
+    def described(cls, folder: Path, config: Any) -> "Run":
+        """What `config` gave."""
+        return cls(
+            folder,
+            Settings.of(config["settings"]),
+            restored(Source, config["source"]),
+            at_least_one("feature_dim", config["feature_dim"]),
+            Vocabulary(tuple(map(str, config["words"]))),
+            dict(config["software"]),
+        )
 
     def config(self) -> dict[str, Any]:
         """What config.json holds."""
@@ -124,11 +114,8 @@ class Run(RunFolder):
 
     def trained(self, warn: Warn) -> Captioner:
         """The captioner of the latest checkpoint that is whole."""
-        found = self.checkpoints.latest(warn=warn)
-        if found is None:
-            raise MissingFileError(f"{self.folder} has no checkpoint yet: minigrad train --resume --out {self.folder}")
         captioner = self.build()
-        captioner.load_state_dict(part(found[0], "captioner"))
+        captioner.load_state_dict(part(self.latest(warn), "captioner"))
         return captioner
 
 
