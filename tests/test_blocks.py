@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from minigrad.blas import multiplied
 from minigrad.op import Array, Op, apply
 from minigrad.ops import window
-from minigrad.ops.conv import Conv2d, ConvTranspose2d, ConvWeight2d, multiplied
+from minigrad.ops.conv import Conv2d, ConvTranspose2d, ConvWeight2d
 from minigrad.ops.pool import AvgPool2d, AvgPoolGrad, MaxPool2d, MaxPoolGrad, MaxPoolTake
 
 rng = np.random.default_rng(0)

@@ -210,7 +210,7 @@ def test_parts_are_cut_where_products_are_quick() -> None:
         return [len(part) for part in cut(np.zeros((length, 2)), 0, parts)]
 
     assert sizes(128, 2) == [64, 64]
-    assert sizes(1004, 2) == [496, 508]
+    assert sizes(1004, 2) == [504, 500]
     assert sizes(25, 2) == [12, 13]
     assert sizes(7, 3) == [2, 3, 2]
 

@@ -19,7 +19,7 @@ FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("
 # A file imports only from its own layer or from those before it.
 LAYERS = (
     "minigrad.errors minigrad.files minigrad.memory minigrad.context minigrad.nest",
-    "minigrad.device minigrad.op minigrad.mutation minigrad.symbol",
+    "minigrad.blas minigrad.device minigrad.op minigrad.mutation minigrad.symbol",
     "minigrad.ops",
     "minigrad.autodiff minigrad.indexing minigrad.array_methods minigrad.functional minigrad.losses "
     "minigrad.numpy_protocol minigrad.display minigrad.explain",
@@ -33,7 +33,7 @@ LAYERS = (
     "minigrad.cli",
 )
 ENGINE_LINES, PICTURE_LINES, COMPILER_LINES, PROVER_LINES = 2_500, 760, 2_000, 600
-EXPORT_LINES, BRIDGE_LINES = 800, 100
+EXPORT_LINES, BRIDGE_LINES = 800, 150
 LONGEST_FILE = 300
 
 
@@ -120,7 +120,7 @@ def test_the_closed_forms_import_numpy_and_nothing_else() -> None:
 
 def test_the_engine_imports_numpy_and_the_standard_library_alone() -> None:
     allowed = {*sys.stdlib_module_names, "numpy", "minigrad"}
-    outside = ("store", "check", "compiler", "export", "cli")
+    outside = ("blas", "store", "check", "compiler", "export", "cli")
     for path in (ROOT / "minigrad").rglob("*.py"):
         if path.relative_to(ROOT / "minigrad").parts[0].removesuffix(".py") not in outside:
             assert {name.split(".")[0] for name in imports(path)} <= allowed, path
@@ -144,7 +144,7 @@ def test_every_file_says_what_it_holds() -> None:
 
 
 def test_budgets_of_code() -> None:
-    bridges = ("device.py", "display.py", "memory.py")  # to CuPy, to who draws, to the C library
+    bridges = ("blas.py", "device.py", "display.py", "memory.py")  # to BLAS, CuPy, who draws, the C library
     apart = ("check", "compiler", "export", "cli", "debug.py", "measure.py")  # they look at the engine from outside
     parts = {path: path.relative_to(ROOT / "minigrad").parts for path in (ROOT / "minigrad").rglob("*.py")}
     pictures = {("ops", "conv.py"), ("ops", "pool.py"), ("ops", "window.py"), ("network.py",), ("layers.py",)}

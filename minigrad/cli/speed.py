@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from minigrad.blas import small_kernels
 from minigrad.cli.load import TOLERATED, Load
 from minigrad.cli.machine import (
     PINS,
@@ -41,6 +42,7 @@ def speed() -> dict[str, Any]:
         "processor": processor(),
         "cores": cores,
         "blas": blas(),
+        "small_kernels": small_kernels(),
         **rates,
         "others": load.others,
         "peak": peak(),
@@ -88,6 +90,8 @@ def in_words(found: dict[str, Any]) -> Iterator[str]:
         f"  products reach {gflops(found['one'])} on one core, {gflops(found['all'])} with one on each "
         f"({SIZE}×{SIZE}, float32, measured now)"
     )
+    pieces = "in small pieces, for which it has kernels" if found["small_kernels"] else "whole"
+    yield f"  products of few rows are given to it {pieces}"
     if (found["others"] or 0) > TOLERATED:
         yield f"  meanwhile other processes took {found['others']:.1f} cores: ask again when they have ended"
     yield from peak_in_words(found)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
+from minigrad.blas import few_rows, turned
 from minigrad.op import Array, Op, Shape
 from minigrad.ops.conv import Conv2d, ConvTranspose2d, ConvWeight2d
 from minigrad.ops.elementwise import Elementwise
@@ -36,10 +37,10 @@ LONGEST = 1.15
 """Times the mean part, of pictures: of five for two workers rows are taken."""
 MANY = 1 << 18
 """Weights, more than a second-level cache holds."""
-WORTH_CUTTING = 16384
-"""Elements: less is done sooner than cut."""
-GRAIN = 16
-"""BLAS takes as long for 13 rows as for 16."""
+WORTH_CUTTING = 4096
+"""Elements: less is done sooner than waited for."""
+GRAIN = 8
+"""Rows: BLAS takes as long for 13 as for 16."""
 FEW = 32
 """Rows or columns of a product: with less in a part, BLAS spends its time on the other operand."""
 
@@ -177,7 +178,8 @@ def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> lis
     wide = [a for a in range(y.ndim) if y.shape[a] >= parts]
     if isinstance(op, MatMul):
         wide.sort(key=lambda a: (-y.shape[a], a))
-        return [a for a in wide if a in wide[:1] or y.shape[a] >= FEW * parts or a < y.ndim - 2]
+        few = y.ndim - 2 if turned(xs[1]) and few_rows(y.shape[-2], parts) else None
+        return [a for a in wide if a in (*wide[:1], few) or y.shape[a] >= FEW * parts or a < y.ndim - 2]
     if isinstance(op, Conv2d | ConvTranspose2d) and xs[1].size >= max(MANY, xs[0].size // 2):
         return [CHANNELS]  # each part reads its own of the weights
     if y.ndim == 4:

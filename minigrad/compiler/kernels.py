@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad.blas import multiplied
 from minigrad.op import Array, Op
 from minigrad.ops import loss
 from minigrad.ops.activation import LeakyRelu, Relu, Sigmoid
@@ -22,8 +24,8 @@ from minigrad.ops.window import Scratch, Windowed, joins
 Call: TypeAlias = Callable[[], object]
 STRIP = 16
 """Columns of a transposed matrix that are copied at a time: a line of the cache."""
-BLOCK, MOST_ROWS = 1 << 16, 64
-"""Bytes and rows that are looked up, or summed by id, at a time."""
+ROWS, LEAST_IDS, MOST_IDS = 32, 8, 64
+"""Rows that are about to be summed by id at a time; of so many ids."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
 
 
@@ -67,7 +69,7 @@ def relu(op: Relu, xs: Sequence[Array], y: Array) -> list[Call]:
 def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
     """BLAS, straight into y."""
     a, b = xs
-    return [partial(np.matmul, a, b, y)] if not (b.ndim == 2 and a.ndim > 2) else plain(op, xs, y)
+    return [*multiplied(a, b, y)] if not (b.ndim == 2 and a.ndim > 2) else plain(op, xs, y)
 
 
 def copy(op: Cast | Copy, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -125,37 +127,55 @@ def leaky_relu(op: LeakyRelu, xs: Sequence[Array], y: Array) -> list[Call]:
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
     """Checked first, so that NumPy need not hold the rows back until all are known to be there."""
     table, ids = xs
-    if ids.ndim == 1 and not table.flags.c_contiguous:
-        return [partial(check_ids, ids, len(table)), partial(rows_at, table, ids, y)]
-    return [partial(check_ids, ids, len(table)), partial(np.take, table, ids, axis=0, out=y, mode="clip")]
+    return [partial(check_ids, ids, len(table)), partial(rows_at, *in_one_piece(table), ids, y)]
 
 
-def rows_at(table: Array, ids: Array, y: Array) -> None:
-    """A few rows at a time: numpy.take copies the whole of a table that is a window of another."""
-    block = max(1, BLOCK // max(1, y[:1].nbytes))
-    for start in range(0, len(ids), block):
-        y[start : start + block] = table[ids[start : start + block]]
+def in_one_piece(table: Array) -> tuple[Array, int]:
+    """A table whose rows are windows of longer ones as all pieces of that length, and how many lie from row to row.
+
+    numpy.take copies what does not lie in one piece. The table itself where the lengths do not fit.
+    """
+    step, rest = divmod(table.strides[0], max(1, table[:1].nbytes))
+    if rest or step < 1 or not table.size or not table[:1].flags.c_contiguous:
+        return table, 1
+    shape = (len(table) - 1) * step + 1, *table.shape[1:]
+    return np.lib.stride_tricks.as_strided(table, shape, (table.strides[0] // step, *table.strides[1:])), step
+
+
+def rows_at(table: Array, step: int, ids: Array, y: Array) -> None:
+    """Each id's row; ids are known to be right."""
+    np.take(table, ids if step == 1 else ids * step, axis=0, out=y, mode="clip")
 
 
 def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Rows sorted by id, a block at a time; BLAS sums those of equal id. What is not finite may spread in its block."""
+    """Rows sorted by id; BLAS sums those of some ids at a time. What is not finite may spread among those."""
     x, ids = xs
     if x.ndim != 2 or x.dtype.kind != "f" or not x.size:
         return plain(op, xs, y)
-    block = min(MOST_ROWS, max(1, BLOCK // (x.itemsize * x.shape[1])))
-    return [partial(check_ids, ids, op.rows), partial(sum_by_id, x, ids, y, np.empty((block, x.shape[1]), x.dtype))]
+    together = min(MOST_IDS, max(LEAST_IDS, ROWS * op.rows // len(x)))
+    memory = (
+        np.empty(shape, x.dtype) for shape in ((len(x), together), (2 * ROWS, x.shape[1]), (together, x.shape[1]))
+    )
+    return [partial(check_ids, ids, op.rows), partial(sum_by_id, *in_one_piece(x), ids, y, *memory)]
 
 
-def sum_by_id(x: Array, ids: Array, y: Array, sums: Array) -> None:
-    """y[v] = Σ of the rows of x whose id is v. A run of equal ids that goes on in the next block is added to."""
-    y.fill(0)
-    order = np.argsort(ids, kind="stable")
-    for start in range(0, len(x), len(sums)):
-        places = order[start : start + len(sums)]
-        rows = np.unique(ids[places])
-        found = np.matmul((rows[:, None] == ids[places]).astype(x.dtype), x[places], out=sums[: len(rows)])
-        found[0] += y[rows[0]]
-        y[rows] = found
+def sum_by_id(x: Array, step: int, ids: Array, y: Array, hot: Array, rows: Array, sums: Array) -> None:
+    """y[v] = Σ of the rows of x whose id is v: a product with ones where the id is v, in memory given for the parts."""
+    order, together = np.argsort(ids, kind="stable"), hot.shape[1]
+    ids = ids[order]
+    hot.fill(0)
+    hot[np.arange(len(ids)), ids % together] = 1
+    ends = np.searchsorted(ids, np.arange(0, len(y) + together, together)).tolist()
+    np.copyto(y, 0)
+    for block, (start, end) in enumerate(pairwise(ends)):
+        found = y[block * together : (block + 1) * together]
+        for i in range(start, end, len(rows)):
+            places = order[i : min(i + len(rows), end)]
+            rows_at(x, step, places, rows[: len(places)])
+            part = hot[i : i + len(places), : len(found)].T
+            np.matmul(part, rows[: len(places)], found if i == start else sums[: len(found)])
+            if i > start:
+                found += sums[: len(found)]
 
 
 def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from minigrad import blas
 from minigrad.compiler.rewrite import Builder, Recipe, Rules, is_op, rebuilt
 from minigrad.graph import Graph
 from minigrad.ops.linalg import MatMul, quicker_turned
@@ -17,7 +18,7 @@ cache holds."""
 def few_rows_turned(build: Builder, op: MatMul, inputs: tuple[Tensor, ...]) -> Tensor | None:
     """a Wᵀ = (W aᵀ)ᵀ for a of few rows: W is then read along its rows, and the result is a view."""
     a, b = inputs
-    turns = few_rows(a, b) and is_op(b, Transpose)
+    turns = few_rows(a, b) and is_op(b, Transpose) and not blas.small_kernels()
     return build(TURN, build(op, b.inputs[0], build(TURN, a))) if turns else None
 
 
@@ -49,8 +50,11 @@ def other_way_round(build: Builder, a: Tensor, b: Tensor) -> Tensor:
 
 
 def by_copy(build: Builder, a: Tensor, b: Tensor) -> Tensor:
-    """(Wᵀ aᵀ)ᵀ."""
-    return build(TURN, build(MatMul(), build(Copy(), build(TURN, b)), build(TURN, a)))
+    """(Wᵀ aᵀ)ᵀ with a copy of Wᵀ; or a (Wᵀ)ᵀ, where BLAS is quick with that."""
+    copy = build(Copy(), build(TURN, b))
+    if blas.small_kernels():
+        return build(MatMul(), a, build(TURN, copy))
+    return build(TURN, build(MatMul(), copy, build(TURN, a)))
 
 
 LAYOUT: Rules = {MatMul: (few_rows_turned,)}

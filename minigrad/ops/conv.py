@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from minigrad.blas import RUN, multiplied, run_of_rows
 from minigrad.device import module_of
 from minigrad.op import Array, Gradient, Shape, Value, apply
 from minigrad.ops.window import (
@@ -32,9 +33,6 @@ from minigrad.ops.window import (
 )
 
 FEW = 8  # channels: with fewer, products are of whole columns of pixels
-SMALL, LEAST = 10**6, 32
-"""Multiplications in a product that OpenBLAS computes without copying its operands first, a third faster than larger
-narrow ones; and the rows below which that does not pay."""
 
 
 @dataclass(frozen=True)
@@ -65,25 +63,6 @@ class Convolution(Windowed):
         if x.shape[3] >= FEW:
             return (yield from flat(scratch, seen, 3))
         return (yield from flat(scratch, seen.transpose(3, 4, 5, 0, 1, 2), 3)).T
-
-
-def runs(b: Array) -> int:
-    """How many rows at a time are best multiplied with b (…, K, N)."""
-    return int(SMALL // max(1, b.shape[-2] * b.shape[-1]))
-
-
-def multiplied(a: Array, b: Array, y: Array) -> Calls:
-    """y = a (…, M, K) @ b (…, K, N), either of them a single matrix, in runs of rows that make small products."""
-    most, number = runs(b), a.shape[-2]
-    if number <= most or most < LEAST:
-        yield partial(np.matmul, a, b, y)
-        return
-    run = next((n for n in range(most, most // 2, -1) if number % n == 0), most)
-    whole = number - number % run
-    stacked, found = (x[..., :whole, :].reshape(*x.shape[:-2], -1, run, x.shape[-1]) for x in (a, y))
-    yield partial(np.matmul, stacked, b[..., None, :, :], found)
-    if whole < number:
-        yield partial(np.matmul, a[..., whole:, :], b, y[..., whole:, :])
 
 
 def added(pixels: Array, biases: Array) -> Call:
@@ -129,7 +108,7 @@ class Conv2d(Convolution):
     def columns(self, scratch: Scratch, w: Array) -> Making:
         """The weights as a matrix (kh · kw · C, K); its rows in one piece where small products read them."""
         columns = (yield from flat(scratch, last(w), 1)).T
-        if columns.flags.c_contiguous or runs(columns) < LEAST:
+        if columns.flags.c_contiguous or run_of_rows(columns) < RUN:
             return columns
         copy = scratch(columns.shape, w.dtype)
         yield partial(np.copyto, copy, columns)
