@@ -12,6 +12,7 @@ FOUND: dict[str, Any] = {
     "processor": "A Processor",
     "cores": 4,
     "blas": ["openblas 0.3 Haswell, 4 threads"],
+    "small_kernels": False,
     "one": 50e9,
     "all": 190e9,
     "others": 0.0,
