@@ -18,8 +18,8 @@ SMALL = 10**6
 """Multiplications in a product that these take."""
 TURNED = 1200
 """Elements of the result that they take where the second matrix lies transposed."""
-RUN, FEW_ROWS, COLUMNS = 32, (2, 256), (8, 64)
-"""The rows from which on a run of them pays; how many rows are few; columns in a piece."""
+RUN, MOST, EVEN, COLUMNS = 32, 4096, 4, (8, 64)
+"""The rows from which on a run of them pays; those up to which pieces do; what a piece's are a multiple of; columns."""
 
 
 @cache
@@ -66,28 +66,53 @@ def by_rows(a: Any, b: Any, y: Any, most: int) -> Iterator[Callable[[], object]]
 
 def few_rows(number: int, parts: int = 1) -> bool:
     """Whether parts of so many rows are few, and yet quickly multiplied with a matrix that lies transposed."""
-    return small_kernels() and FEW_ROWS[0] * parts <= number <= FEW_ROWS[1] * parts
+    return small_kernels() and 2 * parts <= number <= MOST * parts
 
 
 def window(a: Any, b: Any, y: Any) -> tuple[int, int] | None:
-    """Rows and columns of y in a piece, for few rows times a large matrix that lies transposed; else None."""
-    by_row = a.ndim == b.ndim == 2 and a.strides[1] == a.itemsize and y.strides[1] == y.itemsize
-    if not (by_row and turned(b) and few_rows(len(a)) and a.dtype == b.dtype and len(a) * b.size > SMALL):
+    """Rows and columns of y in a piece, for few rows times a large matrix; None where the whole is as quick."""
+    if not (a.ndim == b.ndim == 2 and few_rows(len(a)) and a.dtype == b.dtype and len(a) * b.size > SMALL):
         return None
-    (number, inner), width, (least, most) = a.shape, b.shape[1], COLUMNS
-    for rows in (number // n for n in (1, 2, 4, 8, 16) if number % n == 0):
+    by_row = [x.strides[1] == x.itemsize for x in (a, b, y)]
+    if by_row == [True, False, True] and turned(b):
+        return of_turned(len(a), len(b), b.shape[1])
+    return of_straight(len(a), len(b), b.shape[1]) if all(by_row[1:]) and (by_row[0] or turned(a)) else None
+
+
+def of_turned(number: int, inner: int, width: int) -> tuple[int, int] | None:
+    """As many rows as leave a piece some columns."""
+    least, most = COLUMNS
+    for rows in (number, *(even(-(-number // n)) for n in (2, 4, 8, 16))):
         columns = min(most, TURNED // rows, SMALL // (rows * inner)) // least * least
         if columns:
             return rows, next((c for c in range(columns, columns // 2, -least) if width % c == 0), columns)
     return None
 
 
+def of_straight(number: int, inner: int, width: int) -> tuple[int, int] | None:
+    """As many columns as can be, and a number of rows that is even enough."""
+    columns = min(COLUMNS[1], width)
+    most = SMALL // (columns * inner)
+    if number <= most:
+        return number, columns
+    count = -(-number // (most // EVEN * EVEN)) if most >= 4 * EVEN else 0
+    return (even(-(-number // count)), columns) if count else None
+
+
+def even(rows: int) -> int:
+    """As many rows or a few more: kernels are quicker with a multiple."""
+    return -(-rows // EVEN) * EVEN
+
+
 def by_windows(a: Any, b: Any, y: Any, rows: int, columns: int) -> Iterator[Callable[[], object]]:
-    """Pieces of so many rows and columns; the columns that are left over by themselves."""
-    (number, inner), width = a.shape, b.shape[1]
-    above, whole = a.reshape(number // rows, rows, inner), width - width % columns
-    beside = b[:, :whole].reshape(inner, -1, columns).swapaxes(0, 1)[:, None]
-    found = y[:, :whole].reshape(*above.shape[:2], -1, columns).transpose(2, 0, 1, 3)
-    yield partial(np.matmul, above, beside, found)
-    if whole < width:
-        yield partial(np.matmul, above, b[:, whole:], y[:, whole:].reshape(*above.shape[:2], -1))
+    """Pieces of so many rows and columns; what is left over below and beside them by itself."""
+    number, width = y.shape
+    down, across = number - number % rows, width - width % columns
+    above, below = a[:down].reshape(-1, rows, a.shape[1]), a[down:]
+    left = b[:, :across].reshape(len(b), -1, columns).swapaxes(0, 1)
+    place = y[:down, :across].reshape(*above.shape[:2], -1, columns).transpose(2, 0, 1, 3)
+    yield partial(np.matmul, above, left[:, None], place)
+    if down < number:
+        yield partial(np.matmul, below, left, y[down:, :across].reshape(len(below), -1, columns).swapaxes(0, 1))
+    if across < width:
+        yield partial(np.matmul, a, b[:, across:], y[:, across:])

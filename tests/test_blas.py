@@ -39,19 +39,22 @@ def test_few_rows_times_a_transposed_matrix(small_kernels: bool, rows: int, dtyp
     for inner, columns in ((512, 512), (300, 1003), (2048, 70)):
         a, w = rng.normal(size=(rows, inner)).astype(dtype), rng.normal(size=(columns, inner)).astype(dtype)
         wide = np.empty((rows, columns + 5), dtype)
-        assert product(a, w.T, wide[:, 2:-3]) <= 2
+        assert product(a, w.T, wide[:, 2:-3]) <= 3
         assert product(a.T.copy().T, w.T, wide[:, 5:]) == 1
-        assert product(a, w.T.copy(), wide[:, 5:]) <= 2
+        assert product(a, w.T.copy(), wide[:, 5:]) <= 3
+        assert product(a.T.copy().T, w.T.copy(), wide[:, 5:]) <= 3
 
 
 def test_what_is_cut_and_what_is_not(small_kernels: bool) -> None:
-    def pieces(rows: int, inner: int, columns: int) -> tuple[int, int] | None:
-        a, w, y = np.empty((rows, inner)), np.empty((columns, inner)), np.empty((rows, columns))
-        return blas.window(a, w.T, y)
+    def pieces(rows: int, inner: int, columns: int, order: str = "F") -> tuple[int, int] | None:
+        b: Array = np.empty((inner, columns), order=order)  # type: ignore[call-overload]
+        return blas.window(np.empty((rows, inner)), b, np.empty((rows, columns)))
 
     assert pieces(25, 512, 2048) == ((25, 32) if small_kernels else None)  # 48 would do: 32 divide 2048
     assert pieces(64, 2048, 512) == ((32, 8) if small_kernels else None)
-    assert pieces(4, 16, 16) is pieces(1, 512, 2048) is pieces(257, 512, 2048) is None
+    assert pieces(390, 576, 256, "C") == ((24, 64) if small_kernels else None)
+    assert pieces(25, 512, 2048, "C") == ((25, 64) if small_kernels else None)
+    assert pieces(4, 16, 16) is pieces(1, 512, 2048) is pieces(64, 2048, 512, "C") is None
 
 
 def test_a_recurrence_of_an_odd_batch_runs_through_without_waiting(small_kernels: bool) -> None:

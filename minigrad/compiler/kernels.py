@@ -22,8 +22,8 @@ from minigrad.ops.shape import Copy, SumTo
 from minigrad.ops.window import Scratch, Windowed, joins
 
 Call: TypeAlias = Callable[[], object]
-STRIP = 16
-"""Columns of a transposed matrix that are copied at a time: a line of the cache."""
+STRIP = 8
+"""Columns of a transposed matrix that are copied at a time: half a line of the cache."""
 ROWS, LEAST_IDS, MOST_IDS = 32, 8, 64
 """Rows that are about to be summed by id at a time; of so many ids."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]

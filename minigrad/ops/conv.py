@@ -65,6 +65,11 @@ class Convolution(Windowed):
         return (yield from flat(scratch, seen.transpose(3, 4, 5, 0, 1, 2), 3)).T
 
 
+def products(scratch: Scratch, a: Array, b: Array, y: Array) -> Calls:
+    """y = a @ b; in pieces only where BLAS would not share the whole among its threads."""
+    yield from multiplied(a, b, y) if scratch.one_thread else [partial(np.matmul, a, b, y)]
+
+
 def added(pixels: Array, biases: Array) -> Call:
     """Adds biases, repeated for a row of pixels (W', K), to pixels (…, K) in one piece: NumPy is quick in long rows."""
     lines = pixels.reshape(*pixels.shape[:-2], -1, biases.size)
@@ -88,12 +93,13 @@ class Conv2d(Convolution):
         for pictures, rows in self.parts(scratch, x, w, y, bare, joins(y, start, stop)):
             part = y[pictures, rows]
             if bare:
-                seen = x[pictures, rows].reshape(len(part), -1, x.shape[3])
+                lead = (-1,) if joins(x[pictures, rows], 0, 3) and joins(part, 0, 3) else (len(part), -1)
+                seen = x[pictures, rows].reshape(*lead, x.shape[3])
             else:
                 seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
             shape, straight = (*seen.shape[:-1], len(w)), joins(part, start, stop)
             out = part.reshape(shape) if straight else scratch(shape, y.dtype)
-            yield from multiplied(seen, columns, out)
+            yield from products(scratch, seen, columns, out)
             yield from (added(out, row) for row in biases)
             if not straight:
                 yield partial(np.copyto, part, out.reshape(part.shape))
@@ -108,7 +114,7 @@ class Conv2d(Convolution):
     def columns(self, scratch: Scratch, w: Array) -> Making:
         """The weights as a matrix (kh · kw · C, K); its rows in one piece where small products read them."""
         columns = (yield from flat(scratch, last(w), 1)).T
-        if columns.flags.c_contiguous or run_of_rows(columns) < RUN:
+        if columns.flags.c_contiguous or not scratch.one_thread or run_of_rows(columns) < RUN:
             return columns
         copy = scratch(columns.shape, w.dtype)
         yield partial(np.copyto, copy, columns)
@@ -170,10 +176,10 @@ class ConvTranspose2d(Convolution):
         dtype = np.result_type(y, rows_of)
         if c < FEW:
             planes = scratch((places * c, number), dtype)
-            yield from multiplied(rows, rows_of, planes.T)
+            yield from products(scratch, rows, rows_of, planes.T)
             return planes.reshape(*kernel, c, *y.shape[:3]).transpose(0, 1, 3, 4, 5, 2)
         by_place = scratch((places, number, c), dtype)
-        yield from multiplied(rows, rows_of.reshape(k, places, c).transpose(1, 0, 2), by_place)
+        yield from products(scratch, rows, rows_of.reshape(k, places, c).transpose(1, 0, 2), by_place)
         return by_place.reshape(*kernel, *y.shape[:3], c)
 
     def of_rows(self, rows: slice, y: Shape, w: Shape) -> tuple[Windowed, Needs]:

@@ -28,11 +28,14 @@ BLOCK = 1 << 18  # elements worked on at a time: a megabyte of float32, a second
 
 
 class Scratch:
-    """Memory for what is needed within one block of work; what it has no room for is allocated, where `like` is."""
+    """Memory for what is needed within one block of work; what it has no room for is allocated, where `like` is.
+
+    `one_thread` says whether BLAS has but one where this is used: in a program's workers, not in eager work.
+    """
 
     def __init__(self, nbytes: int, like: Array | None = None) -> None:
         self._bytes = np.empty(nbytes, np.uint8)
-        self._like = self._bytes if like is None else like
+        self._like, self.one_thread = self._bytes if like is None else like, like is None
         self.used = 0
 
     def __call__(self, shape: Shape, dtype: Any) -> Array:
