@@ -146,3 +146,12 @@ def test_the_running_mean_of_a_line_is_the_line_away_from_its_ends(size: int) ->
     line = np.arange(size, dtype=np.float64)
     inner = slice(size // 20 + 1, size - size // 20 - 1)
     assert np.allclose(running_mean(line)[inner], line[inner])
+
+
+def test_labels_of_a_logarithmic_axis_leave_room_for_each_other() -> None:
+    def words(lowest: float) -> set[str]:
+        log = [{"step": i, "loss": float(v)} for i, v in enumerate(np.geomspace(10, lowest, 20))]
+        return set(texts(panel_svg(Panel("loss", (Line.of(log, "loss", "loss"),), falling=True))).split())
+
+    assert {"0.1", "0.2", "0.5"} <= words(0.05)
+    assert {"0.01", "0.1", "1"} <= (steep := words(1e-3)) and not {"0.02", "0.05", "0.5"} & steep

@@ -63,6 +63,8 @@ _STYLE = {
 _PNG_DPI = 160
 _LOGARITHMIC_FROM = 30.0
 """A loss that falls by more than this factor is drawn on a logarithmic axis."""
+_ROOM_FOR_FIVES = 300
+"""There, up to this factor 1, 2 and 5 of each decade are marked; over more the labels would touch."""
 _WIDEST_REACH = 250
 _MARKED_UP_TO = 40
 """Points of a line that are marked one by one; a single point is seen only by its mark."""
@@ -262,7 +264,7 @@ def _scale(panel: Panel, axes: Axes) -> None:
         return
     if panel.falling and low > 0 and high > _LOGARITHMIC_FROM * low:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < _ROOM_FOR_FIVES * low else (1,)))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
