@@ -47,7 +47,7 @@ def multiplied(a: Any, b: Any, y: Any) -> Iterator[Callable[[], object]]:
     rows, piece = run_of_rows(b), window(a, b, y)
     if piece is not None:
         yield from by_windows(a, b, y, *piece)
-    elif RUN <= rows < a.shape[-2]:
+    elif RUN <= rows < a.shape[-2] and a.size and y.size:
         yield from by_rows(a, b, y, rows)
     else:
         yield partial(np.matmul, a, b, y)

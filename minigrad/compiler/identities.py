@@ -83,6 +83,13 @@ def transposed_column(build: Builder, op: Transpose, inputs: Inputs) -> Tensor |
     return build(Reshape(tuple(x.shape[a] for a in op.axes)), x) if kept == sorted(kept) else None
 
 
+def joined_alike(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
+    """Parts of the dtype of the whole: a part may then stand for its window of it."""
+    dtypes = [x.dtype for x in inputs]
+    cast = Cast(op.dtype(*dtypes).name)
+    return build(op, *(build(cast, x) for x in inputs)) if len(set(dtypes)) > 1 else None
+
+
 def joined_alone(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
     """One part is the whole; empty parts are nothing."""
     full = tuple(x for x in inputs if x.shape[op.axis])
@@ -114,7 +121,7 @@ IDENTITIES: Rules = {
     Reshape: (unchanged, reshaped_twice),
     Transpose: (transposed_twice, transposed_column),
     Cast: (cast_to_itself,),
-    Concat: (joined_alone,),
+    Concat: (joined_alike, joined_alone),
     Stack: (stack_as_concat,),
     Sum: (sum_of_nothing,),
 }

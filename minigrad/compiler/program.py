@@ -54,7 +54,7 @@ class Program:
                 pool.expect()
         try:
             self._workers.run(self.stages)
-        except IndexError:
+        except (IndexError, TypeError):
             self.plan.graph.run(*arguments)  # raises it again, with places counted in the whole array, not in a part
             raise
         return [self._result(y) for y in self.plan.graph.outputs]

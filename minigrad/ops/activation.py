@@ -51,8 +51,8 @@ class Relu(Unary):
     reads = "y"
 
     def forward(self, x: Array) -> Array:
-        """numpy.maximum with a weak zero."""
-        return np.maximum(x, 0)
+        """numpy.maximum with a zero of the same dtype."""
+        return np.maximum(x, x.dtype.type(0))  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g where y > 0."""

@@ -72,7 +72,7 @@ def products(scratch: Scratch, a: Array, b: Array, y: Array) -> Calls:
 
 def added(pixels: Array, biases: Array) -> Call:
     """Adds biases, repeated for a row of pixels (W', K), to pixels (…, K) in one piece: NumPy is quick in long rows."""
-    lines = pixels.reshape(*pixels.shape[:-2], -1, biases.size)
+    lines = pixels.reshape(*pixels.shape[:-2], pixels.shape[-2] // len(biases), biases.size)
     return partial(np.add, lines, biases.reshape(-1), lines)
 
 
@@ -88,12 +88,14 @@ class Conv2d(Convolution):
         x, y = last(x), last(y)
         biases = [scratch((y.shape[2], len(w)), b.dtype) for b in bias]
         yield from (partial(np.copyto, row, b) for row, b in zip(biases, bias, strict=True))
-        bare = w.shape[2:] == self.stride == (1, 1) and self.padding == (0, 0) and joins(x, 1, 3) and joins(y, 1, 3)
+        unpadded = x.shape[:3] == y.shape[:3]  # rows that all lie in the padding are of no padding themselves
+        bare = w.shape[2:] == self.stride == (1, 1) and unpadded and joins(x, 1, 3) and joins(y, 1, 3)
         start, stop = int(bare), 4 if bias else 3
         for pictures, rows in self.parts(scratch, x, w, y, bare, joins(y, start, stop)):
             part = y[pictures, rows]
             if bare:
-                lead = (-1,) if joins(x[pictures, rows], 0, 3) and joins(part, 0, 3) else (len(part), -1)
+                joined = joins(x[pictures, rows], 0, 3) and joins(part, 0, 3)
+                lead = (prod(part.shape[:3]),) if joined else (len(part), prod(part.shape[1:3]))
                 seen = x[pictures, rows].reshape(*lead, x.shape[3])
             else:
                 seen = yield from self.unfolded(scratch, x[pictures], rows, part.shape[:3], w.shape[2:])
@@ -109,7 +111,7 @@ class Conv2d(Convolution):
         if bare:
             return blocks(scratch, y, 0 if straight else prod(y.shape[2:]), True)
         copied = len(w) + x.shape[3] * (w.shape[2:] == (1, 1))
-        return blocks(scratch, y, y.shape[2] * w[0].size, prod(y.shape[1:]) * copied < w.size * len(w))
+        return blocks(scratch, y, y.shape[2] * prod(w.shape[1:]), prod(y.shape[1:]) * copied < w.size * len(w))
 
     def columns(self, scratch: Scratch, w: Array) -> Making:
         """The weights as a matrix (kh · kw · C, K); its rows in one piece where small products read them."""

@@ -110,7 +110,7 @@ class MaxPooling(Pooling):
 
     def values(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Making:
         """What windows see of x (N, H, W, C); the lowest number of all outside."""
-        lowest = np.iinfo(x.dtype).min if x.dtype.kind in "iu" else -np.inf
+        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min if x.dtype.kind == "i" else 0
         return self.near(scratch, x, rows, across, self.kernel, lowest)
 
     def fields(self) -> tuple[Pair, Pair, Pair, bool]:
