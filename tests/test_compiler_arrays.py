@@ -96,3 +96,13 @@ def test_stacks_of_empty_products(workers: int, stack: int, inner: int, monkeypa
 
 def test_outside_a_picture_of_booleans_nothing_is_true() -> None:
     assert not mg.max_pool2d(np.zeros((1, 1, 3, 3), bool), 2, padding=1).any()
+
+
+@WORKERS
+def test_one_element_of_a_vector_is_a_view_of_it(workers: int) -> None:
+    x, table = np.arange(-2.0, 4), rng.normal(size=(6, 2))
+    same(lambda x: (mg.tanh(x) * 2)[0] * x[1], workers, x)
+    same(lambda x, table: mg.gather(table, mg.tanh(x).reshape(2, 3).argmax(axis=0)[2]) * 2, workers, x, table)
+    double = mg.compile(lambda x: x[3] * 2, workers=workers)
+    for x[3] in (5, 7):
+        assert double(x).numpy() == 2 * x[3]

@@ -44,8 +44,8 @@ class Slice(Op):
     parts: Parts
 
     def forward(self, x: Array) -> Array:
-        """A view."""
-        return x[as_index(self.parts)]  # type: ignore[no-any-return]
+        """A view, also of one element."""
+        return x[(*as_index(self.parts), ...)]
 
     def shape(self, x: Shape) -> Shape:
         """NumPy's rule."""
