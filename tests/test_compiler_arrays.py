@@ -106,3 +106,15 @@ def test_one_element_of_a_vector_is_a_view_of_it(workers: int) -> None:
     double = mg.compile(lambda x: x[3] * 2, workers=workers)
     for x[3] in (5, 7):
         assert double(x).numpy() == 2 * x[3]
+
+
+@WORKERS
+@pytest.mark.parametrize("x", [np.ones((6, 4)).T, np.ones((4, 9))[:, 1:7], np.ones((8, 6))[::-2]])
+def test_an_array_may_be_changed_between_calls_however_it_lies(workers: int, x: Array) -> None:
+    shared = mg.from_numpy(x)
+    given = mg.compile(lambda x: x.reshape(6, 4) @ x, workers=workers)
+    outside = mg.compile(lambda: shared.reshape(6, 4) @ shared, workers=workers)
+    for _ in range(3):
+        x += rng.normal(size=(4, 6))
+        for found in (given(x), outside()):
+            np.testing.assert_allclose(found.numpy(), x.reshape(6, 4) @ x, rtol=1e-10)

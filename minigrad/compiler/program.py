@@ -14,9 +14,11 @@ import numpy as np
 from minigrad.compiler.kernels import Call, calls
 from minigrad.compiler.parallel import Stage, Workers, follow
 from minigrad.compiler.plan import Plan, Root, carved, seen
+from minigrad.compiler.rewrite import is_op
 from minigrad.compiler.schedule import Division, divided, parts_of, works
 from minigrad.measure import seconds
 from minigrad.op import Array
+from minigrad.ops.shape import Reshape
 from minigrad.tensor import Tensor
 
 
@@ -33,6 +35,8 @@ class Program:
         self.stages = staged(self.divisions, self._bound)
         self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
         self._leaves = [r.node for r in plan.roots.values() if r.kind == "given" and r.node.op is None]
+        reshapes = (n for n in plan.graph.nodes if id(n) in plan.views and is_op(n, Reshape))
+        self._reshaped = {id(plan.root(n).node) for n in reshapes}
         self._users: dict[int, list[int]] = defaultdict(list)
         for i, work in enumerate(self.works):
             for key in {id(plan.root(x).node) for x in (work.node, *work.inputs)}:
@@ -76,7 +80,7 @@ class Program:
         """Takes the memory of this run: arguments, parameters as they are now, results nobody holds; whether new."""
         given = list(zip(self.plan.graph.inputs, arguments, strict=True))
         given += [(leaf, leaf.numpy()) for leaf in self._leaves if leaf.value is not None]
-        fresh = [(id(x), array) for x, array in given if self._memory.get(id(x)) is not array]
+        fresh = [(id(x), array) for x, array in given if self._memory.get(id(x)) is not array or self._moved(x, array)]
         renewed = [(key, pool.renewed()) for key, pool in self._results.items()]
         fresh += [(key, array) for key, array in renewed if array is not None]
         self._memory.update(fresh)
@@ -87,6 +91,10 @@ class Program:
         elif fresh:
             self._bind(sorted({i for key, _ in fresh for i in self._users[key]}))
         return bool(fresh)
+
+    def _moved(self, x: Tensor, array: Array) -> bool:
+        """Whether calls may be bound to a copy of what was given: NumPy cannot reshape every array where it lies."""
+        return id(x) in self._reshaped and not array.flags.c_contiguous
 
     def _bind(self, places: Sequence[int]) -> None:
         for i in places:
