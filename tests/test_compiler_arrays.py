@@ -118,3 +118,12 @@ def test_an_array_may_be_changed_between_calls_however_it_lies(workers: int, x: 
         x += rng.normal(size=(4, 6))
         for found in (given(x), outside()):
             np.testing.assert_allclose(found.numpy(), x.reshape(6, 4) @ x, rtol=1e-10)
+
+
+@WORKERS
+def test_sums_and_products_over_nothing(workers: int) -> None:
+    x, column = np.ones((3, 2, 0)), mg.Parameter(np.ones((2, 1)))
+    same(lambda x: x.sum(axis=(1,)), workers, x)
+    same(lambda x: x.sum(axis=(0, 2), keepdims=True) + 1, workers, x)
+    same(lambda x: mg.grad((x * column).sum(), column)[0], workers, x)
+    same(lambda x: x @ np.ones((0, 4)), workers, x)

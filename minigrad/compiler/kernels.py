@@ -90,7 +90,7 @@ def sum_to(op: SumTo, xs: Sequence[Array], y: Array) -> list[Call]:
     """Over leading axes, and those that have size 1 in the result."""
     (x,) = xs
     lead = x.ndim - y.ndim
-    axes = (*range(lead), *(lead + a for a, n in enumerate(y.shape) if n < x.shape[lead + a]))
+    axes = (*range(lead), *(lead + a for a, n in enumerate(y.shape) if n != x.shape[lead + a]))
     return summed(x, axes, y) if x.dtype == y.dtype else plain(op, xs, y)
 
 
@@ -112,7 +112,7 @@ def summed(x: Array, axes: tuple[int, ...], y: Array) -> list[Call]:
     moved = x.transpose(*axes, *kept)
     if not (axes and kept and joins(moved, 0, len(axes)) and joins(moved, len(axes), x.ndim) and y.flags.c_contiguous):
         return [partial(np.add.reduce, moved, axis=tuple(range(len(axes))), out=y.reshape(moved.shape[len(axes) :]))]
-    return rows_sum(moved.reshape(prod(moved.shape[: len(axes)]), -1), y.reshape(-1))
+    return rows_sum(moved.reshape(prod(moved.shape[: len(axes)]), y.size), y.reshape(-1))
 
 
 def rows_sum(x: Array, y: Array) -> list[Call]:

@@ -45,7 +45,7 @@ def quicker_turned(rows: int, size: int) -> bool:
 
 def rows(x: Value) -> Value:
     """x as a matrix: all axes but the last as one."""
-    return x if x.ndim == 2 else x.reshape((-1, x.shape[-1]))
+    return x if x.ndim == 2 else x.reshape((int(np.prod(x.shape[:-1])), x.shape[-1]))
 
 
 class Product:
