@@ -71,7 +71,8 @@ def few_rows(number: int, parts: int = 1) -> bool:
 
 def window(a: Any, b: Any, y: Any) -> tuple[int, int] | None:
     """Rows and columns of y in a piece, for few rows times a large matrix; None where the whole is as quick."""
-    if not (a.ndim == b.ndim == 2 and few_rows(len(a)) and a.dtype == b.dtype and len(a) * b.size > SMALL):
+    kinds = {a.dtype.char, b.dtype.char, y.dtype.char}
+    if not (a.ndim == b.ndim == 2 and few_rows(len(a)) and kinds in ({"f"}, {"d"}) and len(a) * b.size > SMALL):
         return None
     by_row = [x.strides[1] == x.itemsize for x in (a, b, y)]
     if by_row == [True, False, True] and turned(b):
