@@ -14,7 +14,7 @@ from minigrad.compiler.slices import SLICES
 from minigrad.compiler.sums import join_puts, sum_products
 from minigrad.compiler.views import VIEWS
 from minigrad.compiler.zeros import ZEROS
-from minigrad.errors import UsageError
+from minigrad.errors import ShapeError, UsageError
 from minigrad.graph import Graph
 
 
@@ -27,8 +27,12 @@ class Pass(NamedTuple):
     why: str
 
     def __call__(self, graph: Graph) -> Graph:
-        """The graph rewritten, and verified."""
-        return self.run(graph, Builder(self.rules)).verify()
+        """The graph rewritten, and verified: its results have the shapes and dtypes that they had."""
+        rewritten = self.run(graph, Builder(self.rules)).verify()
+        for old, new in zip(graph.outputs, rewritten.outputs, strict=True):
+            if (old.shape, old.dtype) != (new.shape, new.dtype):
+                raise ShapeError(f"{self.name}: {old.shape} {old.dtype} has become {new.shape} {new.dtype}")
+        return rewritten
 
 
 def all_rules(*tables: Rules) -> Rules:

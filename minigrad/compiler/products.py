@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from minigrad.compiler.rewrite import Builder, Recipe, is_op, rebuilt
 from minigrad.compiler.slices import taken
@@ -18,6 +20,7 @@ class Family(NamedTuple):
     shared: int
     side: int
     varying: tuple[int, ...]
+    dtype: np.dtype[Any]
 
 
 def batch_products(graph: Graph, build: Builder) -> Graph:
@@ -50,13 +53,13 @@ def independent_sets(graph: Graph) -> list[list[Tensor]]:
 
 
 def families(graph: Graph) -> dict[Family, list[Tensor]]:
-    """Plain matrix products by the operand they share and the shape of the other."""
+    """Plain matrix products by the operand they share and the form of the other."""
     found: dict[Family, list[Tensor]] = defaultdict(list)
     for node in graph.nodes:
         if is_op(node, MatMul) and node.ndim == 2:
             a, b = node.inputs
-            found[Family(id(b), 1, a.shape)].append(node)
-            found[Family(id(a), 0, b.shape)].append(node)
+            found[Family(id(b), 1, a.shape, a.dtype)].append(node)
+            found[Family(id(a), 0, b.shape, b.dtype)].append(node)
     return found
 
 

@@ -120,7 +120,7 @@ def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range,
         if len(narrowed) != 1 or narrowed[0][1] is None:
             return None
         found.append((narrowed[0][0], narrowed[0][1]))
-    if not found or len({axis for axis, _ in found}) > 1:
+    if not found or len({axis for axis, _ in found}) > 1 or len({put.shape for put in puts}) > 1:
         return None
     windows = tuple(w for _, w in found if w is not None)
     ordered = sorted(set(windows))
@@ -145,7 +145,7 @@ def mergeable(terms: Sequence[Tensor], kinds: tuple[type[Op], ...]) -> list[list
     groups: dict[object, list[Tensor]] = defaultdict(list)
     for term in terms:
         if is_op(term, *kinds) and worth_merging(term):
-            groups[term.op].append(term)
+            groups[term.op, term.shape, term.dtype].append(term)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -154,7 +154,8 @@ def worth_merging(term: Tensor) -> bool:
     x = term.inputs[0]
     if is_op(term, MatMul):
         return term.ndim == 2 and all(source(x).op is not None for x in term.inputs)
-    return x.ndim == term.ndim + 1 and x.shape[1:] == term.shape
+    by_rows = not isinstance(term.op, Sum) or term.op.axes == (0,)
+    return by_rows and x.ndim == term.ndim + 1 and x.shape[1:] == term.shape
 
 
 def ordered(group: list[Tensor], orders: dict[frozenset[int], tuple[Tensor, ...]]) -> list[Tensor]:
