@@ -10,9 +10,11 @@ import minigrad as mg
 from minigrad.compiler.passes import PASSES, Pass
 from minigrad.compiler.rewrite import Builder
 from minigrad.errors import ShapeError
-from minigrad.op import Array
+from minigrad.op import Array, apply
+from minigrad.ops.index import ScatterAdd
 
 rng = np.random.default_rng(0)
+IDS = np.zeros((4, 3), int)
 
 
 def draw(*shape: int) -> Array:
@@ -40,6 +42,11 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
         (draw(5, 3), draw(3, 4), draw(5, 2), draw(2, 4)),
     ),
     "gradients of other shapes": (gradients_of_windows, (draw(1, 4), draw(3, 4))),
+    "elements of a vector, looked up": (lambda a, b: mg.gather(a, IDS) @ b, (draw(1), draw(3, 2))),
+    "elements of a product, by id": (
+        lambda a, b: apply(ScatterAdd(1), a @ b, mg.tensor(IDS)),
+        (draw(4, 2), draw(2, 3)),
+    ),
     "one matrix in two dtypes": (
         lambda a, b, w: [a @ w, b @ w],
         (draw(2, 3).astype(np.float32), draw(2, 3), draw(3, 5).astype(np.float32)),

@@ -30,14 +30,20 @@ def multiply_tables(graph: Graph, build: Builder) -> Graph:
                 recipes[id(node)] = Recipe((*a.inputs[0].inputs, b), of_sums_by_id)
         elif is_op(node, ScatterAdd):
             g, ids = node.inputs
-            if is_op(g, MatMul) and g.ndim == 2 and len(readers[id(g)]) == 1 and len(g) >= WORTH * len(node):
+            if (
+                is_op(g, MatMul)
+                and ids.ndim == 1
+                and g.ndim == 2
+                and len(readers[id(g)]) == 1
+                and len(g) >= WORTH * len(node)
+            ):
                 recipes[id(node)] = Recipe((*g.inputs, ids), partial(summed_first, len(node)))
     return rebuilt(graph, build, recipes)
 
 
 def repeats(x: Tensor) -> bool:
     """Whether x is rows of a table of many fewer rows."""
-    return is_op(x, Gather) and x.ndim == 2 and len(x) >= WORTH * len(x.inputs[0])
+    return is_op(x, Gather) and x.ndim == x.inputs[0].ndim == 2 and len(x) >= WORTH * len(x.inputs[0])
 
 
 def then_looked_up(build: Builder, table: Tensor, ids: Tensor, b: Tensor) -> Tensor:
