@@ -102,3 +102,18 @@ def test_comparisons_are_made_as_soon_as_can_be() -> None:
     found = compiled(mg.tensor(x, requires_grad=True), w)
     assert compiled._last.program.plan.arena <= 2 * x.nbytes + 6 * x.size
     np.testing.assert_allclose(found.numpy(), gradient(mg.tensor(x, requires_grad=True), w).numpy(), rtol=1e-10)
+
+
+def test_a_result_may_be_changed_without_the_others() -> None:
+    def results(x: Any) -> Any:
+        y = mg.tanh(x)
+        return y, mg.tanh(x), mg.concat([y, x]), y.T, y[1:]
+
+    compiled = mg.compile(results, workers=1)
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    for _ in range(3):
+        for i in range(5):
+            found = [y.numpy() for y in compiled(x)]
+            found[i][...] = 7
+            for j, (y, wanted) in enumerate(zip(found, results(mg.tensor(x)), strict=True)):
+                assert i == j or np.allclose(y, wanted.numpy())

@@ -30,13 +30,8 @@ def multiply_tables(graph: Graph, build: Builder) -> Graph:
                 recipes[id(node)] = Recipe((*a.inputs[0].inputs, b), of_sums_by_id)
         elif is_op(node, ScatterAdd):
             g, ids = node.inputs
-            if (
-                is_op(g, MatMul)
-                and ids.ndim == 1
-                and g.ndim == 2
-                and len(readers[id(g)]) == 1
-                and len(g) >= WORTH * len(node)
-            ):
+            by_rows = is_op(g, MatMul) and g.ndim == node.ndim == 2 and len(readers[id(g)]) == 1
+            if by_rows and len(g) >= WORTH * len(node):
                 recipes[id(node)] = Recipe((*g.inputs, ids), partial(summed_first, len(node)))
     return rebuilt(graph, build, recipes)
 

@@ -6,7 +6,7 @@ are bound again, and only those.
 
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from minigrad.compiler.kernels import Call, calls
 from minigrad.compiler.parallel import Stage, Workers, follow
 from minigrad.compiler.plan import Plan, Root, carved, seen
 from minigrad.compiler.rewrite import is_op
-from minigrad.compiler.schedule import Division, divided, parts_of, works
+from minigrad.compiler.schedule import Division, divided, hollow, parts_of, share, works
 from minigrad.measure import seconds
 from minigrad.op import Array
 from minigrad.ops.shape import Reshape
@@ -34,6 +34,7 @@ class Program:
         self._bound: list[list[list[Call]]] = [[[] for _ in range(len(workers))] for _ in self.works]
         self.stages = staged(self.divisions, self._bound)
         self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
+        self._overlapping = set(overlapping(plan))
         self._leaves = [r.node for r in plan.roots.values() if r.kind == "given" and r.node.op is None]
         reshapes = (n for n in plan.graph.nodes if id(n) in plan.views and is_op(n, Reshape))
         self._reshaped = {id(plan.root(n).node) for n in reshapes}
@@ -61,7 +62,7 @@ class Program:
         except (IndexError, TypeError):
             self.plan.graph.run(*arguments)  # raises it again, with places counted in the whole array, not in a part
             raise
-        return [self._result(y) for y in self.plan.graph.outputs]
+        return [self._result(i, y) for i, y in enumerate(self.plan.graph.outputs)]
 
     def timed(self, repeats: int) -> list[float]:
         """The least seconds of each piece of work, of its longest part, on what the last run left in memory."""
@@ -72,9 +73,9 @@ class Program:
                     best[i] = min(best[i], max(seconds(partial(follow, [part])) for part in parts))
         return best
 
-    def _result(self, y: Tensor) -> Array:
+    def _result(self, i: int, y: Tensor) -> Array:
         array = self._array(y)
-        return array.view() if self.plan.root(y).kind == "result" else array.copy()
+        return array.view() if self.plan.root(y).kind == "result" and i not in self._overlapping else array.copy()
 
     def _renew(self, arguments: Sequence[Array]) -> bool:
         """Takes the memory of this run: arguments, parameters as they are now, results nobody holds; whether new."""
@@ -117,6 +118,16 @@ def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]])
         for steps, part in zip(stages[-1], parts, strict=True):
             steps.append(part)
     return stages
+
+
+def overlapping(plan: Plan) -> Iterator[int]:
+    """The results that lie where one before them does: a caller may change one and not mean the other."""
+    memory, before = hollow(plan), defaultdict[int, list[Array]](list)
+    for i, y in enumerate(plan.graph.outputs):
+        array, others = seen(plan, y, memory), before[id(plan.root(y).node)]
+        if any(share(array, other) for other in others):
+            yield i
+        others.append(array)
 
 
 class Pool:
