@@ -30,6 +30,14 @@ def products(a: Any, b: Any, c: Any, d: Any) -> Any:
     return mg.tanh(a) @ mg.tanh(b) + mg.tanh(c) @ mg.tanh(d)
 
 
+def masked(x: Any, w: Any) -> Any:
+    return mg.grad((x @ w * np.array([True, False, True, True]))[:, 2:3].sum(), x)[0]
+
+
+def only_column(x: Any, w: Any) -> Any:
+    return mg.grad((mg.relu(x @ w[:, :1])[:, 0] ** 2).sum(), x)[0]
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     "sums of columns": (lambda a, b: a.sum(axis=1) + b.sum(axis=1), (draw(3, 3), draw(3, 3))),
     "sums of a middle axis": (lambda a, b: a.sum(axis=1) + b.sum(axis=1), (draw(2, 2, 4), draw(2, 2, 4))),
@@ -47,6 +55,8 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
         lambda a, b: apply(ScatterAdd(1), a @ b, mg.tensor(IDS)),
         (draw(4, 2), draw(2, 3)),
     ),
+    "a mask of each column": (masked, (draw(2, 3), draw(3, 4))),
+    "the only column": (only_column, (draw(2, 3), draw(3, 4))),
     "one matrix in two dtypes": (
         lambda a, b, w: [a @ w, b @ w],
         (draw(2, 3).astype(np.float32), draw(2, 3), draw(3, 5).astype(np.float32)),

@@ -20,9 +20,10 @@ def filled(x: Tensor, axis: int) -> Range | None:
     """The window of an axis outside of which x is zero; None where its making does not tell."""
     if isinstance(x.op, SlicePut):
         found = only_axis(x.op, x)
-        return found[1] if found and found[0] == axis else None
-    seen_through = splits_behind(x, axis) or (scales(x) and x.inputs[0].shape[: axis + 1] == x.shape[: axis + 1])
-    return filled(x.inputs[0], axis) if seen_through else None
+        return found[1] if found and found[0] == axis and found[1] != (0, x.shape[axis]) else None
+    if splits_behind(x, axis) or (scales(x) and x.inputs[0].ndim == x.ndim and same_before(x, axis)):
+        return filled(x.inputs[0], axis)
+    return None
 
 
 def scales(x: Tensor) -> bool:
@@ -34,18 +35,23 @@ def scales(x: Tensor) -> bool:
 
 def splits_behind(x: Tensor, axis: int) -> bool:
     """Whether x is a reshape that leaves the axes up to that one alone."""
-    return is_op(x, Reshape) and x.inputs[0].shape[: axis + 1] == x.shape[: axis + 1]
+    return is_op(x, Reshape) and same_before(x, axis)
+
+
+def same_before(x: Tensor, axis: int) -> bool:
+    """Whether x has the sizes of its first operand up to that axis."""
+    return x.inputs[0].shape[: axis + 1] == x.shape[: axis + 1]
 
 
 def narrowed(build: Builder, x: Tensor, axis: int, part: Range) -> Tensor:
     """That window of x, computed from windows of what x is made of."""
     shape = (*x.shape[:axis], part[1] - part[0], *x.shape[axis + 1 :])
-    if x.ndim <= axis or x.shape[axis] == 1:
+    if axis < 0 or x.shape[axis] == 1:
         return x
     if is_op(x, SlicePut) and filled(x, axis) == part:
         return build(Reshape(shape), x.inputs[0])
     if x.op and scales(x) and filled(x, axis) == part:
-        return build(x.op, *(narrowed(build, operand, axis, part) for operand in x.inputs))
+        return build(x.op, *(narrowed(build, other, axis - x.ndim + other.ndim, part) for other in x.inputs))
     if splits_behind(x, axis):
         return build(Reshape(shape), narrowed(build, x.inputs[0], axis, part))
     return taken(build, x, axis, *part)
