@@ -122,8 +122,11 @@ def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]])
 
 def overlapping(plan: Plan) -> Iterator[int]:
     """The results that lie where one before them does: a caller may change one and not mean the other."""
-    memory, before = hollow(plan), defaultdict[int, list[Array]](list)
+    before = defaultdict[int, list[Array]](list)
+    memory = hollow(r for r in plan.roots.values() if r.kind == "result")
     for i, y in enumerate(plan.graph.outputs):
+        if plan.root(y).kind != "result":
+            continue
         array, others = seen(plan, y, memory), before[id(plan.root(y).node)]
         if any(share(array, other) for other in others):
             yield i

@@ -6,7 +6,7 @@ since they last waited; and a piece is cut, if it can be, so that it need not wa
 through without waiting where there are rows enough, and products are cut by columns where there are not.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, compress
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from numpy.exceptions import TooHardError
 from numpy.lib.array_utils import byte_bounds
 
 from minigrad.compiler.cuts import Part, axes_worth_cutting, parts_along
-from minigrad.compiler.plan import Plan, allocate, carved, seen
+from minigrad.compiler.plan import Plan, Root, allocate, carved, seen
 from minigrad.compiler.rewrite import is_op
 from minigrad.op import Array, Op
 from minigrad.ops.shape import Concat, Copy
@@ -67,7 +67,7 @@ def divided(plan: Plan, work: Sequence[Work], count: int) -> list[Division]:
     if count == 1:
         allocate(plan)
         return [Division(None, waits=False) for _ in work]
-    memory = hollow(plan)
+    memory = hollow(plan.roots.values())
     apart = [list(options(plan, w, memory, count)) for w in work]
     axes: list[int | None] = []
     stages: list[int] = []
@@ -94,9 +94,9 @@ def stages_of_nodes(plan: Plan, work: Sequence[Work], stages: Sequence[int]) -> 
     return list(accumulate((known.get(id(node), -1) for node in plan.order), max))
 
 
-def hollow(plan: Plan) -> dict[int, Array]:
-    """Memory for each of a plan's roots, apart from all others, that is never touched."""
-    return {id(r.node): r.seen(np.empty(r.laid_out, r.node.dtype)) for r in plan.roots.values()}
+def hollow(roots: Iterable[Root]) -> dict[int, Array]:
+    """Memory for each of the roots, apart from all others, that is never touched."""
+    return {id(r.node): r.seen(np.empty(r.laid_out, r.node.dtype)) for r in roots}
 
 
 def options(plan: Plan, work: Work, memory: Mapping[int, Array], count: int) -> Iterator["Option"]:
