@@ -38,6 +38,11 @@ def only_column(x: Any, w: Any) -> Any:
     return mg.grad((mg.relu(x @ w[:, :1])[:, 0] ** 2).sum(), x)[0]
 
 
+def one_column_twice(x: Any) -> Any:
+    y = mg.tanh(x)
+    return mg.grad((y[:, 1] ** 2).sum() + (y[:, 1:2] ** 3).sum(), x)[0]
+
+
 FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     "sums of columns": (lambda a, b: a.sum(axis=1) + b.sum(axis=1), (draw(3, 3), draw(3, 3))),
     "sums of a middle axis": (lambda a, b: a.sum(axis=1) + b.sum(axis=1), (draw(2, 2, 4), draw(2, 2, 4))),
@@ -57,6 +62,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], tuple[Array, ...]]] = {
     ),
     "a mask of each column": (masked, (draw(2, 3), draw(3, 4))),
     "the only column": (only_column, (draw(2, 3), draw(3, 4))),
+    "one column twice": (one_column_twice, (draw(3, 3),)),
     "one matrix in two dtypes": (
         lambda a, b, w: [a @ w, b @ w],
         (draw(2, 3).astype(np.float32), draw(2, 3), draw(3, 5).astype(np.float32)),

@@ -84,8 +84,9 @@ class Joining:
         """The concatenation, and whatever else was added to it."""
         parts, rest = operands[: self.count], operands[self.count :]
         at: dict[Range, list[Tensor]] = defaultdict(list)
-        for window_, part in zip(self.windows, parts, strict=True):
-            at[window_].append(part)
+        mixed = len({part.ndim for part in parts}) > 1  # an integer drops the axis, a slice of one keeps it
+        for (start, stop), part in zip(self.windows, parts, strict=True):
+            at[start, stop].append(build(Reshape(self._with(stop - start)), part) if mixed else part)
         if self._one_by_one(at):
             rows = [build(Reshape(self._with()), added(build, at[window_])) for window_ in sorted(at)]
             return added(build, [build(Stack(self.axis), *rows), *rest])
