@@ -222,3 +222,17 @@ def test_an_index_that_is_not_there_is_named() -> None:
     f(X, np.array([1, 0]))
     with pytest.raises(IndexRangeError, match=r"index 2 is out of bounds.*Tanh\(\)"):
         f(X, np.array([0, 2]))
+
+
+def test_a_compiled_function_is_a_part_of_one_that_calls_it() -> None:
+    layer = Linear(3, 2, rng=np.random.default_rng(0), dtype=float)
+    inner = mg.compile(lambda x: mg.tanh(x @ layer.weight.T))
+    outer = mg.compile(lambda x: (inner(x) * 2, mg.grad(inner(x).sum(), [x, layer.weight])))
+    for _ in range(2):
+        x = mg.tensor(X, requires_grad=True)
+        y = mg.tanh(x @ layer.weight.T)
+        for found, wanted in zip(outer(x)[1], mg.grad(y.sum(), [x, layer.weight]), strict=True):
+            np.testing.assert_allclose(found.numpy(), wanted.numpy(), rtol=1e-12)
+        np.testing.assert_allclose(outer(x)[0].numpy(), 2 * y.numpy(), rtol=1e-12)
+        layer.weight = mg.Parameter(np.ones((2, 3)))  # read by the inner function alone
+    assert outer.traced.nodes and str(mg.trace(inner, X))

@@ -12,6 +12,7 @@ from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
 from minigrad.compiler.tracing import Traced, traced
+from minigrad.context import current
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.nest import filled, leaves, parts
@@ -30,6 +31,7 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int | None = None) -> None:
         self._f, self._passes, self._asked_for = f, passes, workers
+        self.__wrapped__ = f
         self._workers = Workers(default_workers() if workers is None else workers)
         self._one = Workers(1)
         self._entries: dict[Any, list[Entry]] = {}
@@ -37,7 +39,9 @@ class Compiled:
         self._lock = RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, its Tensors computed by the program."""
+        """What the function returns, its Tensors computed by the program. Inside a trace it is a part of that."""
+        if current.get().tracing:
+            return self._f(*args, **kwargs)
         arrays: list[Any] = []
         key = described((args, kwargs), arrays)
         with self._lock:

@@ -60,13 +60,17 @@ def once(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
     return Traced(graph, result, noted)
 
 
-def at_hand(f: Callable[..., Any]) -> tuple[Any, ...]:
-    """What a function finds without being given it."""
+def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
+    """What a function finds without being given it; and what those find that are compiled, among what it finds."""
+    own: tuple[Any, ...] = (f, getattr(f, "__self__", None))
     try:
         found = getclosurevars(f)
+        own += *found.nonlocals.values(), *found.globals.values()
     except (TypeError, ValueError):  # it is no Python function, or names something that is not there yet
-        return f, getattr(f, "__self__", None)
-    return f, getattr(f, "__self__", None), *found.nonlocals.values(), *found.globals.values()
+        pass
+    known |= {id(f)}
+    inside = [x.__wrapped__ for x in own if "__wrapped__" in getattr(x, "__dict__", ())]
+    return own + tuple(y for g in inside if id(g) not in known for y in at_hand(g, known))
 
 
 def is_tensor(y: Any) -> bool:
