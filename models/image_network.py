@@ -28,16 +28,20 @@ class ImageNetwork(Module):
 
     def activations(self, x: Value, names: Sequence[str]) -> list[Value]:
         """What the layers of these names give for pictures x (N, 3, H, W); nothing beyond the last is computed."""
-        for name in names:
-            if name not in self.names():
-                kind, known = type(self).__name__, ", ".join(self.names())
-                raise UsageError(f"{kind} has no activation {name!r}: choose among {known}")
+        self.require(names)
         found: dict[str, Value] = {}
         for name, y in self._steps(x):
             found[name] = y
             if all(n in found for n in names):
                 break
         return [found[name] for name in names]
+
+    def require(self, names: Sequence[str]) -> None:
+        """UsageError when there is no activation of one of the names."""
+        for name in names:
+            if name not in self.names():
+                kind, known = type(self).__name__, ", ".join(self.names())
+                raise UsageError(f"{kind} has no activation {name!r}: choose among {known}")
 
     def _steps(self, x: Value) -> Iterator[tuple[str, Value]]:
         """Names and values of all activations in order."""

@@ -195,7 +195,7 @@ def test_classes_by_number_or_name() -> None:
     assert class_number("pizza pie", LABELS, 6) == 2
     for text, match in {
         "6": "classes are 0 to 5", "crane": r"1 \(crane\), 4 \(crane\): give the number", "cat": "Egyptian cat",
-        "piza": "did you mean pizza", "-1": "there is no class",
+        "piza": "did you mean pizza", "-1": "there is no class", "9" * 5000: "classes are 0 to 5",
     }.items():  # fmt: skip
         with pytest.raises(UsageError, match=match):
             class_number(text, LABELS, 6)

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from minigrad.cli import main, saliency
-from minigrad.cli.seeing import Watched
+from minigrad.cli.seeing import Watched, labels_of
 from models.data.images import read_image
 from models.image_gradients import integrated_gradients, smooth_grad
 from models.image_optimisation import Iteration
 from models.squeezenet import SqueezeNet
-from models.weights import write_weights
+from models.weights import write_weights, zoo
 from viz.heat import difference, heat, overlay
 
 CLASSES = ("tench", "goldfish, Carassius auratus", "great white shark", "hen", "cock")
@@ -113,7 +113,10 @@ def test_inversion_of_several_layers(weights: Path, capsys: pytest.CaptureFixtur
     layers = ("--layer", "features.1", "--layer", "features.3")
     results = said(capsys, "invert", "cat.png", "--weights", str(weights), "--steps", "3", *layers)["results"]
     assert [result["layer"] for result in results] == ["features.1", "features.3"]
-    assert "has no activation" in refused(capsys, "invert", "cat.png", "--weights", str(weights), "--layer", "last")
+    layers = ("--layer", "features.1", "--layer", "last")
+    assert main(["invert", "cat.png", "--weights", str(weights), *layers]) == 2
+    said_first = capsys.readouterr().err
+    assert "has no activation 'last'" in said_first and "preview" not in said_first, "known before any is sought"
 
 
 def test_folders_are_new_and_files_do_not_overwrite_each_other(
@@ -156,6 +159,30 @@ def test_classes_without_names_have_numbers(weights: Path, tmp_path: Path, capsy
     (tmp_path / "net.npz").write_bytes(weights.read_bytes())
     (result,) = said(capsys, "saliency", "cat.png", "--weights", "net.npz", "--class", "3")["results"]
     assert result["label"] == "class 3"
+
+
+def test_fetched_names_of_classes_serve_weights_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("minigrad.cli.seeing._IMAGENET", len(CLASSES))
+    (place, *_) = zoo.places("labels")
+    place.parent.mkdir(parents=True)
+    place.write_text("\n".join(CLASSES))
+    assert labels_of(None, tmp_path, len(CLASSES)) == CLASSES
+    assert labels_of(None, tmp_path, 3) == (), "of another network they are not the names"
+
+
+@pytest.mark.parametrize("shape", [(), (0, 512, 1, 1), (2**40, 0, 1, 1), (5, 512)])
+def test_scores_of_a_shape_that_no_network_has(shape: tuple[int, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    state = {**SqueezeNet(num_classes=5).state_dict(), "classifier.1.weight": np.zeros(shape, np.float32)}
+    write_weights("odd.npz", state)
+    assert main(["saliency", "cat.png", "--weights", "odd.npz"]) == 2
+    assert "classifier.1.weight" in capsys.readouterr().err
+
+
+def test_weights_that_are_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
+    network = SqueezeNet(num_classes=5)
+    state = {**network.state_dict(), "classifier.1.bias": np.full(5, np.nan, np.float32)}
+    write_weights("nan.npz", state)
+    assert "scores are not finite" in refused(capsys, "saliency", "cat.png", "--weights", "nan.npz")
 
 
 def test_a_preview_is_there_while_a_picture_is_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "invert")
     layers = arguments.layer or [Inversion().layer]
+    studio.network.require(layers)  # before minutes are spent on those before it
     shown, results = [], []
     for name, image in named:
         found = [inverted(studio, name, framed(image), layer) for layer in layers]

@@ -4,8 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minigrad.cli import console
 from minigrad.cli.seeing import Studio, add_common, pictures
+from minigrad.errors import NotFiniteError
 from minigrad.op import Array
 from models.data.imagenet import framed, preprocess
 from models.data.images import Pixels
@@ -48,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
     studio = Studio.open(arguments, "saliency")
     gradient = ImageGradient(studio.network, arguments.eager)
     shown, results = [], []
-    with console.Progress("saliency", len(named), show=not arguments.json) as progress:
+    with console.Progress("saliency", len(named), show=not arguments.json) as progress, np.errstate(all="ignore"):
         for number, (name, image) in enumerate(named, 1):
             result, part = mapped(studio, gradient, name, framed(image))
             results.append(result)
@@ -64,8 +67,10 @@ def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) ->
     """The map of one picture, in files, in numbers and for the report."""
     x = preprocess(image)
     likely = probabilities(gradient(x, [0])[0])[0]
+    if not np.isfinite(likely).all():  # what overflows is found here, in words of ours
+        raise NotFiniteError(f"{name}: the network's scores are not finite: its weights are damaged or too large")
     asked = studio.arguments.label
-    label = studio.class_number(asked) if asked else int(likely.argmax())
+    label = int(likely.argmax()) if asked is None else studio.class_number(asked)
     values, gap = attributed(gradient, x, label, studio.arguments.method)
     views = {"picture": image, "map": heat(values), "overlay": overlay(image, values)}
     files = {kind: str(studio.save(f"{name}-{kind}", view)) for kind, view in views.items()}

@@ -34,8 +34,10 @@ from viz.picture_report import Shown, write_picture_report
 
 LABELS = ("imagenet_labels.txt", "imagenet_classes.txt")
 """What a file of names beside the weights may be called."""
-_LAST = {"classifier.6.weight": VGG16, "classifier.1.weight": SqueezeNet}
-"""The networks, by the name of the weights that give scores."""
+_LAST = {"classifier.6.weight": (VGG16, (4096,)), "classifier.1.weight": (SqueezeNet, (512, 1, 1))}
+"""The networks, by the name of the weights that give scores, and the shape of those of one class."""
+_IMAGENET = 1000
+"""Classes, unless a file has another number of them."""
 STRONGEST, LARGEST = 10**9, 2**31 - 1
 """Numbers that options may have."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
@@ -131,17 +133,19 @@ class Studio:
 def network_of(path: Path) -> tuple[ImageNetwork, int]:
     """The network whose weights are in a file, and how many classes it knows."""
     arrays = read_weights(path)
-    found = [(kind, arrays[name]) for name, kind in _LAST.items() if name in arrays]
-    kind, last = found[0] if found else (SqueezeNet, None)
-    classes = 1000 if last is None else len(last)
+    name = next((name for name in _LAST if name in arrays), "classifier.1.weight")
+    kind, shape = _LAST[name]
+    found, *one = arrays[name].shape or (0,) if name in arrays else (0,)
+    classes = found if found and tuple(one) == shape else _IMAGENET  # of a shape that no network has, a table tells
     network = kind(num_classes=classes)
     network.load_state_dict(arrays)
     return network, classes
 
 
 def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
-    """The names in the file that was asked for, or beside the weights; none, which is said, where there is no file."""
-    places = [asked] if asked else [beside / name for name in LABELS]
+    """The names in the file that was asked for, beside the weights, or fetched; none, which is said, without a file."""
+    fetched = zoo.places("labels") if classes == _IMAGENET else []
+    places = [asked] if asked else [*(beside / name for name in LABELS), *fetched]
     found = next((place for place in places if place.is_file()), None)
     if asked is None and found is None:
         console.complain("the names of the classes are not here, only their numbers: minigrad weights fetch labels")

@@ -73,9 +73,10 @@ def class_number(text: str, labels: Sequence[str], classes: int) -> int:
     UsageError when it is none of the `classes`, or the names of several hold it.
     """
     if text.isdecimal():
-        if int(text) >= classes:
+        digits = text.lstrip("0") or "0"
+        if len(digits) > len(str(classes)) or int(digits) >= classes:  # Python makes no numbers of thousands of digits
             raise UsageError(f"there is no class {text}: classes are 0 to {classes - 1}")
-        return int(text)
+        return int(digits)
     wanted = text.casefold()
     names = [[name.strip() for name in label.casefold().split(",")] for label in labels]
     exact = [number for number, synonyms in enumerate(names) if wanted in synonyms]

@@ -32,12 +32,16 @@ def fetch_into_cache(name: str, progress: Progress | None = None, address: str |
 
 def find(name: str) -> Path:
     """The path of a file of the zoo that is kept; MissingFileError with the command that fetches it."""
-    remote = known(name)
-    places = [folder(root) / remote.name for root in roots()]
-    for place in places:
+    for place in places(name):
         if place.is_file():
             return place
-    raise MissingFileError(f"{name} is not here yet (looked for {places[0]}): minigrad weights fetch {name}")
+    raise MissingFileError(f"{name} is not here yet (looked for {places(name)[0]}): minigrad weights fetch {name}")
+
+
+def places(name: str) -> list[Path]:
+    """Where a file of the zoo may be kept, the likeliest first."""
+    remote = known(name)
+    return [folder(root) / remote.name for root in roots()]
 
 
 def known(name: str) -> Remote:
