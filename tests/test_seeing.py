@@ -151,7 +151,8 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     assert "names 2 classes" in refused(capsys, "saliency", "cat.png", "--labels", "few.txt", *of)
     write_weights(tmp_path / "other.npz", {"w": np.ones(3)})
     assert main(["saliency", "cat.png", "--weights", "other.npz"]) == 2
-    assert "unexpected  w (3,)" in capsys.readouterr().err
+    table = capsys.readouterr().err
+    assert "other.npz: the state does not fit SqueezeNet" in table and "unexpected  w (3,)" in table
     assert not (tmp_path / "runs").exists(), "nothing is made when nothing can be done"
 
 

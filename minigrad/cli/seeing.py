@@ -20,7 +20,7 @@ from PIL import Image as PillowImage
 
 from minigrad.cli import console
 from minigrad.cli.folders import next_folder
-from minigrad.errors import NotFiniteError, UsageError
+from minigrad.errors import CheckpointError, NotFiniteError, UsageError
 from minigrad.files import write_whole
 from models.data.imagenet import class_number, deprocess, read_labels
 from models.data.images import Pixels, read_image, refuse_narrow
@@ -138,7 +138,10 @@ def network_of(path: Path) -> tuple[ImageNetwork, int]:
     found, *one = arrays[name].shape or (0,) if name in arrays else (0,)
     classes = found if found and tuple(one) == shape else _IMAGENET  # of a shape that no network has, a table tells
     network = kind(num_classes=classes)
-    network.load_state_dict(arrays)
+    try:
+        network.load_state_dict(arrays)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from None
     return network, classes
 
 
