@@ -1,5 +1,6 @@
 """Products in pieces for BLAS's small kernels: the same values, in memory of whatever strides, and fewer waits."""
 
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,9 @@ from test_compiler import agree, unrolled
 
 import minigrad as mg
 from minigrad import blas
-from minigrad.compiler.kernels import in_one_piece
+from minigrad.compiler.kernels import gather, in_one_piece, scatter_add
 from minigrad.op import Array, apply
-from minigrad.ops.index import ScatterAdd
+from minigrad.ops.index import Gather, ScatterAdd
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Copy
 
@@ -89,6 +90,25 @@ def test_sums_by_id(count: int, vocabulary: int) -> None:
         np.add.at(wanted, ids, x)
         summed = mg.compile(lambda x, ids: apply(ScatterAdd(vocabulary), x, ids), workers=1)
         np.testing.assert_allclose(summed(x, ids).numpy(), wanted, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("columns", [500, 504])
+def test_rows_of_a_window_are_looked_up_and_summed_without_a_copy_of_the_table(columns: int) -> None:
+    table, ids = rng.normal(size=(600, 1004))[:, :columns], rng.integers(0, 600, 600)
+    found, summed = np.empty((600, columns)), np.empty((700, columns))
+    wanted = np.zeros_like(summed)
+    np.add.at(wanted, ids, table)
+    calls = [*gather(Gather(), (table, ids), found), *scatter_add(ScatterAdd(700), (table, ids), summed)]
+    tracemalloc.start()
+    try:
+        for call in calls:
+            call()
+        _, highest = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert highest < table.nbytes // 8
+    assert np.array_equal(found, table[ids])
+    np.testing.assert_allclose(summed, wanted, rtol=1e-9, atol=1e-9)
 
 
 def test_windows_of_rows_are_pieces_of_the_whole() -> None:

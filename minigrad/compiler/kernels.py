@@ -24,6 +24,8 @@ from minigrad.ops.window import Scratch, Windowed, joins
 Call: TypeAlias = Callable[[], object]
 STRIP = 8
 """Columns of a transposed matrix that are copied at a time: half a line of the cache."""
+BLOCK = 1 << 16
+"""Bytes of rows that are looked up at a time, where they lie apart."""
 ROWS, LEAST_IDS, MOST_IDS = 32, 8, 64
 """Rows that are about to be summed by id at a time; of so many ids."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
@@ -148,8 +150,13 @@ def in_one_piece(table: Array) -> tuple[Array, int]:
 
 
 def rows_at(table: Array, step: int, ids: Array, y: Array) -> None:
-    """Each id's row; ids are known to be right."""
-    np.take(table, ids if step == 1 else np.multiply(ids, step, dtype=np.intp), axis=0, out=y, mode="clip")
+    """Each id's row; ids are known to be right. A few at a time where numpy.take would copy the whole table."""
+    if ids.ndim != 1 or table.flags.c_contiguous:
+        np.take(table, ids if step == 1 else np.multiply(ids, step, dtype=np.intp), axis=0, out=y, mode="clip")
+        return
+    few = max(1, BLOCK // max(1, y[:1].nbytes))
+    for start in range(0, len(ids), few):
+        y[start : start + few] = table[ids[start : start + few]]
 
 
 def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
