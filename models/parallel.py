@@ -10,6 +10,7 @@ The first rank alone writes. mpi4py is imported where there are several ranks, a
 
 import hashlib
 import os
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -245,6 +246,21 @@ def end_all(code: int) -> None:
         sys.stdout.flush()
     mpi = sys.modules.get("mpi4py.MPI")
     if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized():
+        wait_for_reader(1)
+        wait_for_reader(2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where MPICH would say that we asked for it
         mpi.COMM_WORLD.Abort(code)
     os._exit(code)
+
+
+def wait_for_reader(descriptor: int, seconds: float = 1.0) -> None:
+    """Until a pipe is empty, or some seconds are over: what mpiexec has not read when it ends the ranks is lost."""
+    with suppress(ImportError, OSError):  # Windows has no fcntl
+        import fcntl
+        import termios
+
+        end = time.monotonic() + seconds
+        while stat.S_ISFIFO(os.fstat(descriptor).st_mode) and time.monotonic() < end:
+            if not any(fcntl.ioctl(descriptor, termios.FIONREAD, bytes(4))):
+                break
+            time.sleep(0.001)

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +24,7 @@ from thorough import TIMES
 from models.data import features
 from models.data.features import FeatureTable
 from models.launch import Launch, launch
-from models.parallel import Ranks
+from models.parallel import Ranks, wait_for_reader
 from models.training import Source, read_log
 from models.training.streams import RowStreams, normal
 
@@ -159,7 +160,6 @@ sys.exit(main(sys.argv[1:]))
 
 
 @several
-@pytest.mark.fault(number=24)
 @pytest.mark.parametrize(
     "fault", [OSError(5, "Input/output error", "features.h5"), ZeroDivisionError("a fault of ours")]
 )
@@ -174,6 +174,19 @@ def test_a_rank_that_raises_ends_all_with_its_number_and_error(
     assert done.stderr.count("minigrad: rank 1: ") == 1 and str(fault.args[-1]) in done.stderr
     assert "rank 0:" not in done.stderr and "Abort" not in done.stderr
     assert ("Traceback" in done.stderr) == isinstance(fault, ZeroDivisionError)
+
+
+@pytest.mark.fault(number=24)
+def test_a_rank_waits_until_its_last_words_are_read_but_not_for_ever() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb"), os.fdopen(writer, "wb", buffering=0) as pipe:
+        pipe.write(b"minigrad: rank 1: last words\n")
+        start = time.monotonic()
+        wait_for_reader(writer, seconds=0.1)
+        assert time.monotonic() - start >= 0.1
+        threading.Timer(0.1, os.read, (reader, 100)).start()
+        wait_for_reader(writer, seconds=60)
+    assert time.monotonic() - start < 30
 
 
 @several
@@ -277,12 +290,8 @@ def test_who_started_us(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("PMI", "OMPI", "MPI_")):
             monkeypatch.delenv(name)
     assert launch() == Launch(0, 1, 1)
-    for name, value in (
-        ("OMPI_COMM_WORLD_RANK", "5"),
-        ("OMPI_COMM_WORLD_SIZE", "8"),
-        ("OMPI_COMM_WORLD_LOCAL_SIZE", "2"),
-    ):
-        monkeypatch.setenv(name, value)
+    for name, value in zip(("RANK", "SIZE", "LOCAL_SIZE"), "582", strict=True):
+        monkeypatch.setenv(f"OMPI_COMM_WORLD_{name}", value)
     assert launch() == Launch(5, 8, 2)
     monkeypatch.setenv("PMI_RANK", "1")
     monkeypatch.setenv("PMI_SIZE", "4")
