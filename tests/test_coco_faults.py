@@ -232,7 +232,7 @@ def test_a_file_that_stays_locked(folder: Path) -> None:
         begun = time.monotonic()
         with pytest.raises(DataError, match=r"plain.h5 is locked by a program that writes it.*after 0.2 s"):
             open_data(folder, patience=0.2)
-    assert 0.2 <= time.monotonic() - begun < 2
+    assert 0.2 <= time.monotonic() - begun < 20
 
 
 @pytest.mark.fault(number=10)
