@@ -17,6 +17,7 @@ from minigrad.mutation import changes
 from minigrad.op import Array, Gradient, Op, Value, apply
 from minigrad.ops.linalg import Product, ProductSum
 from minigrad.ops.shape import SumTo
+from minigrad.symbol import Symbol
 
 
 class Node(Protocol):
@@ -159,8 +160,7 @@ def refuse_changed(node: Node, op: Op) -> None:
     """GradientError when an array that this node's rule reads was changed in place after the node was made."""
     read = [*(node.inputs if "x" in op.reads else ()), *([node] if "y" in op.reads else ())]
     for saved in read:
-        change = changes.since(saved.data, node.serial)
-        if change is not None:
+        if (change := changes.since(saved.data, node.serial)) is not None:
             raise GradientError(
                 f"{change.name} was changed in place at {change.line} after {op!r}{where(node.scope)} read it, and the "
                 "backward pass needs its old value; change it after backward(), or work on a copy"
@@ -186,7 +186,7 @@ def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> G
             results[key] = g
         if node.op is None:
             continue
-        if changes.latest > node.serial:
+        if changes.latest > node.serial and not isinstance(node.data, Symbol):  # a program reads leaves anew
             refuse_changed(node, node.op)
         for observer in context.observers:
             observer.pulling(node, g)

@@ -40,13 +40,13 @@ def titles(panels: tuple[Panel, ...]) -> list[str]:
 
 def test_a_full_log_gives_all_panels_with_their_lines_named() -> None:
     panels = training_panels(run_log())
-    assert titles(panels) == ["Loss", "Right captions, held out", "Learning rate"]
-    assert [line.label for line in panels[0].lines] == ["training", "validation"]
+    assert titles(panels) == ["Loss, nats a word", "Right captions, held out", "Learning rate"]
+    assert [line.label for line in panels[0].lines] == ["training", "held out"]
     assert [line.label for line in panels[1].lines] == ["all", "seen", "never seen"]
 
 
 def test_without_a_judge_there_is_no_accuracy_and_without_records_there_is_nothing() -> None:
-    assert titles(training_panels(run_log(judged=False))) == ["Loss", "Learning rate"]
+    assert titles(training_panels(run_log(judged=False))) == ["Loss, nats a word", "Learning rate"]
     assert training_panels([]) == training_panels({}) == ()
 
 
@@ -78,7 +78,7 @@ def test_every_log_is_drawn(log: list[dict[str, Any]], suffix: str, tmp_path: Pa
 
 def test_the_drawing_names_its_panels_lines_and_units(tmp_path: Path) -> None:
     words = texts(draw_curves(run_log(), tmp_path / "curves.svg").read_text(encoding="utf-8"))
-    for word in ("Loss", "validation", "never seen", "Learning rate", "step", "80 %"):
+    for word in ("Loss, nats a word", "held out", "never seen", "Learning rate", "step", "80 %"):
         assert word in words
 
 
@@ -114,7 +114,7 @@ def test_a_panel_for_a_page_takes_the_colours_of_the_page() -> None:
     svg = panel_svg(training_panels(run_log())[0])
     assert f"var(--blue, {LIGHT['blue']})" in svg
     assert svg.count(LIGHT["ink"]) == svg.count("var(--ink,")
-    assert "Loss" not in texts(svg)
+    assert "Loss, nats a word" not in texts(svg)
 
 
 def test_the_same_log_gives_the_same_bytes_in_any_process(tmp_path: Path) -> None:

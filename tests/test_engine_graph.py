@@ -37,6 +37,15 @@ def test_a_trace_reads_parameters_at_each_run() -> None:
     assert graph.run(X)[0] == pytest.approx(2 * before)
 
 
+def test_a_program_is_differentiated_after_its_parameters_have_moved() -> None:
+    w = mg.tensor(np.full(3, 2.0), requires_grad=True)
+    graph = mg.trace(lambda x: (x * w).sum(), np.ones(3))
+    with mg.no_grad():
+        w[...] = [1.0, 2.0, 3.0]
+    assert mg.differentiate(graph, [w]).run(np.full(3, 7.0))[0].tolist() == [7.0, 7.0, 7.0]
+    assert mg.differentiate(graph).run(np.ones(3))[0].tolist() == [1.0, 2.0, 3.0]
+
+
 def test_the_listing_can_be_read_and_compared() -> None:
     assert str(mg.trace(net, X, W)).splitlines() == [
         "%0 = input 'arg0'  float64 (5, 4)",

@@ -149,7 +149,7 @@ def training_panels(log: Log | Mapping[str, Log]) -> tuple[Panel, ...]:
     """Loss, right captions and learning rate of a run, or of several by name: the panels that have a value."""
     losses, accuracies, rates = _compared(log) if isinstance(log, Mapping) else _alone(log)
     panels = (
-        Panel("Loss", tuple(losses), falling=True),
+        Panel("Loss, nats a word", tuple(losses), falling=True),
         Panel("Right captions, held out", tuple(accuracies), share=True),
         Panel("Learning rate", tuple(rates)),
     )
@@ -163,7 +163,7 @@ def _alone(log: Log) -> tuple[Lines, Lines, Lines]:
     """The losses, accuracies by group and rates of one run."""
     losses = [
         Line.of(log, "loss", "training", smoothed=True),
-        Line.of(log, "val_loss", "validation", LOOKS[1]),
+        Line.of(log, "val_loss", "held out", LOOKS[1]),
     ]
     accuracies = [Line.of(log, key, label, look) for (key, label), look in zip(_GROUPS.items(), LOOKS, strict=False)]
     return losses, accuracies, [Line.of(log, "lr", "learning rate")]
@@ -174,7 +174,7 @@ def _compared(runs: Mapping[str, Log]) -> tuple[Lines, Lines, Lines]:
     losses, accuracies, rates = [], [], []
     for (name, log), look in zip(runs.items(), cycle(LOOKS), strict=False):
         losses.append(Line.of(log, "loss", f"{name} training", Look(look.colour), smoothed=True))
-        losses.append(Line.of(log, "val_loss", f"{name} validation", Look(look.colour, "--", look.mark)))
+        losses.append(Line.of(log, "val_loss", f"{name} held out", Look(look.colour, "--", look.mark)))
         accuracies.append(Line.of(log, "right", name, look))
         rates.append(Line.of(log, "lr", name, look))
     return losses, accuracies, rates

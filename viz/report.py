@@ -59,17 +59,19 @@ def _captions(samples: Sequence[Sample]) -> Section:
     if wrong:
         lead += f" {wrong} of the captions {'is' if wrong == 1 else 'are'} wrong: where one differs from the true "
         lead += "caption most like it, the words are underlined."
+    if any(sample.label == "never seen" for sample in samples):
+        lead += " Never seen: a colour, shape and place that come together in no picture of the training."
     return Section("Captions", lead, [caption_cards(samples)] if samples else [])
 
 
 def _curves(log: Log) -> Section:
     """A drawing for each panel that has a value."""
     drawings = curve_figures(training_panels(log))
-    return Section("Curves", "Over the steps of the run.", [figures(drawings)] if drawings else [])
+    return Section("Curves", "Over the steps of the run; pale: each batch.", [figures(drawings)] if drawings else [])
 
 
 def _graph(graph_svg: str | None) -> Section:
-    lead = "The computation as the engine recorded it."
+    lead = "The loss of one held-out caption, as the engine recorded it."
     return Section("Graph", lead, [zoomable(graph_svg, "model-graph", "The model's graph")] if graph_svg else [])
 
 
@@ -149,9 +151,9 @@ _SHARES = {
 }
 """Headlines with a bar."""
 _MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
-    "right_with_shuffled_features": ("right with features shuffled", _per_cent),
-    "val_loss": ("validation loss", "{:.4g}".format),
-    "loss": ("training loss", "{:.4g}".format),
+    "right_with_shuffled_features": ("right with another picture's features", _per_cent),
+    "val_loss": ("held-out loss, nats a word", "{:.3f}".format),
+    "loss": ("loss of the last batch", "{:.3f}".format),
     "words_per_second": ("words per second", "{:,.0f}".format),
     "parameters": ("parameters", "{:,.0f}".format),
     "seconds": ("training time", _duration),
