@@ -20,13 +20,14 @@ _LEAST = 240
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A part of the report: pictures with their captions, curves, and facts as names and values."""
+    """A part of the report: pictures with their captions, curves, and facts as names and values under a `header`."""
 
     title: str
     lead: str
     pictures: Sequence[tuple[str, Image]]
     panels: Sequence[Panel] = ()
     facts: Sequence[tuple[str, str]] = ()
+    header: Sequence[str] = ()
 
 
 def write_picture_report(
@@ -59,5 +60,5 @@ def _section(part: Shown, number: int) -> Section:
     if drawings:
         blocks.append(figures(drawings))
     if part.facts:
-        blocks.append(table(part.facts))
+        blocks.append(table(part.facts, part.header))
     return Section(part.title, part.lead, blocks)

@@ -42,7 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
         found = [inverted(studio, name, framed(image), layer) for layer in layers]
         results += [result for result, _, _ in found]
         views = [("original", framed(image)), *((result["layer"], made) for result, made, _ in found)]
-        panels = [loss_panel(log, ("loss", "features", "variation"), result["layer"]) for result, _, log in found]
+        panels = [
+            loss_panel(log, ("loss", "features", "variation"), f"Loss, {result['layer']}") for result, _, log in found
+        ]
         shown.append(Shown(name, "What each layer still knows.", views, panels))
     if not arguments.json:
         console.say("\n".join(f"{r['file']}: features differ by {100 * r['error']:.1f} %" for r in results))

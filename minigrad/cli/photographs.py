@@ -31,7 +31,7 @@ from viz.picture_report import Shown, write_picture_report
 METHODS = {
     "gradient": "|∂ log p(word) / ∂ pixel|, the largest of its colours",
     "smooth": "SmoothGrad: the gradient's mean over noisy copies",
-    "integrated": "integrated gradients from the mean colour: they add up to the word's log-probability",
+    "integrated": "integrated gradients: they add up to the word's log-probability less that for the mean colour alone",
 }
 BEAMS = 3
 _MOST_COLUMNS = 6

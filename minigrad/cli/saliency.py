@@ -26,7 +26,7 @@ from viz.picture_report import Shown
 METHODS = {
     "gradient": "|∂score/∂pixel|, the largest of its colours",
     "smooth": "SmoothGrad: the gradient's mean over noisy copies",
-    "integrated": "integrated gradients from the mean colour: they add up to the score",
+    "integrated": "integrated gradients: they add up to the score less that of the mean colour alone",
 }
 
 
@@ -73,6 +73,11 @@ def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) ->
     label = int(likely.argmax()) if asked is None else studio.class_number(asked)
     values, gap = attributed(gradient, x, label, studio.arguments.method)
     views = {"picture": image, "map": heat(values), "overlay": overlay(image, values)}
+    captions = (
+        "as the network sees it",
+        "bright: the score depends on it much",
+        "the same, smoothed, over the picture",
+    )
     files = {kind: str(studio.save(f"{name}-{kind}", view)) for kind, view in views.items()}
     result = {
         "picture": name,
@@ -84,8 +89,10 @@ def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) ->
         "files": files,
     }
     top = [(studio.label(int(k)), f"{100 * likely[k]:.1f} %") for k in likely.argsort()[::-1][:5]]
-    lead = f"{METHODS[studio.arguments.method]}, for {studio.label(label)}."
-    return result, Shown(name, lead, list(views.items()), facts=top)
+    method = METHODS[studio.arguments.method]
+    lead = f"The score of {studio.label(label)}. {method[0].upper()}{method[1:]}."
+    shown = list(zip(captions, views.values(), strict=True))
+    return result, Shown(name, lead, shown, facts=top, header=("taken for", "probability"))
 
 
 def attributed(gradient: ImageGradient, x: Array, label: int, method: str) -> tuple[Array, float | None]:
@@ -100,6 +107,6 @@ def attributed(gradient: ImageGradient, x: Array, label: int, method: str) -> tu
 
 def in_words(result: dict[str, Any]) -> str:
     """`cat: Egyptian cat 77.8 %; runs/saliency-1/cat-overlay.png`."""
-    gap = f", adds up to {100 * result['completeness_gap']:.1f} %" if "completeness_gap" in result else ""
+    gap = f", parts add up within {100 * result['completeness_gap']:.2g} %" if "completeness_gap" in result else ""
     sure = f"{result['label']} {100 * result['probability']:.1f} %"
     return f"{result['picture']}: {sure}{gap}; {result['files']['overlay']}"

@@ -119,7 +119,7 @@ class Studio:
     ) -> None:
         """Writes the report and tells what there is."""
         title = ", ".join(part.title for part in shown) if len(shown) <= _MOST_IN_TITLE else f"{len(shown)} pictures"
-        lead = f"By {type(self.network).__name__}, {self.classes} classes."
+        lead = f"By {type(self.network).__name__}, {self.classes:,} classes."
         command = self.arguments.command_line
         path = self.folder / "report.html"
         write_picture_report(path, kind=kind, title=title, shown=shown, lead=lead, numbers=numbers, command=command)

@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     results = [result for result, _ in found]
     if not arguments.json:
         console.say("\n".join(f"{r['file']}: loss fell by {100 * r['loss_fell_by']:.1f} %" for r in results))
-    numbers = [Number("the loss fell by", f"{100 * r['loss_fell_by']:.1f} %", r["loss_fell_by"]) for r in results]
+    numbers = [Number("fall of the loss", f"{100 * r['loss_fell_by']:.1f} %", r["loss_fell_by"]) for r in results]
     studio.finish("Textures" if arguments.texture else "Style transfer", [part for _, part in found], results, numbers)
     return 0
 

@@ -62,4 +62,4 @@ def visualized(studio: Studio, gradient: ImageGradient, target: int) -> tuple[di
         loss_panel(watched.log, title="−log of the class's probability"),
         loss_panel(watched.log, ["score"], "Score"),
     ]
-    return result, Shown(label, lead, [(label, image)], panels)
+    return result, Shown(label, lead, [(f"{label} {100 * last['probability']:.1f} %", image)], panels)

@@ -12,6 +12,8 @@ RELATIONS = {"=": "=", "≠": r"\neq", ">": ">", "≥": r"\geq", "<": "<", "≤"
 FUNCTIONS = {"tanh", "log", "exp", "sin", "cos", "max", "min"}
 UPRIGHT = ' class="upright"'
 """The attribute of what is not in italics."""
+STRUT = '<mspace height="0.75em"/>'
+"""As high as any letter: without it browsers that have no font for mathematics hang `o` higher than `f`."""
 NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")
 
 
@@ -185,7 +187,8 @@ class MathML(Writer):
         text = f"<mi{UPRIGHT if len(base) > 1 else ''}>{escape(base)}{'′' * len(prime)}</mi>"
         above = above and f"<mi{UPRIGHT}>{above}</mi>"
         kind = "subsup" if sub and above else "sub" if sub else "sup" if above else ""
-        text = f"<m{kind}>{text}{f'<mi>{escape(sub)}</mi>' if sub else ''}{above}</m{kind}>" if kind else text
+        below = f"<mrow><mi>{escape(sub)}</mi>{STRUT}</mrow>" if sub else ""
+        text = f"<m{kind}>{text}{below}{above}</m{kind}>" if kind else text
         return f"<mrow><mi{UPRIGHT}>d</mi>{text}</mrow>" if x.parts[1:] == ("d",) else text
 
     def number(self, x: Expression) -> str:
