@@ -140,15 +140,15 @@ class Module:
         """Copies arrays into the parameters and buffers of the same paths, keeping their dtype.
 
         Returns the differences, one line each; CheckpointError with the whole table when there are any, nothing
-        loaded, unless `strict=False`, which loads what fits.
+        loaded, unless `strict=False`, which loads what fits. Complex numbers fit no real parameter.
         """
         own = dict(self._named())
-        problems = differences({path: p.shape for path, p in own.items()}, {k: np.shape(v) for k, v in state.items()})
+        problems = differences(own, state)
         if problems and strict:
             table = "\n".join(f"  {line}" for line in problems.values())
-            raise CheckpointError(
-                f"the state does not fit {type(self).__name__}:\n{table}\nstrict=False loads the rest"
-            )
+            error = CheckpointError(f"the state does not fit {type(self).__name__}:\n{table}")
+            error.add_note("strict=False loads the rest")
+            raise error
         for path, leaf in own.items():
             if path in state and path not in problems:
                 leaf.changing()[...] = beside(np.asarray(state[path]), leaf)
@@ -159,17 +159,16 @@ def children(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """The Parameters, Buffers and Modules that an attribute holds, with their paths."""
     if isinstance(value, Parameter | Buffer | Module):
         yield name, value
-    elif isinstance(value, list | tuple):
-        for i, item in enumerate(value):
-            yield from children(f"{name}.{i}", item)
-    elif isinstance(value, dict):
-        for key, item in value.items():
+    elif isinstance(value, list | tuple | dict):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from children(f"{name}.{key}", item)
 
 
-def differences(own: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, str]:
-    """Path to one line, for each path that is missing, unexpected or of another shape."""
-    lines = {path: f"missing     {path} {shape}" for path, shape in own.items() if path not in other}
-    lines |= {path: f"unexpected  {path} {shape}" for path, shape in other.items() if path not in own}
-    both = [path for path in own if path in other and own[path] != other[path]]
-    return lines | {path: f"mis-shaped  {path}: {own[path]} here, {other[path]} there" for path in both}
+def differences(own: Mapping[str, Tensor], state: Mapping[str, Any]) -> dict[str, str]:
+    """Path to one line, for each path that is missing, unexpected, of another shape, or complex and not so here."""
+    lines = {path: f"missing     {path} {leaf.shape}" for path, leaf in own.items() if path not in state}
+    lines |= {path: f"unexpected  {path} {np.shape(array)}" for path, array in state.items() if path not in own}
+    both = [(path, leaf, np.asarray(state[path])) for path, leaf in own.items() if path in state]
+    halved = [(p, x.dtype, y.dtype) for p, x, y in both if y.dtype.kind == "c" and x.dtype.kind != "c"]
+    lines |= {p: f"mis-typed   {p}: {here} here, {there} there" for p, here, there in halved}
+    return lines | {p: f"mis-shaped  {p}: {x.shape} here, {y.shape} there" for p, x, y in both if x.shape != y.shape}

@@ -59,15 +59,16 @@ def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:
 
 def load(path: str | Path) -> tuple[dict[str, Array], State]:
     """The arrays and the state of a checkpoint, to the bit. MissingFileError or CheckpointError."""
-    path = Path(path)
     try:
-        metadata = _metadata(path)
+        metadata = _metadata(Path(path))
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         state, checksums = json.loads(metadata["state"]), dict(json.loads(metadata["checksums"]))
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there is no checkpoint {path}: `minigrad train` writes them into its runs") from None
-    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError, IsADirectoryError) as error:
+    except IsADirectoryError:
+        raise CheckpointError(f"{path} is a folder, not a checkpoint") from None
+    except (SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is damaged, or no checkpoint of minigrad: {error}") from None
     _compare(path, checksums, _checksums(arrays, metadata["state"]))
     return arrays, state
@@ -94,7 +95,7 @@ def _checksum(array: Array) -> str:
     return digest.hexdigest()
 
 
-def _compare(path: Path, saved: dict[str, str], found: dict[str, str]) -> None:
+def _compare(path: str | Path, saved: dict[str, str], found: dict[str, str]) -> None:
     """CheckpointError naming what is not as it was saved."""
     changed = [name for name in {**saved, **found} if saved.get(name) != found.get(name)]
     if changed:

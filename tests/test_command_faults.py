@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,26 @@ def test_a_checkout_that_is_not_installed_knows_its_version_and_needs(monkeypatc
 
     monkeypatch.setattr(doctor, "requires", absent)
     assert doctor.packages() == installed and doctor.versions()["minigrad"]
+
+
+@pytest.mark.fault(number=14)
+def test_a_run_whose_parts_are_not_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = Path(shutil.copytree("run", tmp_path / "run"))
+    config, (checkpoint,) = run / "config.json", (run / "checkpoints").iterdir()
+    whole = config.read_text(encoding="utf-8")
+    config.write_text(whole.replace('"hidden_dim": 4', '"hidden_dim": 5'), encoding="utf-8")
+    assert main(["caption", str(run), "--row", "0"]) == 2
+    told = capsys.readouterr().err
+    assert "run is not of what its config.json describes" in told and "mis-shaped" in told and "strict" not in told
+    config.write_text(whole, encoding="utf-8")
+    checkpoint.unlink()
+    checkpoint.mkdir()
+    assert main(["caption", str(run), "--row", "0"]) == 2
+    assert "safetensors is a folder, not a checkpoint" in capsys.readouterr().err
+    config.unlink()
+    config.mkdir()
+    assert main(["caption", str(run), "--row", "0"]) == 2
+    assert "config.json is a folder" in capsys.readouterr().err
 
 
 @pytest.mark.fault(number=1)

@@ -43,6 +43,30 @@ def test_grey_of_16_bits_is_scaled_and_not_clipped(tmp_path: Path) -> None:
         assert found[0, :, 1].tolist() == [0, 1, 128, 255] and told == ["16 bits of grey scaled to 8"]
 
 
+def deep(path: Path, kind: int, colours: int) -> Path:
+    """A PNG of one pixel with 16 bits a colour, the first 0x12ff and then 0xfe00."""
+    pixel = struct.pack(">4H", 0x12FF, 0xFE00, 0xFFFF, 0xFFFF)[: 2 * colours]
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", 1, 1, 16, kind, 0, 0, 0),
+        b"IDAT": zlib.compress(b"\0" + pixel),
+        b"IEND": b"",
+    }
+    chunks = (struct.pack(">I", len(c)) + t + c + struct.pack(">I", zlib.crc32(t + c)) for t, c in parts.items())
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    return path
+
+
+def test_colours_of_16_bits_are_reduced_and_that_is_said(tmp_path: Path) -> None:
+    ppm = tmp_path / "deep.ppm"
+    ppm.write_bytes(b"P6 1 1 65535\n" + struct.pack(">3H", 0x12FF, 0xFE00, 0xFFFF))
+    for path in (deep(tmp_path / "rgb.png", 2, 3), deep(tmp_path / "rgba.png", 6, 4), ppm):
+        found, told = read(path)
+        np.testing.assert_allclose(found[0, 0], [0x12, 0xFE, 0xFF], atol=1)
+        assert told == ["16 bits of each colour reduced to 8"], path
+    (tmp_path / "plain.ppm").write_bytes(b"P6 1 1 255\n\1\2\3")
+    assert read(tmp_path / "plain.ppm")[1] == []
+
+
 def test_numbers_without_a_range_are_refused(tmp_path: Path) -> None:
     for numbers in (np.full((1, 1), 0.5, np.float32), np.full((1, 1), 10**6, np.int32)):
         with pytest.raises(DataError, match=r"\.tiff?: a picture .* no range that is agreed on"):

@@ -96,7 +96,8 @@ def message(mistake: Callable[[], Any]) -> str:
     """What the user reads, lines of code left out."""
     with pytest.raises(mg.MinigradError) as caught:
         mistake()
-    return re.sub(r"\S+/(\w+\.py):\d+", r"\1:123", str(caught.value))
+    told = "\n".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+    return re.sub(r"\S+/(\w+\.py):\d+", r"\1:123", told)
 
 
 def table() -> str:

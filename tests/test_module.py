@@ -121,12 +121,22 @@ def test_the_state_of_another_architecture_is_a_table_of_differences() -> None:
         "missing     scale ()",
         "unexpected  extra (2,)",
         "mis-shaped  embed.w: (2, 3) here, (5, 3) there",
-        "strict=False loads the rest",
     ):
         assert line in str(caught.value)
+    assert caught.value.__notes__ == ["strict=False loads the rest"], "in a traceback; a command has words of its own"
     assert (net.embed.b.numpy() == 0).all()
     assert len(net.load_state_dict(state, strict=False)) == 3
     assert (net.embed.b.numpy() == 7).all() and (net.embed.w.numpy() == 1).all()
+
+
+def test_complex_numbers_are_refused_where_half_of_them_would_be_lost() -> None:
+    net, turned = Net(), np.full((2, 3), 1j)
+    with pytest.raises(CheckpointError, match=r"mis-typed   embed\.w: float64 here, complex128 there"):
+        net.load_state_dict({**net.state_dict(), "embed.w": turned})
+    assert (
+        len(net.load_state_dict({**net.state_dict(), "embed.w": turned}, strict=False)) == 1
+        and net.embed.w.numpy().any()
+    )
 
 
 def test_loading_keeps_the_dtype_and_counts_as_a_change_in_place() -> None:

@@ -19,7 +19,13 @@ from models.weights import write_weights, zoo
 from viz.heat import difference, heat, overlay
 
 CLASSES = ("tench", "goldfish, Carassius auratus", "great white shark", "hen", "cock")
-COMMANDS = ("saliency", "fool", "visualize-class", "style", "invert")
+COMMANDS = {
+    "saliency": ["cat.png"],
+    "fool": ["cat.png", "--class", "1"],
+    "visualize-class": ["1"],
+    "style": ["cat.png", "night.png"],
+    "invert": ["cat.png"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +138,7 @@ def test_folders_are_new_and_files_do_not_overwrite_each_other(
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.fault(number=1)
 def test_without_weights_the_command_that_fetches_them(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words = {"fool": ["--class", "1"], "style": ["night.png"]}.get(command, [])
-    target = "1" if command == "visualize-class" else "cat.png"
-    assert refused(capsys, command, target, *words).endswith("minigrad weights fetch squeezenet1_1")
+    assert refused(capsys, command, *COMMANDS[command]).endswith("minigrad weights fetch squeezenet1_1")
 
 
 def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,6 +157,7 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     assert main(["saliency", "cat.png", "--weights", "other.npz"]) == 2
     table = capsys.readouterr().err
     assert "other.npz: the state does not fit SqueezeNet" in table and "unexpected  w (3,)" in table
+    assert "`minigrad weights inspect other.npz` tells" in table and "strict" not in table, "in the command's words"
     assert not (tmp_path / "runs").exists(), "nothing is made when nothing can be done"
 
 
@@ -179,11 +184,49 @@ def test_scores_of_a_shape_that_no_network_has(shape: tuple[int, ...], capsys: p
     assert "classifier.1.weight" in capsys.readouterr().err
 
 
-def test_weights_that_are_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
-    network = SqueezeNet(num_classes=5)
-    state = {**network.state_dict(), "classifier.1.bias": np.full(5, np.nan, np.float32)}
-    write_weights("nan.npz", state)
-    assert "scores are not finite" in refused(capsys, "saliency", "cat.png", "--weights", "nan.npz")
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e300])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_weights_that_are_not_finite_are_named(command: str, value: float, capsys: pytest.CaptureFixture[str]) -> None:
+    bias = np.array([0, 0, value, 0, value])
+    write_weights("bad.npz", {**SqueezeNet(num_classes=5).state_dict(), "classifier.1.bias": bias})
+    told = refused(capsys, command, *COMMANDS[command], "--weights", "bad.npz")
+    assert told == "minigrad: bad.npz: classifier.1.bias holds NaN or infinity, in 2 of its 5 numbers"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_weights_that_are_too_large_are_not_a_matter_of_the_rate(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = SqueezeNet(num_classes=5).state_dict()
+    write_weights("large.npz", {name: np.sign(array) * np.float32(1e25) for name, array in state.items()})
+    told = refused(capsys, command, *COMMANDS[command], "--weights", "large.npz")
+    assert "not finite" in told and "large.npz holds numbers too large for it" in told and "--lr" not in told
+
+
+def test_complex_weights_are_refused_and_named(capsys: pytest.CaptureFixture[str]) -> None:
+    bias = np.full(5, 1j, np.complex64)
+    write_weights("turned.npz", {**SqueezeNet(num_classes=5).state_dict(), "classifier.1.bias": bias})
+    assert main(["saliency", "cat.png", "--weights", "turned.npz"]) == 2
+    assert "mis-typed   classifier.1.bias: float32 here, complex64 there" in capsys.readouterr().err
+
+
+def test_a_folder_is_no_file(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "folder").mkdir()
+    of, folder = ("--weights", str(weights)), "folder is a folder"
+    assert f"{folder}, not a weights file" in refused(capsys, "weights", "inspect", "folder")
+    assert f"{folder}, not a weights file" in refused(capsys, "weights", "convert", "folder", "w.npz")
+    assert f"{folder}, not a weights file" in refused(capsys, "saliency", "cat.png", "--weights", "folder")
+    assert f"{folder}, and should be a file" in refused(capsys, "saliency", "cat.png", "--labels", "folder", *of)
+    assert f"{folder}, not a picture" in refused(capsys, "saliency", "folder", *of)
+
+
+def test_a_loss_that_rose_is_said_to_have_risen(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("--weights", str(weights), "--side", "32", "--out", "new")
+    assert main(["style", "cat.png", "night.png", "--steps", "1", "--lr", "5", *common]) == 0
+    told = capsys.readouterr().out
+    assert "THE LOSS ROSE, from " in told and "fell" not in told and "--lr may help" in told
+    page = (Path("new") / "report.html").read_text(encoding="utf-8")
+    assert "rise of the loss" in page and "fall of" not in page
 
 
 def test_a_preview_is_there_while_a_picture_is_sought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,6 +236,8 @@ def test_a_preview_is_there_while_a_picture_is_sought(tmp_path: Path, monkeypatc
         assert read_image(tmp_path / "preview.png").shape == (5, 4, 3)
         watched(Iteration(1, {"loss": 1.0}, np.zeros((1, 3, 5, 4), np.float32)))
     assert not (tmp_path / "preview.png").exists() and watched.fallen == 0.75
+    watched.log[0]["loss"] = 0.0
+    assert watched.fallen is None, "there was nothing that could fall"
 
 
 def test_heat_and_differences() -> None:

@@ -91,7 +91,7 @@ def test_a_checkpoint_that_is_not_there(path: Path) -> None:
     for absent in (path, path.parent / "nowhere" / "a", path.parent / "file" / "a"):
         with pytest.raises(MissingFileError, match=r"there is no checkpoint .*minigrad train"):
             load(absent)
-    with pytest.raises(CheckpointError, match="directory"):
+    with pytest.raises(CheckpointError, match="is a folder, not a checkpoint"):
         load(path.parent)
 
 

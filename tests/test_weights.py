@@ -164,6 +164,13 @@ def test_weights_of_another_architecture_are_a_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(model.W.numpy(), ARRAYS["float32"])
 
 
+def test_numbers_that_are_not_finite_are_refused_with_their_place(tmp_path: Path) -> None:
+    write_weights(tmp_path / "w.npz", {"W": np.zeros((3, 4)), "b": np.array([0, np.nan, 0, np.inf])})
+    for strict in (True, False):
+        with pytest.raises(CheckpointError, match=r"w\.npz: b holds NaN or infinity, in 2 of its 4 numbers"):
+            load_weights(Affine(), tmp_path / "w.npz", strict)
+
+
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_weights(tmp_path / "w.npz", ARRAYS)
     assert main(["weights", "convert", str(tmp_path / "w.npz"), str(tmp_path / "w.h5")]) == 0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.cli import console
-from minigrad.cli.seeing import Studio, add_common, pictures
+from minigrad.cli.seeing import TOO_LARGE, Studio, add_common, pictures
 from minigrad.errors import NotFiniteError
 from minigrad.op import Array
 from models.data.imagenet import framed, preprocess
@@ -68,7 +68,7 @@ def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) ->
     x = preprocess(image)
     likely = probabilities(gradient(x, [0])[0])[0]
     if not np.isfinite(likely).all():  # what overflows is found here, in words of ours
-        raise NotFiniteError(f"{name}: the network's scores are not finite: its weights are damaged or too large")
+        raise NotFiniteError(f"{name}: the network's scores are not finite: {studio.arguments.weights} {TOO_LARGE}")
     asked = studio.arguments.label
     label = int(likely.argmax()) if asked is None else studio.class_number(asked)
     values, gap = attributed(gradient, x, label, studio.arguments.method)

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from models.image_optimisation import Iteration
 from models.squeezenet import SqueezeNet
 from models.vgg import VGG16
 from models.weights import read_weights, zoo
+from models.weights.files import refuse_not_finite
 from viz.page import Number
 from viz.picture_report import Shown, write_picture_report
 
@@ -42,6 +44,7 @@ STRONGEST, LARGEST = 10**9, 2**31 - 1
 """Numbers that options may have."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _MOST_IN_TITLE = 3
+TOO_LARGE = "holds numbers too large for it"
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +115,7 @@ class Studio:
 
     def progress(self, what: str, steps: int) -> "Watched":
         """Shows iterations as they come, and a preview of the picture; use it in a `with`."""
-        return Watched(what, steps, self.folder / "preview.png", show=not self.arguments.json)
+        return Watched(what, steps, self.folder / "preview.png", not self.arguments.json, self.arguments.weights)
 
     def finish(
         self, kind: str, shown: Sequence[Shown], results: Sequence[dict[str, Any]], numbers: Sequence[Number] = ()
@@ -138,11 +141,23 @@ def network_of(path: Path) -> tuple[ImageNetwork, int]:
     found, *one = arrays[name].shape or (0,) if name in arrays else (0,)
     classes = found if found and tuple(one) == shape else _IMAGENET  # of a shape that no network has, a table tells
     network = kind(num_classes=classes)
-    try:
-        network.load_state_dict(arrays)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from None
+    with np.errstate(over="ignore"):  # what becomes infinite is found after it
+        problems = network.load_state_dict(arrays, strict=False)
+    if problems:
+        raise CheckpointError(unfit(path, kind.__name__, problems))
+    refuse_not_finite(network, path)
     return network, classes
+
+
+def unfit(path: Path, kind: str, problems: Sequence[str]) -> str:
+    """What is wrong with a file of weights for a network, and what its user can do."""
+    table = "\n".join(f"  {line}" for line in problems)
+    return (
+        f"{path}: the state does not fit {kind}:\n{table}\n"
+        "weights are those of SqueezeNet 1.1 or VGG-16 by torchvision's names: "
+        f"`minigrad weights inspect {quote(str(path))}` tells what is in the file, "
+        "`minigrad weights fetch squeezenet1_1` gets some"
+    )
 
 
 def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
@@ -195,10 +210,10 @@ def write_png(path: Path, image: Pixels) -> None:
 class Watched:
     """Iterations as a bar, a log and a preview that is replaced about every second, and removed at the end."""
 
-    def __init__(self, what: str, steps: int, preview: Path, show: bool) -> None:
+    def __init__(self, what: str, steps: int, preview: Path, show: bool, weights: str = "the weights' file") -> None:
         self.log: list[dict[str, float]] = []
         self._bar = console.Progress(what, steps, show=show)
-        self._preview, self._drawn = preview, time.monotonic()
+        self._preview, self._drawn, self._weights = preview, time.monotonic(), weights
         if show:
             console.complain(f"{what}: {preview} shows how far it is")
 
@@ -217,7 +232,9 @@ class Watched:
         """Takes note of an iteration."""
         if not np.isfinite([*iteration.measured.values(), float(np.abs(iteration.x).max())]).all():
             raise NotFiniteError(
-                f"the picture is not finite after {iteration.number} steps: smaller weights or a smaller --lr may help"
+                f"not finite after {iteration.number} steps: a smaller --lr, or smaller weights in the loss, may help"
+                if iteration.number
+                else f"the network's scores are not finite before the first step: {self._weights} {TOO_LARGE}"
             )
         self.log.append(iteration.record)
         about = "  ".join(f"{name} {value:.3g}" for name, value in list(iteration.measured.items())[:2])
@@ -227,6 +244,7 @@ class Watched:
             self._drawn = time.monotonic()
 
     @property
-    def fallen(self) -> float:
-        """The share of the loss at the start that is gone."""
-        return 1 - self.log[-1]["loss"] / self.log[0]["loss"]
+    def fallen(self) -> float | None:
+        """The share of the loss at the start that is gone, less than 0 when it rose; None when there was none."""
+        first, last = self.log[0]["loss"], self.log[-1]["loss"]
+        return 1 - last / first if first else None

@@ -59,10 +59,27 @@ def run(arguments: argparse.Namespace) -> int:
         found = [styled(studio, *content, *painted[-1]) for content in contents]
     results = [result for result, _ in found]
     if not arguments.json:
-        console.say("\n".join(f"{r['file']}: loss fell by {100 * r['loss_fell_by']:.1f} %" for r in results))
-    numbers = [Number("fall of the loss", f"{100 * r['loss_fell_by']:.1f} %", r["loss_fell_by"]) for r in results]
+        console.say("\n".join(f"{r['file']}: {in_words(r)}" for r in results))
+    numbers = [number("of the loss" if len(found) == 1 else f"of {part.title}", result) for result, part in found]
     studio.finish("Textures" if arguments.texture else "Style transfer", [part for _, part in found], results, numbers)
     return 0
+
+
+def in_words(result: dict[str, Any]) -> str:
+    """`the loss fell by 87.1 %, from 2.31 to 0.298`."""
+    first, last = result["first"]["loss"], result["last"]["loss"]
+    if last > first:
+        return f"THE LOSS ROSE, from {first:.3g} to {last:.3g}: more --steps or a smaller --lr may help"
+    share = result["loss_fell_by"] or 0.0
+    return f"the loss fell by {100 * share:.1f} %, from {first:.3g} to {last:.3g}"
+
+
+def number(what: str, result: dict[str, Any]) -> Number:
+    """The headline of a result: the share of its loss that is gone, or that it rose."""
+    first, last, share = result["first"]["loss"], result["last"]["loss"], result["loss_fell_by"] or 0.0
+    if last > first:
+        return Number(f"rise {what}", f"{first:.3g} → {last:.3g}")
+    return Number(f"fall {what}", f"{100 * share:.1f} %", share)
 
 
 def settings(arguments: argparse.Namespace) -> tuple[Style, Descent]:

@@ -58,7 +58,9 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there are no labels at {path}: `minigrad weights fetch labels` gets some") from None
-    except (UnicodeDecodeError, IsADirectoryError):
+    except IsADirectoryError:
+        raise DataError(f"{path} is a folder, and should be a file of the names of classes") from None
+    except UnicodeDecodeError:
         raise DataError(f"{path} should hold the names of classes as text, one a line") from None
     labels = tuple(line.strip() for line in lines)
     if not labels or "" in labels:

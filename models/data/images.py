@@ -77,11 +77,21 @@ def pixels(image: Image.Image, tell: Tell | None = None) -> Pixels:
     tell = tell or (lambda _: None)
     if getattr(image, "is_animated", False):
         tell(f"animated: the first of {getattr(image, 'n_frames', 'its')} frames is taken")
+    if is_deep(image):
+        tell("16 bits of each colour reduced to 8")
     image.load()
     if image.getexif().get(_ORIENTATION, 1) != 1:
         tell("turned as its EXIF orientation says")
         image = ImageOps.exif_transpose(image)
     return np.asarray(in_colour(image, tell))
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether a colour of a file that is not loaded yet has more than 8 bits, of which Pillow reads the upper 8."""
+    if image.mode.startswith("I"):  # of grey it reads all
+        return False
+    tiles = getattr(image, "tile", [])
+    return any(";16" in str(tile.args) or (tile.codec_name[:3] == "ppm" and tile.args[1] > 255) for tile in tiles)
 
 
 def in_colour(image: Image.Image, tell: Tell) -> Image.Image:

@@ -25,10 +25,10 @@ from minigrad.optim import Adam, squares
 from minigrad.tensor import Tensor
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
-from models.training.base import Loop, Stateful
-from models.training.folder import RunFolder, make_empty
+from models.training.base import Loop
+from models.training.folder import RunFolder, Stateful, make_empty, take_over
 from models.training.log import Record, Warn
-from models.training.run import part, software
+from models.training.run import software
 from models.training.settings import FASTEST, LARGEST, MOST_THREADS, STEEPEST, restored
 
 SHOWN = 100
@@ -125,7 +125,7 @@ class GanRun(RunFolder):
         """The pair of the latest checkpoint that is whole."""
         arrays, pair = self.latest(warn), self.build()
         for name, network in pair._asdict().items():
-            network.load_state_dict(part(arrays, name))
+            take_over(network, arrays, name, self.folder)
         return pair
 
 

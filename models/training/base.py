@@ -18,23 +18,10 @@ from minigrad.errors import NotFiniteError
 from minigrad.op import Array
 from models.parallel import COMPARED_EVERY, Ranks
 from models.stopping import StopWish
-from models.training.folder import RunFolder
+from models.training.folder import RunFolder, Stateful, take_over
 from models.training.log import Log, Record, Warn
-from models.training.run import part
 
 Batch = TypeVar("Batch")
-
-
-class Stateful(Protocol):
-    """A Module or an optimiser: what a checkpoint keeps."""
-
-    def state_dict(self) -> dict[str, Array]:
-        """Its arrays by name."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any], /) -> Any:
-        """Takes them over."""
-        ...
 
 
 class Schedule(Protocol):
@@ -128,7 +115,7 @@ class Loop(ABC, Generic[Batch]):
         if ranks != self.ranks.count:
             self.warn(f"{ranks} ranks came so far and {self.ranks.count} go on: other last bits, the same training")
         for name, trained in self._trained.items():
-            trained.load_state_dict(part(arrays, name))
+            take_over(trained, arrays, name, self.folder)
         self.rng.bit_generator.state = state["generator"]
         self.place = Place(**state["place"])
         self.log.cut(state["records"])

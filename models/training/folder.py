@@ -2,15 +2,28 @@
 
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self
 
 from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.files import parts
 from minigrad.op import Array
 from minigrad.store import Checkpoints
 from models.training.log import Warn
+
+
+class Stateful(Protocol):
+    """A Module or an optimiser: what a checkpoint keeps."""
+
+    def state_dict(self) -> dict[str, Array]:
+        """Its arrays by name."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any], /) -> Any:
+        """Takes them over."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -31,6 +44,8 @@ class RunFolder(ABC):
             raise MissingFileError(f"{folder} is no run: there is no {path}; `{cls.command}` makes runs") from None
         except CheckpointError:
             raise
+        except IsADirectoryError:
+            raise CheckpointError(f"{path} is a folder, and should be a file") from None
         except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
             raise CheckpointError(f"{path} does not describe a run of `{cls.command}` ({error!r})") from None
 
@@ -60,6 +75,18 @@ class RunFolder(ABC):
     def checkpoints(self) -> Checkpoints:
         """The last states of its training."""
         return Checkpoints(self.folder / "checkpoints")
+
+
+def take_over(trained: Stateful, arrays: Mapping[str, Array], name: str, folder: Path) -> None:
+    """Loads the arrays whose names begin with `name.`; CheckpointError where they are those of another architecture."""
+    own = {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
+    try:
+        trained.load_state_dict(own)
+    except CheckpointError as error:
+        raise CheckpointError(
+            f"the checkpoint in {folder} is not of what its config.json describes, so that one of them is another "
+            f"run's: {error}"
+        ) from None
 
 
 def make_empty(folder: Path) -> None:

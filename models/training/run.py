@@ -15,11 +15,10 @@ import numpy as np
 
 from minigrad import __version__
 from minigrad.files import write_whole
-from minigrad.op import Array
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
 from models.data.split import at_least_one
-from models.training.folder import RunFolder, make_empty
+from models.training.folder import RunFolder, make_empty, take_over
 from models.training.log import Warn
 from models.training.settings import Settings, restored
 
@@ -115,13 +114,8 @@ class Run(RunFolder):
     def trained(self, warn: Warn) -> Captioner:
         """The captioner of the latest checkpoint that is whole."""
         captioner = self.build()
-        captioner.load_state_dict(part(self.latest(warn), "captioner"))
+        take_over(captioner, self.latest(warn), "captioner", self.folder)
         return captioner
-
-
-def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
-    """The arrays whose names begin with `name.`, without that."""
-    return {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
 
 
 def software() -> dict[str, str]:

@@ -11,6 +11,8 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from minigrad.errors import CheckpointError, DataError, MissingFileError, UsageError
 from minigrad.files import write_whole
 from minigrad.module import Module
@@ -32,12 +34,25 @@ def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[s
     """Loads a file into a model; returns the differences, a line each.
 
     CheckpointError with the table of missing, unexpected and mis-shaped names where there are any, unless
-    `strict=False`, which loads what fits.
+    `strict=False`, which loads what fits; and for numbers that are not finite.
     """
+    arrays = read_weights(path)
     try:
-        return model.load_state_dict(read_weights(path), strict)
+        with np.errstate(over="ignore"):  # what becomes infinite is found after it
+            problems = model.load_state_dict(arrays, strict)
     except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from None
+        error.args = (f"{path}: {error}",)
+        raise
+    refuse_not_finite(model, path)
+    return problems
+
+
+def refuse_not_finite(model: Module, path: str | Path) -> None:
+    """CheckpointError, with the file that they came from, for parameters that hold NaN or infinite numbers."""
+    for name, array in model.state_dict().items():
+        if array.size and not np.isfinite([array.min(), array.max()]).all():  # without an array as large
+            count = array.size - np.count_nonzero(np.isfinite(array))
+            raise CheckpointError(f"{path}: {name} holds NaN or infinity, in {count:,} of its {array.size:,} numbers")
 
 
 def read_weights(path: str | Path) -> dict[str, Array]:
@@ -55,12 +70,14 @@ def read_stored(path: str | Path) -> dict[str, Array]:
         arrays = reader(path)(path)
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there is no weights file {path}") from None
+    except IsADirectoryError:
+        raise CheckpointError(f"{path} is a folder, not a weights file") from None
     except CheckpointError as error:
         raise CheckpointError(str(error) if str(path) in str(error) else f"{path} {error}") from None
     except DataError as error:
         raise CheckpointError(str(error)) from None
     except (*DAMAGE, OverflowError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in (errno.EINVAL, errno.EISDIR):
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
             raise  # of the disk, not of the bytes, in which a place before the beginning may be sought
         raise CheckpointError(f"{path} is damaged, or no weights file: {error}") from None
     if not arrays:
