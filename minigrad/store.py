@@ -155,15 +155,15 @@ class Checkpoints:
             with suppress(OSError):
                 path.unlink()
 
-    def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State] | None:
-        """The newest checkpoint that is whole, None where there is none at all.
+    def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State, Path] | None:
+        """The newest checkpoint that is whole, and its file; None where there is none at all.
 
         `warn` is told of each damaged one that is passed over; CheckpointError when all are damaged.
         """
         steps = self.steps()
         for step in reversed(steps):
             try:
-                return load(self._path(step))
+                return *load(self._path(step)), self._path(step)
             except (CheckpointError, OSError) as error:
                 self._damaged.add(step)
                 warn(f"{error}; this checkpoint is passed over")

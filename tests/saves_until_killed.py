@@ -49,7 +49,7 @@ def latest_step(folder: Path) -> int:
     assert not damaged, damaged
     if found is None:
         return 0
-    arrays, state = found
+    arrays, state, _ = found
     assert all(np.array_equal(array, np.full(SIZE, state["step"])) for array in arrays.values())
     return int(state["step"])
 

@@ -176,10 +176,16 @@ def test_a_run_whose_parts_are_not_its_own(tmp_path: Path, capsys: pytest.Captur
     run = Path(shutil.copytree("run", tmp_path / "run"))
     config, (checkpoint,) = run / "config.json", (run / "checkpoints").iterdir()
     whole = config.read_text(encoding="utf-8")
-    config.write_text(whole.replace('"hidden_dim": 4', '"hidden_dim": 5'), encoding="utf-8")
+    changed = json.loads(whole.replace('"hidden_dim": 4', '"hidden_dim": 5'))
+    del changed["checksum"]
+    config.write_text(json.dumps(changed), encoding="utf-8")
     assert main(["caption", str(run), "--row", "0"]) == 2
     told = capsys.readouterr().err
-    assert "run is not of what its config.json describes" in told and "mis-shaped" in told and "strict" not in told
+    assert (
+        "safetensors is not of what the run's config.json describes" in told
+        and "mis-shaped" in told
+        and "strict" not in told
+    )
     config.write_text(whole, encoding="utf-8")
     checkpoint.unlink()
     checkpoint.mkdir()

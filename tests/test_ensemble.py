@@ -1,5 +1,6 @@
 """Captioners that write together: the mean of their probabilities, and the commands that are given several runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,10 @@ from test_training import trainer, write_captions
 from minigrad.cli import main
 from minigrad.errors import UsageError
 from minigrad.functional import softmax
+from models.data.vocabulary import Vocabulary
 from models.decode import beam_search, greedy
 from models.ensemble import Ensemble
-from models.training import Source
+from models.training import Run, Source
 
 
 def test_an_ensemble_has_the_mean_of_its_members_probabilities() -> None:
@@ -49,8 +51,10 @@ def test_runs_write_together(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     data = other.open()
     narrow = trainer(tmp_path / "2", other, data)
     narrow.save()
-    config = tmp_path / "2/config.json"
-    config.write_text(config.read_text(encoding="utf-8").replace('"a"', '"other"'), encoding="utf-8")
+    run = Run.open(tmp_path / "2")
+    words = tuple("other" if word == "a" else word for word in run.vocabulary.idx_to_word)
+    replace(run, folder=tmp_path / "3", vocabulary=Vocabulary(words)).make()
+    (tmp_path / "2/checkpoints").rename(tmp_path / "3/checkpoints")
     capsys.readouterr()
-    assert main(["evaluate", first, "--with", str(tmp_path / "2")]) == 2
+    assert main(["evaluate", first, "--with", str(tmp_path / "3")]) == 2
     assert "other words or features" in capsys.readouterr().err

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from test_fuzz import ARRAYS, DIGITS, STORAGES, state
+from test_fuzz import ARRAYS, DIGITS, STORAGES, make_run, state
 from thorough import TIMES
 from torch_files import archive
 
@@ -19,6 +19,9 @@ from models.data.hdf5_writing import new_hdf5
 from models.data.mnist import read_idx
 from models.data.scenes import Extractor
 from models.data.scenes.features import Filters
+from models.training import Run
+from models.training.adversarial import GanRun, GanSettings
+from models.training.folder import RunFolder
 from models.weights import read_weights, write_weights
 
 FEATURES = np.random.default_rng(0).random((40, 6)).astype("f4")
@@ -43,6 +46,11 @@ def extractor(path: Path) -> None:
     Extractor(Filters(a, a + 1), a + 2, a + 3).save(path)
 
 
+def run_of(kind: type[RunFolder]) -> Callable[[Path], dict[str, Array]]:
+    """The run of a config.json, as an array of its words."""
+    return lambda path: {"": np.array([repr(kind.open(path.parent))])}
+
+
 def of_extractor(path: Path) -> dict[str, Array]:
     found = Extractor.load(path)
     return {**vars(found.filters), "mean": found.mean, "projection": found.projection}
@@ -57,6 +65,8 @@ FORMS = {
     ".pth": Form("a.pth", lambda p: p.write_bytes(archive(state(), STORAGES)), read_weights),
     "digits": Form("a.gz", lambda p: p.write_bytes(gzip.compress(DIGITS)), lambda p: {"": read_idx(p, 3)}),
     "extractors": Form("a.npz", extractor, of_extractor),
+    "runs": Form("config.json", lambda p: make_run(p.parent), run_of(Run), 7),
+    "runs of gan": Form("config.json", lambda p: GanRun(p.parent, GanSettings(), "drawn").make(), run_of(GanRun), 7),
 }
 
 

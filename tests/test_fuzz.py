@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,14 +81,18 @@ def header_of_safetensors(content: bytes, rng: np.random.Generator) -> bytes:
     return len(header).to_bytes(8, "little") + header + content[8 + length :]
 
 
-def run_config(path: Path) -> None:
+def make_run(folder: Path) -> Run:
     words = Vocabulary(("<NULL>", "<START>", "<END>", "<UNK>", "a"))
-    run = Run(path.parent, Settings(word_dim=2, hidden_dim=2), Source("data"), 3, words, {"python": "3"})
-    path.write_text(json.dumps(run.config()))
+    return Run(folder, Settings(word_dim=2, hidden_dim=2), Source("data"), 3, words, {"python": "3"}).make()
+
+
+def run_config(path: Path) -> None:
+    """Without a checksum, which would find any damage before it is met."""
+    path.write_text(json.dumps(make_run(path.parent).config()))
 
 
 def gan_config(path: Path) -> None:
-    path.write_text(json.dumps({"gan": asdict(GanSettings()), "data": "drawn", "software": {}}))
+    path.write_text(json.dumps(GanRun(path.parent, GanSettings(), "drawn").config()))
 
 
 def records(path: Path) -> None:

@@ -199,7 +199,7 @@ def test_runs_that_are_none_are_told(tmp_path: Path) -> None:
         run.trained(pytest.fail)
     of_another_version = json.dumps({"gan": {"steps": 1}, "data": ""})
     wrong = dict.fromkeys(("{", "[]", "{}"), "does not describe a run of `minigrad gan`")
-    for config, message in {**wrong, of_another_version: "settings are not this version's"}.items():
+    for config, message in {**wrong, of_another_version: "GanSettings has other names than this version's"}.items():
         (run.folder / "config.json").write_text(config)
         with pytest.raises(CheckpointError, match=message):
             GanRun.open(run.folder)

@@ -16,16 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 from injection import BROKEN, FULL, HOWS, KILLED, Disk, Killed, calls_of, every_failure
-from test_training import TINY, again, state, trainer
+from test_training import TINY, again, state, trainer, write_captions
 from thorough import TIMES
 
+from minigrad.errors import MissingFileError
 from minigrad.files import write_whole
 from minigrad.store import Checkpoints
 from models.data import scenes
 from models.data.coco import CaptionData
 from models.data.hdf5_writing import new_hdf5
+from models.data.projection import PROJECTION
 from models.data.scenes.features import random_filters
-from models.training import Run, Source
+from models.training import EXTRACTOR, Run, Source
+from models.training.adversarial import GanRun, GanSettings
 from models.weights import read_weights, write_weights
 
 pytestmark = pytest.mark.fault(number=15)
@@ -150,15 +153,29 @@ def test_a_process_that_could_not_write_hdf5_ends_without_a_crash() -> None:
     assert done.returncode == 1 and done.stderr.endswith("No space left on device: '/dev/full'\n")
 
 
-def test_a_run_folder(tmp_path: Path, source: Source, data: CaptionData) -> None:
-    create = lambda folder: Run.create(folder, TINY, source, data)  # noqa: E731
-    calls = calls_of(tmp_path, lambda: create(tmp_path / "counted"))
+@pytest.mark.parametrize("kind", ["minigrad train", "minigrad gan"])
+def test_a_run_folder_is_whole_or_no_run(tmp_path: Path, kind: str) -> None:
+    source = Source(str(write_captions(tmp_path / "data")), "plain")
+    for name in (EXTRACTOR, PROJECTION):
+        (tmp_path / "data" / name).write_text(name)
+    create = {
+        "minigrad train": lambda folder: Run.create(folder, TINY, source, source.open()),
+        "minigrad gan": lambda folder: GanRun.create(folder, GanSettings(), "drawn"),
+    }[kind]
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    calls = calls_of(runs, lambda: create(runs / "counted"))
+    names = {path.name for path in (runs / "counted").iterdir()}
+    assert names == {"config.json", *((EXTRACTOR, PROJECTION) if kind == "minigrad train" else ())}
     for k, how in every_failure(len(calls)):
-        folder = tmp_path / f"{k}-{how}"
-        if failed(tmp_path, k, how, lambda folder=folder: create(folder)) and not (folder / "config.json").exists():
+        folder = runs / f"{k}-{how}"
+        failed(runs, k, how, lambda folder=folder: create(folder))
+        if not (folder / "config.json").exists():
+            with pytest.raises(MissingFileError, match="is no run"):
+                Run.open(folder)
             create(folder)  # the same command again
-        assert Run.open(folder).settings == TINY
-        assert not hidden(folder)
+        assert {path.name for path in folder.iterdir() if how != KILLED or path.name[0] != "."} == names, (k, how)
+        assert all((folder / name).read_text() == name for name in names - {"config.json"}), (k, how)
 
 
 def test_training(tmp_path: Path, source: Source, data: CaptionData) -> None:

@@ -37,7 +37,7 @@ def runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def parameters(folder: Path) -> dict[str, Array]:
     """Of the last checkpoint of a run that did all its steps."""
     run: Any = Run.open(folder) if "words" in (folder / "config.json").read_text() else GanRun.open(folder)
-    arrays, state = run.checkpoints.latest(pytest.fail)
+    arrays, state, _ = run.checkpoints.latest(pytest.fail)
     assert state["place"]["step"] == 4
     return arrays  # type: ignore[no-any-return]
 

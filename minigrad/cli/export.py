@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.cli import console
 from minigrad.cli.draw import of_function
-from minigrad.errors import CheckpointError, UsageError
+from minigrad.errors import UsageError
 from minigrad.export import part, to_onnx
 from minigrad.op import Array
 from minigrad.tensor import Tensor
@@ -100,16 +100,16 @@ def programs_of(path: Path, arguments: argparse.Namespace) -> Programs:
     from minigrad.cli.photographs import seeing
     from models.training import Run
     from models.training.adversarial import GanRun
+    from models.training.folder import read_config
 
-    try:
-        pair = GanRun.open(path)
-    except CheckpointError:
+    if "gan" not in read_config(path, Run.command):
         run = Run.open(path)
         words = run.vocabulary.idx_to_word
         sizes = arguments.batch, arguments.length
         if arguments.what == "photographs":
             return photograph_programs(seeing(run, None), *sizes, arguments.size, words)
         return captioner_programs(run.trained(console.warn), *sizes, words)
+    pair = GanRun.open(path)
     return gan_programs(pair.trained(console.warn), pair.settings.noise_dim, arguments.batch)
 
 

@@ -11,10 +11,9 @@ from minigrad.cli.options import add_settings, command, given, settings_of
 from minigrad.cli.saving import complained, stopped, unreported
 from minigrad.cli.sources import SCENES, Opened, open_together, source_of
 from minigrad.errors import UsageError
-from minigrad.files import write_whole
 from models.data.projection import PROJECTION
 from models.parallel import Ranks, world
-from models.training import EXTRACTOR, Record, Run, Settings, Source, Training, Validation
+from models.training import Record, Run, Settings, Source, Training, Validation
 
 
 def add_parser(subparsers: Any) -> None:
@@ -94,8 +93,7 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
     refuse_grid(opened)
     settings = settings_of(arguments, source, len(opened.data.train))
     folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
-    run = Run.create(folder, settings, source, opened.data)
-    return with_extractor(run)
+    return Run.create(folder, settings, source, opened.data)
 
 
 def refuse_grid(opened: Opened) -> None:
@@ -108,20 +106,10 @@ def refuse_grid(opened: Opened) -> None:
         )
 
 
-def with_extractor(run: Run) -> Run:
-    """The run, with what turns pictures into features in its folder, also where making it was interrupted."""
-    for name in (EXTRACTOR, PROJECTION):
-        there = Path(run.source.folder) / name
-        if there.is_file() and not (run.folder / name).is_file():
-            write_whole(run.folder / name, there.read_bytes())
-    return run
-
-
 def old_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
     """The run to continue, and its data."""
     run = ranks.once(lambda: continued(arguments))
-    opened = open_together(run.source, ranks)
-    return ranks.once(lambda: with_extractor(run)), opened
+    return run, open_together(run.source, ranks)
 
 
 def continued(arguments: argparse.Namespace) -> Run:

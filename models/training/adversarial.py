@@ -6,7 +6,6 @@ the generator's step does not change the discriminator; what the generator makes
 detached, so that it changes nothing of the generator but batch norm's running statistics.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
@@ -18,7 +17,6 @@ import numpy as np
 from minigrad import compile, grad
 from minigrad.context import no_grad
 from minigrad.errors import NotFiniteError, UsageError
-from minigrad.files import write_whole
 from minigrad.module import Module, Parameter
 from minigrad.op import Array
 from minigrad.optim import Adam, squares
@@ -26,9 +24,8 @@ from minigrad.tensor import Tensor
 from models.data.mnist import Digits
 from models.gan import LOSSES, NETWORKS, Pair, gradient_penalty, noise
 from models.training.base import Loop
-from models.training.folder import RunFolder, Stateful, make_empty, take_over
+from models.training.folder import RunFolder, Stateful, software
 from models.training.log import Record, Warn
-from models.training.run import software
 from models.training.settings import FASTEST, LARGEST, MOST_THREADS, STEEPEST, restored
 
 SHOWN = 100
@@ -106,16 +103,16 @@ class GanRun(RunFolder):
     @classmethod
     def create(cls, folder: Path, settings: GanSettings, data: str) -> "GanRun":
         """Makes the folder; UsageError where it holds something."""
-        make_empty(folder)
-        run = cls(folder, settings, data)
-        config = {"gan": asdict(settings), "data": data, "software": software()}
-        write_whole(run.config_path, json.dumps(config, indent=2) + "\n")
-        return run
+        return cls(folder, settings, data).make()
 
     @classmethod
-    def described(cls, folder: Path, config: Any) -> "GanRun":
-        """What `create` wrote."""
+    def described(cls, folder: Path, config: Mapping[str, Any]) -> "GanRun":
+        """What `config` gave."""
         return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
+
+    def config(self) -> dict[str, Any]:
+        """What config.json holds."""
+        return {"gan": asdict(self.settings), "data": self.data, "software": software()}
 
     def build(self) -> Pair:
         """The pair before its first step."""
@@ -123,9 +120,8 @@ class GanRun(RunFolder):
 
     def trained(self, warn: Warn) -> Pair:
         """The pair of the latest checkpoint that is whole."""
-        arrays, pair = self.latest(warn), self.build()
-        for name, network in pair._asdict().items():
-            take_over(network, arrays, name, self.folder)
+        pair = self.build()
+        self.load_latest(pair._asdict(), warn)
         return pair
 
 

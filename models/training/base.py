@@ -18,8 +18,9 @@ from minigrad.errors import NotFiniteError
 from minigrad.op import Array
 from models.parallel import COMPARED_EVERY, Ranks
 from models.stopping import StopWish
-from models.training.folder import RunFolder, Stateful, take_over
+from models.training.folder import RunFolder, Stateful, fitting, load
 from models.training.log import Log, Record, Warn
+from models.training.settings import restored
 
 Batch = TypeVar("Batch")
 
@@ -110,15 +111,15 @@ class Loop(ABC, Generic[Batch]):
         if found is None:
             self.log.cut(0)
             return False
-        arrays, state = found
+        arrays, state, path = found
+        load(path, arrays, self._trained, self.ranks.cause)
+        with fitting(path, self.ranks.cause):
+            self.rng.bit_generator.state = state["generator"]
+            self.place = restored(Place, state["place"])
+            self.log.cut(state["records"])
         ranks = state.get("ranks", 1)
         if ranks != self.ranks.count:
             self.warn(f"{ranks} ranks came so far and {self.ranks.count} go on: other last bits, the same training")
-        for name, trained in self._trained.items():
-            take_over(trained, arrays, name, self.folder)
-        self.rng.bit_generator.state = state["generator"]
-        self.place = Place(**state["place"])
-        self.log.cut(state["records"])
         return True
 
     def save(self) -> None:

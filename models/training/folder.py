@@ -1,17 +1,31 @@
-"""A run's folder: where its description, its log and its checkpoints are. All of `models.training` may import it."""
+"""A run's folder: where its description, its log and its checkpoints are. All of `models.training` may import it.
 
+A folder is a run when config.json is there, which is written last of what makes one.
+"""
+
+import hashlib
 import json
+import platform
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
+import numpy as np
+
+from minigrad import __version__
 from minigrad.errors import CheckpointError, MissingFileError, UsageError
-from minigrad.files import parts
+from minigrad.files import parts, write_whole
 from minigrad.op import Array
 from minigrad.store import Checkpoints
 from models.training.log import Warn
+
+CHECKSUM = "checksum"
+"""The name of the SHA-256 of everything else in config.json."""
+_MISFITS = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What reading raises where something is not what it should be; every `CheckpointError` is a ValueError."""
 
 
 class Stateful(Protocol):
@@ -36,30 +50,45 @@ class RunFolder(ABC):
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Reads what `create` wrote; MissingFileError or CheckpointError when it is not there or not that."""
-        path = Path(folder) / "config.json"
+        """Reads what `make` wrote; MissingFileError or CheckpointError when it is not there or not that."""
+        folder = Path(folder)
+        config = read_config(folder, cls.command)
         try:
-            return cls.described(Path(folder), json.loads(path.read_text(encoding="utf-8")))
-        except (FileNotFoundError, NotADirectoryError):
-            raise MissingFileError(f"{folder} is no run: there is no {path}; `{cls.command}` makes runs") from None
-        except CheckpointError:
-            raise
-        except IsADirectoryError:
-            raise CheckpointError(f"{path} is a folder, and should be a file") from None
-        except (KeyError, TypeError, ValueError, OverflowError, RecursionError, OSError) as error:
-            raise CheckpointError(f"{path} does not describe a run of `{cls.command}` ({error!r})") from None
+            return cls.described(folder, config)
+        except _MISFITS as error:
+            found, own = config.get("software", {}), software()["minigrad"]
+            writer = found.get("minigrad", own) if isinstance(found, dict) else own
+            remedy = "name such a run, or put back a copy of it" if writer == own else f"read it with minigrad {writer}"
+            raise CheckpointError(
+                f"{folder / 'config.json'} does not describe a run of `{cls.command}` ({told(error)}): {remedy}"
+            ) from None
 
     @classmethod
     @abstractmethod
-    def described(cls, folder: Path, config: Any) -> Self:
+    def described(cls, folder: Path, config: Mapping[str, Any]) -> Self:
         """The run that config.json tells of; any error where it does not."""
 
-    def latest(self, warn: Warn) -> dict[str, Array]:
-        """The arrays of the newest checkpoint that is whole; MissingFileError where there is none."""
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """What config.json tells of it."""
+
+    def make(self, copied: Collection[Path] = ()) -> Self:
+        """Makes the folder with copies of files, which are there before it is a run; UsageError where it holds more."""
+        make_empty(self.folder, {file.name for file in copied})
+        for file in copied:
+            write_whole(self.folder / file.name, file.read_bytes())
+        config = self.config()
+        content = {**config, CHECKSUM: checksum(config)}
+        write_whole(self.config_path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        return self
+
+    def load_latest(self, trained: Mapping[str, Stateful], warn: Warn) -> None:
+        """Loads the newest checkpoint that is whole; MissingFileError where there is none."""
         found = self.checkpoints.latest(warn=warn)
         if found is None:
             raise MissingFileError(f"{self.folder} has no checkpoint yet: {self.command} --resume --out {self.folder}")
-        return found[0]
+        arrays, _, path = found
+        load(path, arrays, trained)
 
     @property
     def config_path(self) -> Path:
@@ -77,22 +106,73 @@ class RunFolder(ABC):
         return Checkpoints(self.folder / "checkpoints")
 
 
-def take_over(trained: Stateful, arrays: Mapping[str, Array], name: str, folder: Path) -> None:
-    """Loads the arrays whose names begin with `name.`; CheckpointError where they are those of another architecture."""
-    own = {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
-    try:
-        trained.load_state_dict(own)
-    except CheckpointError as error:
-        raise CheckpointError(
-            f"the checkpoint in {folder} is not of what its config.json describes, so that one of them is another "
-            f"run's: {error}"
-        ) from None
-
-
-def make_empty(folder: Path) -> None:
-    """Makes the folder; UsageError where it holds more than parts of files, as making it leaves when it is killed."""
-    if folder.exists() and (not folder.is_dir() or set(folder.iterdir()) > set(parts(folder))):
+def make_empty(folder: Path, names: Collection[str]) -> None:
+    """Makes the folder; UsageError where it holds more than making it leaves when it is killed: parts, these names."""
+    left = {*parts(folder), *(folder / name for name in names)}
+    if folder.exists() and (not folder.is_dir() or not left >= set(folder.iterdir())):
         raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
     folder.mkdir(parents=True, exist_ok=True)
     for part in parts(folder):
         part.unlink()
+
+
+def read_config(folder: Path, command: str) -> dict[str, Any]:
+    """What a run's config.json holds; MissingFileError with what makes runs, or CheckpointError."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):
+            raise ValueError(f"it holds a {type(config).__name__}")
+        if config.get(CHECKSUM, checksum(config)) != checksum(config):
+            raise ValueError(f"it has changed since it was written; where that was meant, take its {CHECKSUM!r} out")
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFileError(f"{folder} is no run: there is no {path}; `{command}` makes runs") from None
+    except IsADirectoryError:
+        raise CheckpointError(f"{path} is a folder, and should be a file") from None
+    except (*_MISFITS, OSError) as error:
+        raise CheckpointError(
+            f"{path} does not describe a run of `{command}` ({told(error)}): name such a run, or put back a copy of it"
+        ) from None
+    return config
+
+
+def checksum(config: Mapping[str, Any]) -> str:
+    """The SHA-256 of what config.json holds besides it, however that is laid out."""
+    others = {name: value for name, value in config.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
+
+
+def load(
+    path: Path, arrays: Mapping[str, Array], trained: Mapping[str, Stateful], cause: BaseException | None = None
+) -> None:
+    """Loads what a checkpoint keeps of each; CheckpointError that names its file where it does not fit."""
+    with fitting(path, cause):
+        for name, one in trained.items():
+            one.load_state_dict(part(arrays, name))
+
+
+@contextmanager
+def fitting(path: Path, cause: BaseException | None = None) -> Iterator[None]:
+    """In it what cannot be made of a checkpoint's content is a CheckpointError that names its file."""
+    try:
+        yield
+    except _MISFITS as error:
+        raise CheckpointError(
+            f"{path} is not of what the run's config.json describes, or of another version, so that one of them is "
+            f"another run's: {told(error)}"
+        ) from cause
+
+
+def told(error: Exception) -> str:
+    """An error in words: a KeyError's are but a name."""
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error) or repr(error)
+
+
+def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
+    """The arrays whose names begin with `name.`, without that."""
+    return {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
+
+
+def software() -> dict[str, str]:
+    """The versions that the last bits of a run may depend on."""
+    return {"python": platform.python_version(), "minigrad": __version__, "numpy": np.__version__}

@@ -3,8 +3,6 @@
 Imports the store, the data and the captioner; `models.training` and the command line import it.
 """
 
-import json
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import sqrt
@@ -13,12 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import __version__
-from minigrad.files import write_whole
 from models.captioner import Captioner
 from models.data.coco import CaptionData, Vocabulary, open_data
+from models.data.projection import PROJECTION
 from models.data.split import at_least_one
-from models.training.folder import RunFolder, make_empty, take_over
+from models.training.folder import RunFolder, software
 from models.training.log import Warn
 from models.training.settings import Settings, restored
 
@@ -62,15 +59,14 @@ class Run(RunFolder):
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, source: Source, data: CaptionData) -> "Run":
-        """Makes the folder; UsageError where it holds something."""
-        make_empty(folder)
+        """Makes the folder, with what turns pictures into features; UsageError where it holds something."""
         source = replace(source, features=data.feature_name)
+        there = (Path(source.folder) / name for name in (EXTRACTOR, PROJECTION))
         run = cls(folder, settings, source, data.train.feature_dim, data.vocabulary, software())
-        write_whole(run.config_path, json.dumps(run.config(), indent=2, ensure_ascii=False) + "\n")
-        return run
+        return run.make([path for path in there if path.is_file()])
 
     @classmethod
-    def described(cls, folder: Path, config: Any) -> "Run":
+    def described(cls, folder: Path, config: Mapping[str, Any]) -> "Run":
         """What `config` gave."""
         return cls(
             folder,
@@ -114,10 +110,5 @@ class Run(RunFolder):
     def trained(self, warn: Warn) -> Captioner:
         """The captioner of the latest checkpoint that is whole."""
         captioner = self.build()
-        take_over(captioner, self.latest(warn), "captioner", self.folder)
+        self.load_latest({"captioner": captioner}, warn)
         return captioner
-
-
-def software() -> dict[str, str]:
-    """The versions that the last bits of a run may depend on."""
-    return {"python": platform.python_version(), "minigrad": __version__, "numpy": np.__version__}

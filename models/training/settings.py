@@ -93,10 +93,12 @@ def restored(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
     """A dataclass from its names and values; CheckpointError for names or kinds of values that are not its own."""
     kinds = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     if set(values) != set(kinds):
-        raise CheckpointError(f"the run's settings are not this version's: {sorted(set(values) ^ set(kinds))} differ")
+        raise CheckpointError(
+            f"its {cls.__name__} has other names than this version's: {sorted(set(values) ^ set(kinds))}"
+        )
     wrong = [f"{name} is {values[name]!r:.60}" for name, kind in kinds.items() if not _is_of(values[name], kind)]
     if wrong:
-        raise CheckpointError(f"the run's settings are of another kind than this version's: {', '.join(wrong)}")
+        raise CheckpointError(f"its {cls.__name__} has other kinds of values than this version's: {', '.join(wrong)}")
     return cls(**values)
 
 

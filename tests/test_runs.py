@@ -1,0 +1,91 @@
+"""Run folders: what is wrong with a file of one is told with the file's name and what to do."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_training import TINY, again, trainer
+
+from minigrad.cli import main
+from minigrad.errors import CheckpointError, UsageError
+from minigrad.store import load, save
+from models.data.coco import CaptionData
+from models.training import Run, Source
+from models.training.adversarial import GanRun, GanSettings
+from models.training.folder import CHECKSUM, checksum
+
+
+def rewritten(run: Path, **changed: Any) -> None:
+    """config.json as another version would have written it."""
+    path = run / "config.json"
+    config = {**json.loads(path.read_text(encoding="utf-8")), **changed}
+    path.write_text(json.dumps({**config, CHECKSUM: checksum(config)}), encoding="utf-8")
+
+
+def test_a_run_of_a_newer_version_is_told_with_its_file_and_that_version(
+    tmp_path: Path, source: Source, data: CaptionData, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Run.create(tmp_path / "run", TINY, source, data)
+    rewritten(run.folder, settings={**TINY.as_dict(), "dropout": 0.5}, software={"minigrad": "9.1"})
+    message = rf"^{run.config_path} does not describe a run .*\['dropout'\]\): read it with minigrad 9\.1$"
+    with pytest.raises(CheckpointError, match=message):
+        Run.open(run.folder)
+    assert main(["train", "--resume", "--out", str(run.folder)]) == 2
+    assert str(run.config_path) in capsys.readouterr().err
+
+
+def test_a_run_that_was_changed_is_told_and_what_was_meant_is_taken(tmp_path: Path) -> None:
+    run = GanRun.create(tmp_path / "run", GanSettings(), "drawn")
+    text = run.config_path.read_text(encoding="utf-8").replace('"noise_dim": 96', '"noise_dim": 97')
+    run.config_path.write_text(text, encoding="utf-8")
+    with pytest.raises(CheckpointError, match=rf"^{run.config_path} .*it has changed since .* take its 'checksum' out"):
+        GanRun.open(run.folder)
+    meant = {name: value for name, value in json.loads(text).items() if name != CHECKSUM}
+    run.config_path.write_text(json.dumps(meant), encoding="utf-8")
+    assert GanRun.open(run.folder).settings.noise_dim == 97
+
+
+def test_a_run_of_another_command_is_told(tmp_path: Path, source: Source, data: CaptionData) -> None:
+    GanRun.create(tmp_path / "pair", GanSettings(), "drawn")
+    with pytest.raises(CheckpointError, match=r"pair/config.json does not .* `minigrad train` .*: name such a run"):
+        Run.open(tmp_path / "pair")
+    Run.create(tmp_path / "run", TINY, source, data)
+    with pytest.raises(CheckpointError, match=r"run/config.json does not .* `minigrad gan` .*: name such a run"):
+        GanRun.open(tmp_path / "run")
+
+
+@pytest.mark.parametrize("changed", [{"place": {"step": 1}}, {"generator": {}}, {"records": "x"}, {"place": 3}])
+def test_a_checkpoint_of_another_version_is_told_with_its_file(
+    tmp_path: Path, source: Source, data: CaptionData, changed: dict[str, Any]
+) -> None:
+    trainer(tmp_path / "run", source, data, steps=1).save()
+    path = tmp_path / "run/checkpoints/step-00000000.safetensors"
+    arrays, state = load(path)
+    save(path, arrays, {**state, **changed})
+    with pytest.raises(
+        CheckpointError, match=rf"^{path} is not of what the run's config.json describes, or of another version"
+    ):
+        again(tmp_path / "run", data)
+
+
+def test_a_checkpoint_of_another_run_is_told_with_its_file(tmp_path: Path, source: Source, data: CaptionData) -> None:
+    trainer(tmp_path / "run", source, data, steps=1).save()
+    other = Run.create(tmp_path / "other", replace(TINY, hidden_dim=7), source, data)
+    (tmp_path / "run/checkpoints").rename(other.folder / "checkpoints")
+    with pytest.raises(
+        CheckpointError,
+        match=r"^.*other/checkpoints/step-00000000.safetensors is not of what the run's config.json describes",
+    ):
+        other.trained(pytest.fail)
+
+
+def test_a_folder_with_anything_of_the_user_s_is_not_taken(tmp_path: Path, source: Source, data: CaptionData) -> None:
+    for name in ("notes.txt", "config.json", "log.jsonl"):
+        folder = tmp_path / name.split(".")[0]
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        with pytest.raises(UsageError, match="is not empty"):
+            Run.create(folder, TINY, source, data)
+        assert (folder / name).read_text() == "mine"
