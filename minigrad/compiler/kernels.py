@@ -119,16 +119,14 @@ def summed(x: Array, axes: tuple[int, ...], y: Array) -> list[Call]:
 
 def rows_sum(x: Array, y: Array) -> list[Call]:
     """Σ of the rows of x as a product with ones."""
-    if x.dtype.kind != "f" or x.dtype != y.dtype:
-        return [partial(np.add.reduce, x, axis=0, out=y)]
-    return [partial(np.matmul, np.ones(len(x), x.dtype), x, y)]
+    by_blas = x.dtype.kind == "f" and x.dtype == y.dtype
+    return [partial(np.matmul, np.ones(len(x), x.dtype), x, y) if by_blas else partial(np.add.reduce, x, axis=0, out=y)]
 
 
 def leaky_relu(op: LeakyRelu, xs: Sequence[Array], y: Array) -> list[Call]:
     """max(x, slope · x), where that is right."""
-    if not 0 < op.slope <= 1:
-        return plain(op, xs, y)
-    return [partial(np.multiply, xs[0], op.slope, y), partial(np.maximum, xs[0], y, out=y)]
+    larger: list[Call] = [partial(np.multiply, xs[0], op.slope, y), partial(np.maximum, xs[0], y, out=y)]
+    return larger if 0 < op.slope <= 1 else plain(op, xs, y)
 
 
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -160,19 +158,22 @@ def rows_at(table: Array, step: int, ids: Array, y: Array) -> None:
 
 
 def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Rows sorted by id; BLAS sums those of some ids at a time. What is not finite may spread among those."""
+    """Rows sorted by id; BLAS sums those of some ids at a time."""
     x, ids = xs
     if x.ndim != 2 or ids.ndim != 1 or x.dtype.kind != "f" or not x.size:
         return plain(op, xs, y)
     together = min(MOST_IDS, max(LEAST_IDS, ROWS * op.rows // len(x)))
-    memory = (
-        np.empty(shape, x.dtype) for shape in ((len(x), together), (2 * ROWS, x.shape[1]), (together, x.shape[1]))
-    )
+    shapes = (len(x), together), (2 * ROWS, x.shape[1]), (together, x.shape[1])
+    memory = (np.empty(shape, x.dtype) for shape in shapes)
     return [partial(check_ids, ids, op.rows), partial(sum_by_id, *in_one_piece(x), ids, y, *memory)]
 
 
+@np.errstate(invalid="ignore")
 def sum_by_id(x: Array, step: int, ids: Array, y: Array, hot: Array, rows: Array, sums: Array) -> None:
-    """y[v] = Σ of the rows of x whose id is v: a product with ones where the id is v, in memory given for the parts."""
+    """y[v] = Σ of the rows of x whose id is v: a product with ones where the id is v, in memory given for the parts.
+
+    A row that is not finite makes NaN of the sums of all ids beside it, of 0 · ∞: those are added up one by one.
+    """
     order, together = np.argsort(ids, kind="stable"), hot.shape[1]
     ids = ids[order]
     hot.fill(0)
@@ -188,6 +189,10 @@ def sum_by_id(x: Array, step: int, ids: Array, y: Array, hot: Array, rows: Array
             np.matmul(part, rows[: len(places)], found if i == start else sums[: len(found)])
             if i > start:
                 found += sums[: len(found)]
+    for block in np.flatnonzero(~np.isfinite(y[::together]).all(axis=1)).tolist():
+        y[block * together : (block + 1) * together] = 0
+        some = slice(*ends[block : block + 2])
+        np.add.at(y, ids[some], x[order[some] * step])
 
 
 def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:

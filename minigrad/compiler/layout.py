@@ -18,18 +18,18 @@ cache holds."""
 def few_rows_turned(build: Builder, op: MatMul, inputs: tuple[Tensor, ...]) -> Tensor | None:
     """a Wᵀ = (W aᵀ)ᵀ for a of few rows: W is then read along its rows, and the result is a view."""
     a, b = inputs
-    turns = few_rows(a, b) and is_op(b, Transpose) and not blas.small_kernels()
+    turns = few_rows_beside(a, b) and is_op(b, Transpose) and not blas.small_kernels()
     return build(TURN, build(op, b.inputs[0], build(TURN, a))) if turns else None
 
 
-def few_rows(a: Tensor, b: Tensor) -> bool:
+def few_rows_beside(a: Tensor, b: Tensor) -> bool:
     """Whether a has few rows beside the size of the matrix b."""
     return a.ndim == b.ndim == 2 and quicker_turned(a.shape[0], b.size)
 
 
 def turn(graph: Graph, build: Builder) -> Graph:
     """Results by rows. And a W = (Wᵀ aᵀ)ᵀ too, with a copy of Wᵀ, where W is multiplied as often as in a recurrence."""
-    products = [node for node in graph.nodes if is_op(node, MatMul) and few_rows(*node.inputs)]
+    products = [node for node in graph.nodes if is_op(node, MatMul) and few_rows_beside(*node.inputs)]
     matrices = (node.inputs[1] for node in products if not is_op(node.inputs[1], Transpose))
     often = Counter(id(b) for b in matrices if b.size >= LARGE)
     copied = {id(n): Recipe(n.inputs, by_copy) for n in products if often[id(n.inputs[1])] >= OFTEN}

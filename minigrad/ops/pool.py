@@ -2,7 +2,7 @@
 
 The largest of a window is the largest of its rows' largest, so the work is done along one axis, then along the other.
 Of equal largest elements the first of the window counts, row by row, as in PyTorch. What lies outside a picture is
-never the largest, and counts as 0 in a mean.
+never the largest, of lowest numbers neither, and counts as 0 in a mean. Beside NaN any element may count.
 """
 
 from collections.abc import Generator, Iterator
@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.op import Array, FloatingDtype, Gradient, SameDtype, Shape, Value, apply
-from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, last, windows
+from minigrad.ops.window import Call, Calls, Making, Needs, Pair, Place, Scratch, Windowed, blocks, kept, last, windows
 
-Masks: TypeAlias = list[Array]  # for each place in a window, bool
+Masks: TypeAlias = list[Array]  # for each place in a window, int8: all bits or none
 Largest: TypeAlias = Generator[Call, None, tuple[Array, Masks]]
 DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
 
@@ -46,9 +46,8 @@ class Pooling(Windowed):
 
     def strips(self, phases: list[Array], axis: int, count: int) -> list[Array]:
         """What `count` windows along one axis see at each of their places."""
-        stride, before = self.stride[axis - 1], (slice(None),) * axis
-        places = (divmod(i, stride) for i in range(self.kernel[axis - 1]))
-        return [phases[phase][(*before, slice(start, start + count))] for start, phase in places]
+        kernel, stride, before = self.kernel[axis - 1], self.stride[axis - 1], (slice(None),) * axis
+        return [phases[i % stride][(*before, slice(i // stride, i // stride + count))] for i in range(kernel)]
 
     def spread(self, scratch: Scratch, g: Array, axis: int, out: Array, masks: Masks | None = None) -> Calls:
         """Each element of g to the places of its window along one axis of `out`, where their masks allow; else zero."""
@@ -58,7 +57,7 @@ class Pooling(Windowed):
         share = scratch(g.shape, g.dtype) if masks and kernel > stride else g
         for i, place in enumerate(self.strips(self.phases(out, axis), axis, count)):
             if masks:
-                yield partial(np.multiply, g, masks[i], place if i < stride else share)
+                yield kept(g, masks[i], place if i < stride else share)
             elif i < stride:
                 yield partial(np.copyto, place, g)
             if i >= stride:
@@ -100,12 +99,9 @@ class Pooling(Windowed):
 
 @dataclass(frozen=True)
 class MaxPooling(Pooling):
-    """Pooling by the largest element; in `ceil_mode` the last window may reach over the edge.
+    """Pooling by the largest element. Its derivative is linear in the cotangent: x only says which element that is."""
 
-    Derivatives of first order are linear in the cotangent, for x only says which element was the largest.
-    """
-
-    ceil_mode: bool
+    ceil_mode: bool  # whether the last window may reach over the edge
     reads = "x"
 
     def values(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Making:
@@ -117,27 +113,40 @@ class MaxPooling(Pooling):
         """For a sibling."""
         return self.kernel, self.stride, self.padding, self.ceil_mode
 
-    def largest(self, scratch: Scratch, x: Array, axis: int, count: int) -> Largest:
-        """Of so many windows along one axis of x: the largest elements, and where each place has the first of them."""
-        highest, *others = self.strips(self.phases(x, axis), axis, count)
+    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
+        """That of what is taken or given where x is largest."""
+        return dtypes[-1]
+
+    def largest(self, scratch: Scratch, x: Array, axis: int, steps: slice) -> Largest:
+        """Of those windows along one axis of x: the largest elements, and where each place has the first of them."""
+        highest, *others = self.strips(self.phases(x, axis), axis, steps.stop - steps.start)
         high, first = scratch(highest.shape, x.dtype), scratch(highest.shape, bool)
         masks = [scratch(highest.shape, bool) for _ in others]
-        for here, larger in zip(others, masks, strict=True):
+        for place, (here, larger) in enumerate(zip(others, masks, strict=True), 1):
             yield partial(np.greater, here, highest, larger)
-            yield partial(np.maximum, highest, here, out=high)
-            highest = high
+            yield from self.entered(larger, axis, place, steps)
+            if axis == ACROSS or here is not others[-1]:  # the largest of all is not asked for
+                yield partial(np.maximum, highest, here, out=high)
+                highest = high
         yield partial(np.logical_not, masks[-1], first) if masks else partial(np.copyto, first, True)
         for larger in masks[-2::-1]:
             yield partial(np.logical_and, larger, first, larger)
             yield partial(np.greater, first, larger, first)
-        return highest, [first, *masks]
+        masks = [mask.view(np.int8) for mask in (first, *masks)]
+        yield from (partial(np.negative, mask, mask) for mask in masks)
+        return highest, masks
+
+    def entered(self, larger: Array, axis: int, place: int, steps: slice) -> Calls:
+        """Of the window whose first element inside the picture is at that place: it is larger than any before it."""
+        step, rest = divmod(self.padding[axis - 1] - place, self.stride[axis - 1])
+        if not rest and steps.start <= step < steps.stop:
+            yield partial(larger[(*(slice(None),) * axis, step - steps.start)].fill, True)
 
     def where(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Generator[Call, None, tuple[Masks, Masks]]:
         """For so many windows of x: which column has the largest element of each row; which row has that of all."""
         values = yield from self.values(scratch, x, rows, across)
-        highest, columns = yield from self.largest(scratch, values, ACROSS, across)
-        _, down = yield from self.largest(scratch, highest, DOWN, rows.stop - rows.start)
-        return columns, down
+        highest, columns = yield from self.largest(scratch, values, ACROSS, slice(0, across))
+        return columns, (yield from self.largest(scratch, highest, DOWN, rows))[1]
 
 
 class MaxPool2d(MaxPooling):
@@ -149,11 +158,11 @@ class MaxPool2d(MaxPooling):
         for pictures, rows in self.blocks(scratch, y):
             values = yield from self.values(scratch, x[pictures], rows, y.shape[2])
             for axis, count in ((DOWN, rows.stop - rows.start), (ACROSS, y.shape[2])):
-                first, *others = self.strips(self.phases(values, axis), axis, count)
-                highest = scratch(first.shape, x.dtype) if axis == DOWN else y[pictures, rows]
-                yield partial(np.maximum, first, others[0] if others else first, out=highest)
-                yield from (partial(np.maximum, highest, other, out=highest) for other in others[1:])
-                values = highest
+                values, *others = self.strips(self.phases(values, axis), axis, count)
+                highest = scratch(values.shape, x.dtype) if axis == DOWN else y[pictures, rows]
+                for other in others or [values]:
+                    yield partial(np.maximum, values, other, out=highest)
+                    values = highest
 
     def shape(self, x: Shape) -> Shape:
         """(N, C, H', W')."""
@@ -185,11 +194,10 @@ class MaxPoolGrad(MaxPooling):
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
         """From windows that see them, and all that these windows see."""
-        (_, _, height, _), g = shapes
-        steps, _ = self.seeing(rows, self.kernel[0], g[2])
+        steps, _ = self.seeing(rows, self.kernel[0], shapes[1][2])
         if steps.start == steps.stop or self.top(steps) > rows.start:
             return None
-        near, padding = self.seen(steps, self.kernel[0], height)
+        near, padding = self.seen(steps, self.kernel[0], shapes[0][2])
         near = slice(near.start, max(near.stop, rows.stop))
         return replace(self, padding=padding, skipped=rows.start - near.start), (near, steps)
 
@@ -198,10 +206,6 @@ class MaxPoolGrad(MaxPooling):
         if self.pooled(x, self.ceil_mode) != g:
             raise ValueError(f"pooling {x} gives {self.pooled(x, self.ceil_mode)}, not {g}")
         return x
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """That of g."""
-        return dtypes[1]
 
     def vjp(self, g: Value, y: Value, x: Value, _: Value) -> tuple[Gradient, ...]:
         """The cotangent of g, at the largest elements."""
@@ -220,10 +224,9 @@ class MaxPoolTake(MaxPooling):
             for axis, allowed in zip((ACROSS, DOWN), masks, strict=True):
                 strips = self.strips(self.phases(taken, axis), axis, allowed[0].shape[axis])
                 taken, share = (scratch(strips[0].shape, u.dtype) for _ in range(2))
-                yield partial(np.copyto, taken, 0)
+                yield partial(taken.fill, 0)
                 for strip, mask in zip(strips, allowed, strict=True):
-                    yield partial(np.multiply, strip, mask, share)
-                    yield partial(np.add, taken, share, taken)
+                    yield from (kept(strip, mask, share), partial(np.add, taken, share, taken))
             yield partial(np.copyto, y[pictures, rows], taken)
 
     def shape(self, x: Shape, u: Shape) -> Shape:
@@ -231,10 +234,6 @@ class MaxPoolTake(MaxPooling):
         if x != u:
             raise ValueError(f"elements of {u} are taken where {x} is largest: the shapes differ")
         return self.pooled(x, self.ceil_mode)
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """That of u."""
-        return dtypes[1]
 
     def vjp(self, g: Value, y: Value, x: Value, u: Value) -> tuple[Gradient, ...]:
         """gu = g at the largest elements."""
