@@ -1,6 +1,6 @@
-"""The operators and methods that arrays and Tensors share: what a vjp rule may write. Knows Ops, not Tensors.
+"""The operators and methods that arrays and Tensors share: what a vjp may use. Knows Ops, not Tensors.
 
-A class that mixes this in defines `apply_op(op, operands)` and has `shape`, `ndim` and `dtype`.
+A class that mixes this in defines `apply_op(op, operands)` and has `shape`, `ndim`, `size` and `dtype`.
 """
 
 from math import prod
@@ -138,39 +138,39 @@ class ArrayMethods:
         return self.apply_op(logic.Cast(np.dtype(dtype).name), (self,))
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Self:
-        """Index of the first largest element, over the flattened array when `axis` is None."""
+        """The index of the first largest element along `axis`; in the flattened array when `axis` is None."""
         if axis is None:
             return self.reshape(-1).argmax(0)
         return self.apply_op(reduce.ArgMax(axes_of(axis, self.ndim)[0], keepdims), (self,))
 
     def any(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Whether some element is not 0."""
+        """Whether any element along `axis` is not 0."""
         return self.astype(bool).sum(axis, keepdims).astype(bool)
 
     def all(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Whether no element is 0."""
+        """Whether all elements along `axis` are not 0."""
         return ~(~self.astype(bool)).any(axis, keepdims)
 
     # reductions
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Σ over `axis`, or over everything."""
+        """The sum over `axis`, by default over all axes."""
         return self.apply_op(reduce.Sum(axes_of(axis, self.ndim), keepdims), (self,))
 
     def mean(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Mean over `axis`; ShapeError for the mean of nothing."""
+        """The mean over `axis`; ShapeError for the mean of no elements."""
         return self.apply_op(reduce.Mean(axes_of(axis, self.ndim), keepdims), (self,))
 
     def max(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Largest element; ties share the gradient."""
+        """The largest element over `axis`; if there are several, they share the gradient equally."""
         return self.apply_op(reduce.Max(axes_of(axis, self.ndim), keepdims), (self,))
 
     def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Smallest element; ties share the gradient."""
+        """The smallest element over `axis`; if there are several, they share the gradient equally."""
         return self.apply_op(reduce.Min(axes_of(axis, self.ndim), keepdims), (self,))
 
     def prod(self, axis: Axis = None, keepdims: bool = False) -> Self:
-        """Π over `axis`, by halves: its gradient is right even where elements are 0."""
+        """The product over `axis`, by multiplying halves: so the gradient is right even where elements are 0."""
         axes = axes_of(axis, self.ndim)
         rest = [a for a in range(self.ndim) if a not in axes]
         number = prod(self.shape[a] for a in axes)
@@ -184,7 +184,7 @@ class ArrayMethods:
         return y.reshape(reduce.reduced(self.shape, axes, keepdims))
 
     def var(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Self:
-        """Mean squared deviation; `ddof` is taken off the count, as in NumPy."""
+        """The variance over `axis`; the divisor is the number of elements less `ddof`, as in NumPy."""
         axes = axes_of(axis, self.ndim)
         deviation = self - self.mean(axes, keepdims=True)
         number = reduce.count(self.shape, axes)
@@ -193,11 +193,11 @@ class ArrayMethods:
         return (deviation * deviation).sum(axes, keepdims) / (number - ddof)
 
     def std(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Self:
-        """Square root of the variance; gradient 0 where it is 0."""
+        """The standard deviation over `axis`; its gradient is 0 where it is 0."""
         return self.apply_op(elementwise.Sqrt(), (self.var(axis, keepdims, ddof),))
 
     def cumsum(self, axis: int | None = None) -> Self:
-        """Running sum along one axis, over the flattened array when it is None."""
+        """The running sum along one axis, or of the flattened array when `axis` is None."""
         if axis is None:
             return self.reshape(-1).cumsum(0)
         return self.apply_op(reduce.CumSum(axes_of(axis, self.ndim)[0]), (self,))
@@ -210,14 +210,14 @@ class ArrayMethods:
         return self.apply_op(shape.Reshape(filled_in(sizes, self.size)), (self,))
 
     def transpose(self, *axes: Any) -> Self:
-        """Axes permuted; reversed when none are given."""
+        """The axes in the order given, reversed if none is."""
         order = tuple(axes[0]) if len(axes) == 1 and hasattr(axes[0], "__len__") else axes
         order = tuple(range(self.ndim))[::-1] if not order or order == (None,) else order
         return self.apply_op(shape.Transpose(tuple(axes_of(a, self.ndim)[0] for a in order)), (self,))
 
     @property
     def T(self) -> Self:
-        """Axes reversed."""
+        """The axes in reverse order."""
         return self.transpose()
 
     @property
@@ -233,7 +233,7 @@ class ArrayMethods:
         return self.transpose(tuple(order))
 
     def squeeze(self, axis: Axis = None) -> Self:
-        """Without axes of size 1: those given, or all of them."""
+        """Removes the given axes, which must have size 1; by default all such axes."""
         ones = tuple(i for i, n in enumerate(self.shape) if n == 1)
         axes = ones if axis is None else axes_of(axis, self.ndim)
         if any(self.shape[a] != 1 for a in axes):
@@ -241,13 +241,13 @@ class ArrayMethods:
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if i not in axes))
 
     def ravel(self) -> Self:
-        """One axis."""
+        """All elements along one axis."""
         return self.reshape(-1)
 
     flatten = ravel
 
     def clip(self, min: float | None = None, max: float | None = None) -> Self:
-        """Held between `min` and `max`; gradient 1 at the edges."""
+        """Elements limited to the range from `min` to `max`; the gradient is 1 inside and at the edges, 0 outside."""
         return self.apply_op(activation.clip_between(min, max), (self,))
 
     def __getitem__(self, key: Any) -> Self:
@@ -262,7 +262,7 @@ class ArrayMethods:
 
 
 def filled_in(sizes: Shape, size: int) -> Shape:
-    """Sizes with a −1 replaced by what is left."""
+    """The sizes with a −1 replaced by the size that is left over."""
     if min(sizes, default=0) >= 0:
         return sizes
     rest = -prod(sizes)
@@ -272,7 +272,7 @@ def filled_in(sizes: Shape, size: int) -> Shape:
 
 
 def matmul(a: Any, b: Any) -> Any:
-    """a @ b with NumPy's rule for vectors: a 1-d operand is a row on the left, a column on the right."""
+    """a @ b with NumPy's rule for vectors: 1-d a counts as a row, 1-d b as a column."""
     a, b = as_value(a), as_value(b)
     if len(a.shape) == 1 and len(b.shape) == 1:
         return (a * b).sum()

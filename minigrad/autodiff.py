@@ -21,7 +21,7 @@ from minigrad.symbol import Symbol
 
 
 class Node(Protocol):
-    """What the walk needs of a Tensor."""
+    """What the walks below need to know of a Tensor."""
 
     op: Op | None
     inputs: tuple[Any, ...]
@@ -40,9 +40,9 @@ by_serial = attrgetter("serial")
 def ancestors(
     outputs: Iterable[AnyNode], differentiable_only: bool = False, inputs: Iterable[AnyNode] = ()
 ) -> list[AnyNode]:
-    """Every node the outputs depend on, outputs included, in the order in which they were made.
+    """All nodes that the outputs depend on, outputs included, in the order in which they were made.
 
-    `inputs` are found whether the outputs depend on them or not, and hide what made them.
+    The search stops at `inputs`, which are part of the result even if the outputs do not depend on them.
     """
     found = {id(node): node for node in inputs}
     waiting = [node for node in outputs if id(node) not in found]
@@ -56,9 +56,9 @@ def ancestors(
 
 
 def leading_to(wanted: Iterable[Node], order: list[Node]) -> list[Node]:
-    """The nodes of a topological `order` that depend on a wanted one: the only ones worth walking.
+    """Those nodes of a topological `order` that depend on a wanted node: the only ones a backward pass has to visit.
 
-    What a freed node depended on is not known, so it counts: the walk will meet it and say so.
+    A freed node is included, since its inputs are no longer known; the backward pass will then raise an error there.
     """
     reached = {id(node) for node in wanted}
     path = []
@@ -76,18 +76,19 @@ FREED = (
 
 
 class Freed(Op):
-    """Stands where an Op was before `backward(retain_graph=False)` walked over it."""
+    """Replaces a node's Op once `backward(retain_graph=False)` has passed over the node."""
 
     def vjp(self, *args: Any, **kwargs: Any) -> tuple[Gradient, ...]:
-        """The second backward pass ends here."""
+        """Raises the error that a second backward pass gets."""
         raise GradientError(FREED)
 
 
 def pull_back_arrays(path: list[AnyNode], gradients: Gradients, keep: set[int], release: bool = False) -> Gradients:
-    """First-order gradients of the nodes whose ids are in `keep`, as arrays.
+    """First-order gradients, as arrays, of the nodes whose ids are in `keep`.
 
-    `path` is topological and all of it worth walking; `gradients` maps ids to the outputs' cotangents. Both are used
-    up, so that what nobody else holds is freed on the way; with `release` the nodes forget their inputs too.
+    `path` holds the nodes to visit in topological order; `gradients` maps ids of outputs to the gradients to start
+    from. Both are emptied on the way, so that arrays nobody else holds are freed early; with `release` the nodes forget
+    their Ops and inputs too.
     """
     results: Gradients = {}
     owned: set[int] = set()  # gradients in arrays that this walk made and may add into
@@ -144,7 +145,7 @@ def pull_back_arrays(path: list[AnyNode], gradients: Gradients, keep: set[int], 
 
 
 def accumulate(op: Op, x: Node, g: Array, gradients: Gradients, owned: set[int]) -> None:
-    """Adds the gradient of an Op such as Slice into x's own buffer: T slices of one array cost one array, not T."""
+    """Adds the gradient of an Op with `accumulate` in place: many slices of one array share one gradient array."""
     if not x.requires_grad:
         return
     key = id(x)
@@ -173,7 +174,7 @@ def where(scope: Scope) -> str:
 
 
 def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> Gradients:
-    """The same walk on nodes: builds the graph of the gradients, each part in the scope of the node it belongs to."""
+    """The same walk on nodes. It builds the graph of the gradients, each part in the scope of the node it is for."""
     results: Gradients = {}
     on_path = {id(node) for node in path}
     context = current.get()
@@ -199,14 +200,14 @@ def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> G
 
 
 def fitted(gx: Value, x: Node) -> Value:
-    """A gradient summed back to its input's shape, in its dtype."""
+    """The gradient gx summed back to the shape of its input x and cast to its dtype."""
     if gx.shape != x.data.shape:
         gx = apply(SumTo(x.data.shape), gx)
     return gx if gx.dtype == x.data.dtype else gx.astype(x.data.dtype)
 
 
 def disconnected(y: Node) -> str:
-    """Why no gradient can reach a parameter from y."""
+    """The reason why no gradient can flow from y to any parameter, as the text of an error."""
     if not y.requires_grad:
         made = f"made by {y.op!r}" if y.op else "a leaf, or made under no_grad() or from tensors that need no gradient"
         return f"nothing to differentiate: the tensor is {made}; give a parameter requires_grad=True first"

@@ -1,9 +1,9 @@
-"""Products in pieces that the BLAS behind NumPy multiplies quickly. Imports NumPy alone.
+"""Matrix products cut into pieces that the BLAS behind NumPy multiplies quickly. Imports NumPy alone.
 
 A BLAS copies the operands of a product into an order of its own before it multiplies (Goto and van de Geijn, Anatomy of
-high-performance matrix multiplication, 2008); for few rows or few columns that takes longer than multiplying. For
-processors with AVX-512, OpenBLAS has kernels that read the operands of a small product where they lie. There a product
-is a stack of small ones, of windows of the same memory: one call.
+high-performance matrix multiplication, 2008); for few rows or few columns the copying takes longer than the
+multiplication. On processors with AVX-512, OpenBLAS has kernels that read small operands where they lie. There a larger
+product is given to NumPy as a stack of small ones, whose operands are windows of the same memory: still one call.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,18 +13,24 @@ from typing import Any
 import numpy as np
 
 ARCHITECTURES = {"SkylakeX", "Cooperlake", "SapphireRapids"}
-"""OpenBLAS's names of the kernels that have small ones."""
+"""OpenBLAS's names of the architectures with kernels for small products."""
 SMALL = 10**6
-"""Multiplications in a product that these take."""
+"""The most multiplications in a product that these kernels compute."""
 TURNED = 1200
-"""Elements of the result that they take where the second matrix lies transposed."""
-RUN, MOST, EVEN, COLUMNS = 32, 4096, 4, (8, 64)
-"""The rows from which on a run of them pays; those up to which pieces do; what a piece's are a multiple of; columns."""
+"""The most elements of the result where the second matrix lies transposed."""
+RUN = 32
+"""The fewest rows of a piece with which cutting a product by rows pays."""
+MOST = 4096
+"""The most rows of a product that is worth cutting into windows."""
+EVEN = 4
+"""Rows of a piece are a multiple of this."""
+COLUMNS = (8, 64)
+"""The fewest and the most columns of a piece."""
 
 
 @cache
 def small_kernels() -> bool:
-    """Whether NumPy's BLAS is known to have them; threadpoolctl tells."""
+    """Whether NumPy's BLAS is known to have such kernels (threadpoolctl tells, if it is installed)."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -33,17 +39,17 @@ def small_kernels() -> bool:
 
 
 def turned(b: Any) -> bool:
-    """Whether the columns of a matrix are what lies in one piece."""
+    """Whether a matrix lies in memory column by column, as the transpose of an ordinary one."""
     return bool(b.strides[-2] == b.itemsize < b.strides[-1])
 
 
 def run_of_rows(b: Any) -> int:
-    """How many rows at a time are best multiplied with b (…, K, N); less than RUN: none."""
+    """How many rows at a time are best multiplied with b (…, K, N); less than RUN means: do not cut."""
     return SMALL // max(1, b.shape[-2] * b.shape[-1]) if small_kernels() else 0
 
 
 def multiplied(a: Any, b: Any, y: Any) -> Iterator[Callable[[], object]]:
-    """Calls for y = a (…, M, K) @ b (…, K, N), either of them a single matrix."""
+    """Calls that compute y = a (…, M, K) @ b (…, K, N); either operand may be a single matrix."""
     rows, piece = run_of_rows(b), window(a, b, y)
     if piece is not None:
         yield from by_windows(a, b, y, *piece)
@@ -54,7 +60,7 @@ def multiplied(a: Any, b: Any, y: Any) -> Iterator[Callable[[], object]]:
 
 
 def by_rows(a: Any, b: Any, y: Any, most: int) -> Iterator[Callable[[], object]]:
-    """So many rows at a time, or a few less."""
+    """The product as a stack of products of at most `most` rows each, and one more for the rows that are left over."""
     number = a.shape[-2]
     run = next((n for n in range(most, most // 2, -1) if number % n == 0), most)
     whole = number - number % run
@@ -65,12 +71,12 @@ def by_rows(a: Any, b: Any, y: Any, most: int) -> Iterator[Callable[[], object]]
 
 
 def few_rows(number: int, parts: int = 1) -> bool:
-    """Whether parts of so many rows are few, and yet quickly multiplied with a matrix that lies transposed."""
+    """Whether each of `parts` shares of so many rows is small, yet quickly multiplied with a transposed matrix."""
     return small_kernels() and 2 * parts <= number <= MOST * parts
 
 
 def window(a: Any, b: Any, y: Any) -> tuple[int, int] | None:
-    """Rows and columns of y in a piece, for few rows times a large matrix; None where the whole is as quick."""
+    """Rows and columns of a piece of y, for few rows times a large matrix; None where the whole product is as quick."""
     kinds = {a.dtype.char, b.dtype.char, y.dtype.char}
     if not (a.ndim == b.ndim == 2 and few_rows(len(a)) and kinds in ({"f"}, {"d"}) and len(a) * b.size > SMALL):
         return None
@@ -81,7 +87,7 @@ def window(a: Any, b: Any, y: Any) -> tuple[int, int] | None:
 
 
 def of_turned(number: int, inner: int, width: int) -> tuple[int, int] | None:
-    """As many rows as leave a piece some columns."""
+    """The size of a piece when b lies transposed: as many rows as leave room for some columns."""
     least, most = COLUMNS
     for rows in (number, *(even(-(-number // n)) for n in (2, 4, 8, 16))):
         columns = min(most, TURNED // rows, SMALL // (rows * inner)) // least * least
@@ -91,7 +97,7 @@ def of_turned(number: int, inner: int, width: int) -> tuple[int, int] | None:
 
 
 def of_straight(number: int, inner: int, width: int) -> tuple[int, int] | None:
-    """As many columns as can be, and a number of rows that is even enough."""
+    """The size of a piece when b lies row by row: as many columns as possible, and an even share of the rows."""
     columns = min(COLUMNS[1], width)
     most = SMALL // (columns * inner)
     if number <= most:
@@ -101,12 +107,12 @@ def of_straight(number: int, inner: int, width: int) -> tuple[int, int] | None:
 
 
 def even(rows: int) -> int:
-    """As many rows or a few more: kernels are quicker with a multiple."""
+    """The number of rows rounded up to a multiple of EVEN, with which the kernels are quicker."""
     return -(-rows // EVEN) * EVEN
 
 
 def by_windows(a: Any, b: Any, y: Any, rows: int, columns: int) -> Iterator[Callable[[], object]]:
-    """Pieces of so many rows and columns; what is left over below and beside them by itself."""
+    """The product in pieces of so many rows and columns; separate products for what is left over below and beside."""
     number, width = y.shape
     down, across = number - number % rows, width - width % columns
     above, below = a[:down].reshape(-1, rows, a.shape[1]), a[down:]

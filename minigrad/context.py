@@ -1,6 +1,6 @@
-"""What surrounds an operation when it is applied: is it recorded, is it traced, in which module and time step.
+"""What surrounds an operation when it is applied: whether it is recorded or traced, in which module and time step.
 
-One context-local value, read once per operation; threads and tasks each have their own.
+This is one context-local value, read once per operation; each thread and each asynchronous task has its own.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class Scope:
 
 
 class Observer(Protocol):
-    """Who is told of every operation inside a block: debuggers and measurements."""
+    """An object that is told of every operation inside a block, as debuggers and measurements need."""
 
     def made(self, y: Any, op: Any, operands: tuple[Any, ...]) -> None:
         """`op` was applied to `operands` and gave the Tensor y, recorded or not."""
@@ -37,10 +37,11 @@ class Observer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """What a traced program does beside computing.
+    """What compiling must know of a traced program beside its graph.
 
-    `assigned`: what it changes in place, with the new value, by id. `modules`: whose parts or flags it looked at, by
-    id. What is older than `born` was there before it.
+    `assigned` maps ids of tensors that the program changes in place to the tensor and its new value; `modules` maps ids
+    of the modules whose parts or flags it used to the modules. Tensors with a serial number below `born` existed before
+    the trace.
     """
 
     born: int
@@ -50,9 +51,9 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whether operations are recorded for a backward pass, whether they are symbols, their scope, and who watches.
+    """Whether operations are recorded for a backward pass, whether they are only traced, their scope, and who observes.
 
-    `noted` is filled while a program is traced that will run again and again.
+    `noted` is set while a program is traced for compilation.
     """
 
     recording: bool = True
@@ -62,7 +63,7 @@ class Context:
     noted: Noted | None = None
 
     def refuse_change(self, tensor: Any) -> None:
-        """TraceError for what was there before a trace for good: it would be changed once, while tracing, not later."""
+        """TraceError if a tensor from before the trace is changed: that would happen once, not at every later call."""
         if self.noted is not None and tensor.serial < self.noted.born:
             raise TraceError(
                 f"{tensor.name or 'a tensor'} would be changed in place once, and not in later calls of the compiled "
@@ -92,14 +93,14 @@ def no_grad() -> Iterator[None]:
 
 @contextmanager
 def tracing(noted: Noted | None = None) -> Iterator[None]:
-    """Operations inside the block are recorded as symbols and not computed."""
+    """Operations inside the block are recorded on symbols (shapes and dtypes) instead of being computed."""
     with using(replace(current.get(), recording=True, tracing=True, noted=noted)):
         yield
 
 
 @contextmanager
 def observing(observer: Observer) -> Iterator[None]:
-    """Tells `observer`, beside those who watch already, of every operation inside the block."""
+    """Tells `observer`, along with those already observing, of every operation inside the block."""
     context = current.get()
     with using(replace(context, observers=(*context.observers, observer))):
         yield
@@ -107,9 +108,9 @@ def observing(observer: Observer) -> Iterator[None]:
 
 @contextmanager
 def scope(name: str = "", step: int | None = None) -> Iterator[None]:
-    """Nodes made inside the block belong to module `name` (joined to the path so far) and time step `step`.
+    """Nodes made inside the block belong to module `name`, appended to the path so far, and to time step `step`.
 
-    So do errors: whose message does not say where, gets a note that does.
+    An exception that does not already say where it happened gets a note with this scope.
     """
     context = current.get()
     outer = context.scope

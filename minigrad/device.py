@@ -1,7 +1,7 @@
-"""Where arrays are: in the processor's memory, or on a device whose module speaks NumPy's protocols.
+"""Where arrays are: in main memory, or on a device whose array module speaks NumPy's protocols.
 
-NumPy's functions hand over to the array's own module, so an Op runs where its operands are; this file is for what they
-don't do: to find that module, to move, and to put a constant beside what it will meet. Nothing moves unless it is
+NumPy's functions hand over to the array's own module, so an Op runs where its operands are. This file does what they do
+not: find that module, move arrays, and put a constant on the device of the array it will meet. Nothing is moved unless
 asked for. Imports errors alone.
 """
 
@@ -18,12 +18,12 @@ MODULES = {"cuda": "cupy"}
 
 
 def elsewhere(x: Any) -> bool:
-    """Whether x is an array of another module than NumPy."""
+    """Whether x is an array of a module other than NumPy, such as CuPy."""
     return not isinstance(x, np.ndarray) and hasattr(x, "__array_function__") and not hasattr(x, "apply_op")
 
 
 def device_of(x: Any) -> str:
-    """Where an array is: `cpu`, `cuda:0`. What is no array yet (a number, a symbol) is on the processor."""
+    """Where an array is: `cpu`, `cuda:0`, … Anything that is no array yet (a number, a symbol) counts as `cpu`."""
     if not elsewhere(x):
         return "cpu"
     kind = next(kind for kind, module in MODULES.items() if type(x).__module__.split(".")[0] == module)
@@ -31,12 +31,12 @@ def device_of(x: Any) -> str:
 
 
 def module_of(x: Any) -> Any:
-    """The module that computes with an array: `numpy`, `cupy`."""
+    """The module that computes with this array: `numpy` or `cupy`."""
     return import_module(MODULES[device_of(x).partition(":")[0]]) if elsewhere(x) else np
 
 
 def moved(x: Any, device: str) -> Any:
-    """The array on a device, itself if it is there; UsageError or DeviceError where there is none."""
+    """The array on a device, itself if it is already there; UsageError or DeviceError if there is no such device."""
     kind, _, number = device.partition(":")
     if (kind not in MODULES and device != "cpu") or not (number or "0").isdecimal():
         known = ", ".join(f"{kind}, {kind}:1" for kind in MODULES)
@@ -58,18 +58,18 @@ def moved(x: Any, device: str) -> Any:
 
 
 def copied(data: Any, dtype: Any) -> Any:
-    """A new array where the data is."""
+    """`data` as a new array, on the device where it is."""
     return data.astype(dtype or data.dtype) if elsewhere(data) else np.array(data, dtype=dtype)
 
 
 def beside(constant: Any, x: Any) -> Any:
-    """An array of constants where x is; x may be a Tensor."""
+    """A NumPy array of constants moved to the device of x, an array or a Tensor."""
     x = x.data if hasattr(x, "apply_op") else x
     return moved(constant, device_of(x)) if elsewhere(x) else constant
 
 
 def refuse_mixed(op: Any, operands: Sequence[Any]) -> None:
-    """DeviceError that names the Op for operands (Tensors) on different devices."""
+    """DeviceError that names the Op if its operands (Tensors) are on different devices."""
     places = {id(x): device_of(x.data) for x in operands if hasattr(x, "apply_op")}
     if len(set(places.values())) > 1:
         named = (f"{x.name or 'a tensor'} {x.shape} on {places[id(x)]}" for x in operands if id(x) in places)
@@ -77,7 +77,7 @@ def refuse_mixed(op: Any, operands: Sequence[Any]) -> None:
 
 
 def refuse_elsewhere(x: Any, name: str | None) -> None:
-    """DeviceError for what NumPy is to look at and cannot."""
+    """DeviceError for an array that NumPy is asked to read but that is on another device."""
     if elsewhere(x):
         raise DeviceError(
             f"{name or 'a tensor'} is on {device_of(x)}: .to('cpu') brings it where NumPy, compiled functions and "

@@ -1,6 +1,6 @@
-"""Finds the drawer that an installed package registers; without one there is no picture, only the text form.
+"""Finds the function that draws graphs, which an installed package registers; without one there are no pictures.
 
-The engine never imports a drawing package: notebooks ask a Tensor or Graph for its SVG, and it asks here.
+The engine never imports a drawing package: when a notebook asks a Tensor or Graph for its SVG, it looks here.
 """
 
 from functools import cache
@@ -17,6 +17,6 @@ def drawer() -> Any:
 
 
 def svg(graph_or_tensor: Any, **options: Any) -> str | None:
-    """The picture as SVG text, or None; options are the drawer's."""
+    """The picture as SVG text, or None if nobody draws; options are passed to the function that does."""
     draw = drawer()
     return None if draw is None else str(draw(graph_or_tensor, **options))

@@ -1,20 +1,20 @@
-"""The errors of the project: each is a `MinigradError` and the builtin that fits. Anyone may import them."""
+"""The errors of the project: each is a `MinigradError` and also the fitting builtin. Anyone may import them."""
 
 
 class MinigradError(Exception):
-    """Base of every error raised on purpose; the command line prints it as one line and exits 2."""
+    """Base of every error raised on purpose; the command line prints it as one line and exits with status 2."""
 
 
 class ShapeError(MinigradError, ValueError):
-    """Operands whose shapes do not fit; names the Op, the operands and both shapes."""
+    """Operands whose shapes do not fit together; names the Op, the operands and their shapes."""
 
 
 class DTypeError(MinigradError, TypeError):
-    """An operand of a kind the Op cannot take, such as an integer tensor asked for a gradient."""
+    """An operand of a type the Op cannot take, such as an integer tensor that is to have a gradient."""
 
 
 class DeviceError(MinigradError, TypeError):
-    """Operands on different devices, or an array where it cannot be used; names the devices."""
+    """Operands on different devices, or an array on a device where it cannot be used; names the devices."""
 
 
 class IndexRangeError(MinigradError, IndexError):
@@ -22,11 +22,11 @@ class IndexRangeError(MinigradError, IndexError):
 
 
 class GradientError(MinigradError, RuntimeError):
-    """A backward pass that cannot be done: freed, non-scalar, disconnected, or changed in place."""
+    """A backward pass that is impossible: freed graph, no scalar, no path to a parameter, or a value since changed."""
 
 
 class TraceError(MinigradError, RuntimeError):
-    """A traced program asked a symbol for its value."""
+    """A traced program asked for something that only a computed value has."""
 
 
 class NotFiniteError(MinigradError, ArithmeticError):
@@ -53,7 +53,7 @@ class CheckpointError(MinigradError, ValueError):
 
 
 class UsageError(MinigradError, ValueError):
-    """An argument that makes no sense; names it and what would."""
+    """An argument that makes no sense; names it and what would be accepted."""
 
 
 class CheckError(MinigradError, AssertionError):

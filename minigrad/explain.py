@@ -11,14 +11,14 @@ from minigrad.symbol import Symbol
 
 
 def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
-    """The error of ours for what NumPy or an Op raised while `op` was applied to `operands` (Tensors)."""
+    """The error to raise for what NumPy or an Op raised when `op` was applied to `operands` (Tensors)."""
     if not current.get().tracing and any(isinstance(x.data, Symbol) for x in operands):
         return TraceError(f"{op!r} met a symbol of a trace that is over: return it from the traced function instead")
     return worded(error, op, operands, scope)
 
 
 def worded(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
-    """The error of ours that names the Op, its place, and its operands."""
+    """The error of ours that names the Op, its scope, its operands and the user's line."""
     if isinstance(error, MinigradError):
         return error
     error = clearest(error, op, operands)
@@ -29,7 +29,7 @@ def worded(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> M
 
 
 def clearest(error: Exception, op: Op, operands: Sequence[Any]) -> Exception:
-    """The error of the Op's own shape rule, which is clearer than NumPy's, or else the error given."""
+    """The error of the Op's own shape rule, which is clearer than NumPy's, if that fails too; else the error given."""
     try:
         op.shape(*(x.shape for x in operands))
     except (ValueError, IndexError) as clearer:
@@ -38,6 +38,6 @@ def clearest(error: Exception, op: Op, operands: Sequence[Any]) -> Exception:
 
 
 def described(x: Any) -> str:
-    """A tensor by its name, else by what made it, with its shape and dtype."""
+    """A tensor by its name, else by the Op that made it, with its shape and dtype."""
     what = repr(x.name) if x.name else repr(x.op) if x.op is not None else "a tensor"
     return f"{what} {x.shape} {x.dtype}"

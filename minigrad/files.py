@@ -8,9 +8,9 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Writes beside the path and renames, the only instant at which the path changes; text as UTF-8.
+    """Writes content beside the path, then renames it, the only instant at which the path changes. Text is UTF-8.
 
-    OSError when it cannot be written, such as on a full disk: what was there before is intact.
+    OSError when it cannot be written, such as on a full disk; what was there before is then intact.
     """
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -23,7 +23,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def put(part: Path, path: Path) -> None:
-    """Renames a file, or a folder with all that it holds, when it is on the disk: a power cut leaves all or nothing."""
+    """Renames a file or folder once all of it is on the disk, so that a power cut leaves the old content or the new."""
     for content in (*part.rglob("*"), part):
         _sync(content)
     os.replace(part, path)
@@ -31,12 +31,12 @@ def put(part: Path, path: Path) -> None:
 
 
 def parts(folder: Path) -> list[Path]:
-    """What `write_whole` leaves in a folder where it is killed."""
+    """The temporary files that a killed `write_whole` has left in a folder."""
     return list(folder.glob(".*.[0-9]*.part"))
 
 
 def _sync(path: Path) -> None:
-    """Returns when the disk has a file's content, or the names in a folder, for which Windows has no such call."""
+    """Waits until a file's content, or the names in a folder, are on the disk (Windows cannot do that for folders)."""
     if os.name != "nt" or path.is_file():
         descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
         try:

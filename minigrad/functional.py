@@ -1,6 +1,6 @@
-"""The documented functions a user calls. Imports the Ops, and knows no Tensor.
+"""The functions of arrays that a user calls as `mg.exp`, `mg.concat`, … Imports the Ops; does not know Tensor.
 
-Each works on Tensors and on plain arrays alike: on arrays it computes and returns an array.
+Each works on Tensors and on plain arrays: given arrays, it computes and returns an array.
 """
 
 from collections.abc import Sequence
@@ -66,7 +66,7 @@ def abs(x: Value) -> Value:
 
 
 def sign(x: Value) -> Value:
-    """−1, 0 or 1; no gradient."""
+    """−1, 0 or 1 for each element; without a gradient."""
     return apply(logic.Sign(), x)
 
 
@@ -86,83 +86,83 @@ def relu(x: Value) -> Value:
 
 
 def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
-    """x where positive, else negative_slope · x."""
+    """x where it is positive, elsewhere negative_slope · x."""
     return apply(activation.LeakyRelu(as_number(negative_slope)), x)
 
 
 def softplus(x: Value) -> Value:
-    """log(1 + eˣ), stable at ±1000."""
+    """log(1 + eˣ), a smooth relu; stable at ±1000."""
     return apply(activation.Softplus(), x)
 
 
 def maximum(a: Value, b: Value) -> Value:
-    """The larger of each pair; ties share the gradient."""
+    """The larger of a and b, element by element; where they are equal each gets half of the gradient."""
     return apply(elementwise.Maximum(), a, b)
 
 
 def minimum(a: Value, b: Value) -> Value:
-    """The smaller of each pair; ties share the gradient."""
+    """The smaller of a and b, element by element; where they are equal each gets half of the gradient."""
     return apply(elementwise.Minimum(), a, b)
 
 
 def clip(x: Value, min: float | None = None, max: float | None = None) -> Value:
-    """x held between min and max; gradient 1 at the edges."""
+    """x limited to the range from min to max; the gradient is 1 inside and at the edges, 0 outside."""
     return apply(activation.clip_between(min, max), x)
 
 
 def where(condition: Value, a: Value, b: Value) -> Value:
-    """a where the condition holds, else b."""
+    """Elements of a where the condition holds, elsewhere those of b."""
     return apply(elementwise.Where(), condition, a, b)
 
 
 def matmul(a: Value, b: Value) -> Value:
-    """a @ b, as numpy.matmul."""
+    """The matrix product a @ b, with the rules of numpy.matmul."""
     return as_value(a) @ as_value(b)
 
 
 def einsum(subscripts: str, *operands: Value) -> Value:
-    """Einstein summation over letters, as numpy.einsum without ellipsis or repeated letters in a term."""
+    """Einstein summation as in numpy.einsum, without ellipsis and without a letter twice in one term."""
     terms, out = linalg.parse_subscripts(subscripts, tuple(np.shape(x) for x in operands))
     return apply(linalg.Einsum(terms, out), *operands)
 
 
 def sum(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Σ over `axis`, or over everything."""
+    """The sum over `axis`, by default over all axes."""
     return apply(reduce.Sum(axes_of(axis, x.ndim), keepdims), x)
 
 
 def mean(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Mean over `axis`; the mean of nothing is an error."""
+    """The mean over `axis`; ShapeError for the mean of no elements."""
     return apply(reduce.Mean(axes_of(axis, x.ndim), keepdims), x)
 
 
 def max(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Largest element over `axis`; ties share the gradient. `argmax` and the rest of NumPy's are methods."""
+    """The largest element over `axis`; if there are several, they share the gradient equally."""
     return x.max(axis, keepdims=keepdims)
 
 
 def min(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Smallest element over `axis`; ties share the gradient."""
+    """The smallest element over `axis`; if there are several, they share the gradient equally."""
     return x.min(axis, keepdims=keepdims)
 
 
 def prod(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Π over `axis`."""
+    """The product over `axis`."""
     return x.prod(axis, keepdims=keepdims)
 
 
 def var(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Value:
-    """Mean squared deviation over `axis`; `ddof` is taken off the count, as in NumPy."""
+    """The variance over `axis`; the divisor is the number of elements less `ddof`, as in NumPy."""
     return x.var(axis, keepdims=keepdims, ddof=ddof)
 
 
 def std(x: Value, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Value:
-    """Square root of the variance; gradient 0 where it is 0."""
+    """The standard deviation over `axis`; its gradient is 0 where it is 0."""
     return x.std(axis, keepdims=keepdims, ddof=ddof)
 
 
 def cumsum(x: Value, axis: int | None = None) -> Value:
-    """Running sum along one axis, over the flattened array when it is None."""
+    """The running sum along one axis, or of the flattened array when `axis` is None."""
     return x.cumsum(axis)
 
 
@@ -172,7 +172,7 @@ def logsumexp(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
 
 
 def norm(x: Value, axis: Axis = None, keepdims: bool = False) -> Value:
-    """Euclidean norm √Σ x²; gradient 0 at 0."""
+    """The Euclidean norm √Σ x² over `axis`; its gradient is 0 where it is 0."""
     return sqrt(sum(x * x, axis, keepdims))
 
 
@@ -187,17 +187,17 @@ def log_softmax(x: Value, axis: int = -1) -> Value:
 
 
 def concat(tensors: Sequence[Value], axis: int = 0) -> Value:
-    """One after another along an axis."""
+    """The tensors one after another along an existing axis."""
     return joined(shape_ops.Concat, tensors, axis, 0)
 
 
 def stack(tensors: Sequence[Value], axis: int = 0) -> Value:
-    """Side by side along a new axis."""
+    """Tensors of equal shapes side by side along a new axis."""
     return joined(shape_ops.Stack, tensors, axis, 1)
 
 
 def joined(op: Any, tensors: Sequence[Value], axis: int, new_axes: int) -> Value:
-    """Concat or Stack with a non-negative axis."""
+    """A Concat (new_axes=0) or Stack (new_axes=1) of the tensors; `axis` counts in the result and may be negative."""
     if not len(tensors):
         raise UsageError("nothing to join: the sequence of tensors is empty")
     (positive,) = axes_of(axis, len(np.shape(tensors[0])) + new_axes)
@@ -205,7 +205,7 @@ def joined(op: Any, tensors: Sequence[Value], axis: int, new_axes: int) -> Value
 
 
 def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]:
-    """NumPy's split: into `sections` equal parts, or before the given positions; one slice each."""
+    """A list of slices of x, as numpy.split: `sections` equal parts, or parts that begin at the positions given."""
     (axis,) = axes_of(axis, x.ndim)
     size = x.shape[axis]
     if not np.iterable(sections):
@@ -217,7 +217,7 @@ def split(x: Value, sections: int | Sequence[int], axis: int = 0) -> list[Value]
 
 
 def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
-    """Constant elements around x; `widths` as in numpy.pad: a number, (before, after), or one pair an axis."""
+    """x with a constant around it; `widths` as in numpy.pad: a number, (before, after), or one such pair an axis."""
     try:
         pairs = np.broadcast_to(np.asarray(widths, dtype=int), (x.ndim, 2))
     except ValueError:
@@ -226,13 +226,16 @@ def pad(x: Value, widths: Any, value: float = 0.0) -> Value:
 
 
 def flip(x: Value, axis: Axis = None) -> Value:
-    """Reversed along the axes."""
+    """The elements in reverse order along the axes, by default along all of them."""
     axes = axes_of(axis, x.ndim)
     return x[tuple(slice(None, None, -1 if i in axes else 1) for i in range(x.ndim))]
 
 
 def roll(x: Value, shift: int | Sequence[int], axis: Axis = None) -> Value:
-    """Moved along the axis, around the end; along the flattened array when it is None. Several as in numpy.roll."""
+    """Elements shifted along an axis, those pushed out at one end coming in at the other, as in numpy.roll.
+
+    Without an axis the flattened array is rolled. Several shifts and axes are applied one after another.
+    """
     if axis is None:
         return roll(x.reshape(-1), shift, 0).reshape(x.shape)
     for steps, one_axis in np.broadcast(shift, axis):
@@ -243,29 +246,29 @@ def roll(x: Value, shift: int | Sequence[int], axis: Axis = None) -> Value:
 
 
 def broadcast_to(x: Value, shape: int | Sequence[int]) -> Value:
-    """Repeated along new or size-1 axes."""
+    """x repeated along axes of size 1 and along new leading axes, to the shape given."""
     return apply(shape_ops.BroadcastTo(sizes_of(shape)), x)
 
 
 def expand_dims(x: Value, axis: int | tuple[int, ...]) -> Value:
-    """With new axes of size 1, at `axis` of the result."""
+    """x with new axes of size 1, which stand at `axis` in the result."""
     ndim = x.ndim + np.size(axis)
     new, sizes = axes_of(axis, ndim), iter(x.shape)
     return x.reshape(tuple(1 if i in new else next(sizes) for i in range(ndim)))
 
 
 def gather(table: Value, ids: Value) -> Value:
-    """table[ids], rows of a table; ids of any shape, an id outside [0, rows) is an error, negatives included."""
+    """The rows table[ids]; ids may have any shape. An id outside [0, rows), negative ones included, is an error."""
     return apply(index.Gather(), table, as_value(ids))
 
 
 def embedding(ids: Value, weight: Value) -> Value:
-    """Word vectors: ids (...) and weight (V, W) give (..., W). PyTorch's order of arguments."""
+    """Word vectors: ids (...) and weight (V, W) give (..., W). The order of arguments is PyTorch's."""
     return gather(weight, ids)
 
 
 def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
-    """x's elements at indices along one axis; the sizes along the others are broadcast. As numpy.take_along_axis."""
+    """Elements of x at the given indices along one axis, as numpy.take_along_axis; other axes are broadcast."""
     (axis,), indices = axes_of(axis, x.ndim), as_value(indices)
     if indices.ndim != x.ndim:
         raise ShapeError(f"take_along_axis needs as many dimensions in indices {indices.shape} as in {x.shape}")
@@ -275,5 +278,5 @@ def take_along_axis(x: Value, indices: Value, axis: int) -> Value:
 
 
 def one_hot(ids: Value, depth: int, dtype: Any = float) -> Value:
-    """1 where the last axis equals the id."""
+    """ids (...) give (..., depth): 1 where the last index equals the id, else 0."""
     return apply(index.OneHot(depth, np.dtype(dtype).name), as_value(ids))

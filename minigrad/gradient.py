@@ -22,10 +22,10 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """Gradients of the outputs (summed, weighted by `grad_outputs`) with respect to each input, in order.
+    """Gradients of the outputs (their sum, weighted by `grad_outputs`) by each input, in order.
 
-    With `create_graph` the gradients are nodes that can be differentiated again. An input the outputs do not depend on
-    is a GradientError, or None with `allow_unused`. Inputs may be inner nodes.
+    With `create_graph` the gradients are nodes that can be differentiated again. An input that the outputs do not
+    depend on is a GradientError, or gives None with `allow_unused`. Inputs may be inner nodes of the graph.
     """
     ys, xs = tensors(outputs), tensors(inputs)
     weights = [None] * len(ys) if grad_outputs is None else one_for_each("grad_outputs", grad_outputs, ys)
@@ -37,7 +37,7 @@ def grad(
 
 
 def pulled(path: list[Any], ys: list[Any], weights: list[Any], xs: list[Any], build: bool) -> dict[int, Any]:
-    """The gradients found, by id of the input; nodes with a history when `build`."""
+    """The gradients found, by id of the input; with `build` they are nodes that can be differentiated again."""
     on_path = {id(node) for node in path}
     starts = [(y, cotangent(y, w)) for y, w in zip(ys, weights, strict=True) if id(y) in on_path]
     keep = {id(x) for x in xs}
@@ -49,7 +49,7 @@ def pulled(path: list[Any], ys: list[Any], weights: list[Any], xs: list[Any], bu
 
 
 def summed(starts: list[tuple[Tensor, Tensor]]) -> dict[int, Tensor]:
-    """Cotangents by id of the output; an output named twice counts twice."""
+    """The gradients to start from, by id of the output; an output that is named twice counts twice."""
     total: dict[int, Tensor] = {}
     for y, g in starts:
         total[id(y)] = total[id(y)] + g if id(y) in total else g
@@ -57,7 +57,7 @@ def summed(starts: list[tuple[Tensor, Tensor]]) -> dict[int, Tensor]:
 
 
 def refuse_unused(ys: list[Any], xs: list[Any], found: dict[int, Any]) -> None:
-    """GradientError naming the first input that got no gradient, and why."""
+    """GradientError that names the first input without a gradient, and the reason."""
     for i, x in enumerate(xs):
         if id(x) in found:
             continue
@@ -70,12 +70,12 @@ def refuse_unused(ys: list[Any], xs: list[Any], found: dict[int, Any]) -> None:
 
 
 def listed(x: Any) -> list[Any]:
-    """One thing or a sequence of them as a list."""
+    """A list or tuple as a list; a single thing as a list of one."""
     return list(x) if isinstance(x, list | tuple) else [x]
 
 
 def tensors(x: Any) -> list[Any]:
-    """One Tensor or a sequence of them as a list; DTypeError for anything else."""
+    """A Tensor or a sequence of them as a list; DTypeError if something else is among them."""
     for t in listed(x):
         if not isinstance(t, Tensor):
             raise DTypeError(f"gradients are taken of Tensors and with respect to Tensors, not of a {type(t).__name__}")
@@ -83,22 +83,22 @@ def tensors(x: Any) -> list[Any]:
 
 
 def one_for_each(name: str, given: Any, xs: list[Any]) -> list[Any]:
-    """What is given for the tensors xs, as a list; UsageError when it is not one for each."""
+    """`given` as a list; UsageError unless it has one entry for each of the tensors xs."""
     if len(listed(given)) != len(xs):
         raise UsageError(f"{name} should have one entry for each of {len(xs)} tensors, and has {len(listed(given))}")
     return listed(given)
 
 
 def zeros_like(x: Tensor) -> Tensor:
-    """The gradient of what does not depend on x."""
+    """A leaf of zeros of x's shape and dtype: the gradient of something that does not depend on x."""
     return Tensor(beside(np.zeros(x.shape, x.dtype), x))
 
 
 def value_and_grad(f: Callable[..., Tensor], argnums: int | tuple[int, ...] = 0) -> Callable[..., tuple[Tensor, Any]]:
-    """A function that returns f(*args) and its gradient with respect to the argument(s) `argnums`.
+    """A function that returns f(*args) and its gradient by the argument(s) numbered `argnums`.
 
-    One number gives one gradient, a tuple a tuple. Inside a trace, or when an argument already has a history, the
-    gradients are nodes too, so these functions nest.
+    One number gives one gradient, a tuple gives a tuple. Inside a trace, or when an argument already requires a
+    gradient, the gradients can be differentiated again, so these functions nest.
     """
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
 
@@ -125,9 +125,9 @@ def differentiable(x: Any) -> Tensor:
 
 
 def jvp(outputs: Tensor | Tensors, inputs: Tensor | Tensors, tangents: Any, create_graph: bool = False) -> Any:
-    """Jacobian-vector products: the tangent of each output when each input moves along its tangent.
+    """Jacobian-vector products: how fast each output changes when each input moves along its tangent.
 
-    By two reverse passes: gx is linear in g, so the derivative of ⟨gx, tangent⟩ by g is the tangent of y.
+    Done by two reverse passes: gx is linear in g, so the derivative of ⟨gx, tangent⟩ by g is the tangent of y.
     """
     ys, xs = tensors(outputs), tensors(inputs)
     vs = one_for_each("tangents", tangents, xs)

@@ -21,7 +21,10 @@ from minigrad.tensor import Tensor
 
 
 class Graph:
-    """`nodes` are topological. `inputs` are filled at each run; other leaves' values are read anew at each run."""
+    """A program: `nodes` in topological order, `inputs` that each run is given, and `outputs`.
+
+    Leaves that are no inputs (parameters, constants) are read anew at each run.
+    """
 
     def __init__(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> None:
         self.inputs, self.outputs = tuple(inputs), tuple(outputs)
@@ -29,17 +32,17 @@ class Graph:
 
     @classmethod
     def of(cls, *outputs: Tensor) -> "Graph":
-        """The recorded graph behind tensors; its leaves are its inputs' values, fixed."""
+        """The recorded graph behind computed tensors. It has no inputs: all its leaves have values."""
         return cls((), outputs)
 
     @property
     def leaves(self) -> tuple[Tensor, ...]:
-        """Nodes without an Op that are not inputs: parameters and constants."""
+        """Nodes that no Op made and that are no inputs: parameters and constants."""
         given = {id(x) for x in self.inputs}
         return tuple(n for n in self.nodes if n.op is None and id(n) not in given)
 
     def run(self, *arguments: Any) -> tuple[Array, ...]:
-        """The outputs' values for the inputs' values: the reference interpreter."""
+        """The outputs' values for these values of the inputs, computed node by node: the reference interpreter."""
         values = dict(zip(map(id, self.inputs), self._checked(arguments), strict=True))
         for node in self.nodes:
             if id(node) in values:
@@ -51,7 +54,7 @@ class Graph:
         return tuple(values[id(y)] for y in self.outputs)
 
     def _checked(self, arguments: tuple[Any, ...]) -> list[Array]:
-        """Arguments as arrays of the inputs' shapes and dtypes."""
+        """The arguments as arrays; ShapeError unless they have the shapes and dtypes of the inputs."""
         if len(arguments) != len(self.inputs):
             raise UsageError(f"the graph has {len(self.inputs)} inputs and was given {len(arguments)}")
         arrays = [np.asarray(a.numpy() if isinstance(a, Tensor) else a) for a in arguments]
@@ -61,7 +64,7 @@ class Graph:
         return arrays
 
     def verify(self) -> "Graph":
-        """Checks order, shapes and dtypes of every node against the Ops' rules; returns the graph."""
+        """Checks the nodes' order, and their shapes and dtypes against the rules of their Ops; returns the graph."""
         known: set[int] = set()
         for i, node in enumerate(self.nodes):
             if node.op is not None:
@@ -81,7 +84,7 @@ class Graph:
         return iter(self.nodes)
 
     def __str__(self) -> str:
-        """One line a node: number, dtype and shape, Op and operands or kind of leaf, scope."""
+        """One line for each node: its number, what made it, dtype, shape and scope."""
         number = {id(node): f"%{i}" for i, node in enumerate(self.nodes)}
         given = {id(x) for x in self.inputs}
         lines = [listing_line(node, number, id(node) in given) for node in self.nodes]
@@ -92,7 +95,7 @@ class Graph:
 
 
 def computed(node: Tensor, operands: Sequence[Array]) -> Array:
-    """A node's value; an error of ours that says where, for whatever its Op raises."""
+    """A node's value for these operands; whatever the Op raises becomes an error of ours that says where."""
     assert node.op is not None
     try:
         return np.asarray(node.op.forward(*operands))
@@ -114,10 +117,10 @@ def listing_line(node: Tensor, number: dict[int, str], given: bool) -> str:
 
 
 def trace(f: Callable[..., Any], *examples: Any) -> Graph:
-    """The graph of f on symbols shaped like the examples (arrays or Tensors); nothing is computed.
+    """The graph of the function f, found by calling it with symbols that have the shapes and dtypes of the examples.
 
-    f returns a Tensor or a (nested) tuple or list of them. Tensors that f finds elsewhere, such as parameters, stay
-    leaves whose value is read at each run.
+    Nothing is computed. f returns a Tensor or a nest (tuples, lists, dicts, dataclasses) of them. Tensors that f uses
+    but is not given, such as parameters, are leaves of the graph; their values are read at each run.
     """
     with tracing():
         inputs = [symbolic(x, f"arg{i}") for i, x in enumerate(examples)]
@@ -126,14 +129,14 @@ def trace(f: Callable[..., Any], *examples: Any) -> Graph:
 
 
 def symbolic(x: Any, name: str) -> Tensor:
-    """A symbol of x's shape and dtype; floating ones can be differentiated."""
+    """A Tensor without a value, of x's shape and dtype; gradients by it can be taken if it is floating-point."""
     array = x.data if isinstance(x, Tensor) else np.asarray(x)
     label = x.name if isinstance(x, Tensor) and x.name else name
     return Tensor(Symbol(array.shape, array.dtype), requires_grad=array.dtype.kind in "fc", name=label)
 
 
 def flat(result: Any) -> Iterator[Tensor]:
-    """The Tensors in nested tuples, lists, dicts and dataclasses, in order."""
+    """The Tensors in a function's result (nested tuples, lists, dicts and dataclasses), in order."""
     for part in leaves(result):
         if isinstance(part, Tensor):
             yield part
@@ -142,9 +145,9 @@ def flat(result: Any) -> Iterator[Tensor]:
 
 
 def differentiate(graph: Graph, inputs: Sequence[Tensor] | None = None) -> Graph:
-    """The graph of the gradients of graph's outputs, summed, with respect to `inputs` (its own inputs by default).
+    """The graph that computes the gradients of the sum of graph's outputs by `inputs` (by default its own inputs).
 
-    Its inputs are graph's; its outputs one gradient for each, zeros where there is no path.
+    It has graph's inputs, and one output for each of `inputs`: zeros where the outputs do not depend on it.
     """
     wanted = [x for x in graph.inputs if x.requires_grad] if inputs is None else list(inputs)
     with tracing():

@@ -1,4 +1,4 @@
-"""From what stands between brackets to an Op and its index arrays. Imports the Ops alone."""
+"""Turns the key of x[key] into an Op and the index arrays it takes. Imports the Ops alone."""
 
 from typing import Any
 
@@ -10,9 +10,10 @@ from minigrad.ops.index import Index, Part, Slice
 
 
 def index_op(key: Any, shape: Shape) -> tuple[Shape, Op, tuple[Any, ...]]:
-    """The shape to give x first (a new axis of size 1 for each None), the Op, and the index arrays it takes.
+    """The Op that x[key] applies, the shape to give x before that, and the index arrays the Op takes.
 
-    Without index arrays the Op is a Slice. IndexRangeError for too many indices or an integer outside its axis.
+    The shape has an axis of size 1 for each None in the key. Without index arrays the Op is a Slice. IndexRangeError
+    for too many indices or an integer outside its axis.
     """
     if type(key) is int and shape and -shape[0] <= key < shape[0]:  # the commonest key, made quick
         return shape, Slice((key % shape[0], *((0, n, 1) for n in shape[1:]))), ()
@@ -36,7 +37,7 @@ def index_op(key: Any, shape: Shape) -> tuple[Shape, Op, tuple[Any, ...]]:
 
 
 def spelled_out(key: tuple[Any, ...], ndim: int) -> list[Any]:
-    """The key with one item per axis: boolean arrays as positions, the ellipsis and missing axes as full slices."""
+    """The key with one item for each axis: boolean arrays as positions, an ellipsis or missing axes as full slices."""
     items = [part for item in key for part in without_booleans(item)]
     missing = ndim - sum(item is not None and item is not Ellipsis for item in items)
     if missing < 0:
@@ -49,7 +50,7 @@ def spelled_out(key: tuple[Any, ...], ndim: int) -> list[Any]:
 
 
 def without_booleans(item: Any) -> tuple[Any, ...]:
-    """An index array as integers: a boolean one becomes the positions of its True elements, a pair per axis."""
+    """An item of a key; a boolean array becomes pairs (positions of its True elements, size), one for each axis."""
     if item is None or item is Ellipsis or (isinstance(item, int | np.integer | slice) and not isinstance(item, bool)):
         return (item,)
     array = as_value(item)
@@ -61,7 +62,7 @@ def without_booleans(item: Any) -> tuple[Any, ...]:
 
 
 def positions(mask: Any) -> tuple[Any, ...]:
-    """For each axis of a mask whose value is known, the positions of its True elements, and its size."""
+    """For each axis of a boolean array: the positions of its True elements, and its size. The values must be known."""
     value = getattr(mask, "value", mask)
     if value is None:
         raise TraceError(
@@ -74,7 +75,7 @@ def positions(mask: Any) -> tuple[Any, ...]:
 
 
 def static_part(item: Any, size: int) -> Part:
-    """An integer or slice as a field of the Op; None where an index array stands."""
+    """An integer or slice of the key in the form that an Op's field takes; None for an index array."""
     if item is None:
         return (0, 1, 1)
     if isinstance(item, slice):

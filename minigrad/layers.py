@@ -1,6 +1,7 @@
-"""Layers: Modules over the functions of `network.py`, with PyTorch's names, so that its state dicts fit. For models.
+"""Layers: Modules over the functions of `network.py`, with PyTorch's names, so that its state dicts can be loaded.
 
-Initial weights are PyTorch's too: uniform within 1/√fan-in, drawn from the generator given; dtype float32 unless asked.
+Initial weights are drawn as PyTorch does, uniformly within 1/√fan-in, from the generator given; dtype float32 by
+default.
 """
 
 from collections.abc import Iterator
@@ -20,13 +21,13 @@ from minigrad.ops.window import first, last
 
 
 class Weighted(Module):
-    """A layer with a weight, and a bias (None without)."""
+    """A layer with a weight and an optional bias (None without)."""
 
     weight: Parameter
     bias: Parameter | None
 
     def draw(self, shape: Shape, outputs: int, bias: bool, rng: "np.random.Generator", dtype: Any) -> None:
-        """Weight and bias within 1/√fan-in."""
+        """Draws weight and bias uniformly within 1/√fan-in."""
         limit = 1 / sqrt(prod(shape[1:]))
         self.weight = Parameter(uniform(rng, shape, limit, dtype))
         self.bias = Parameter(uniform(rng, (outputs,), limit, dtype)) if bias else None
@@ -47,13 +48,13 @@ class Linear(Weighted):
 
 
 class Convolutional(Weighted):
-    """A layer with a kernel that moves over pictures; its weights' memory is channels-last, as convolution reads it."""
+    """A layer with a kernel that moves over pictures; its weights lie channels-last, as convolution reads them."""
 
     def __init__(self, stride: Size, padding: Size) -> None:
         self.stride, self.padding = pair("stride", stride, 1), pair("padding", padding)
 
     def draw(self, shape: Shape, outputs: int, bias: bool, rng: "np.random.Generator", dtype: Any) -> None:
-        """As for any layer."""
+        """Draws as any layer, then reorders the weight's memory."""
         super().draw(shape, outputs, bias, rng, dtype)
         self.weight = Parameter(first(np.ascontiguousarray(last(self.weight.numpy()))))
 
@@ -92,7 +93,7 @@ class ConvTranspose2d(Convolutional):
 
 
 class BatchNorm(Module):
-    """`batch_norm` with running statistics; the batch's own while `training`."""
+    """`batch_norm` with running statistics, which are used, and the batch's own ones while `training`."""
 
     axes: tuple[int, ...] = (2, 4)  # how many x may have
 
@@ -105,7 +106,7 @@ class BatchNorm(Module):
         self.num_batches_tracked = Buffer(np.zeros((), np.int64))
 
     def forward(self, x: Value) -> Value:
-        """The same shape."""
+        """x normalised; the same shape."""
         if x.ndim not in self.axes:
             raise ShapeError(f"{type(self).__name__} takes {self.axes[0]} axes, not {x.shape}")
         if self.training:
@@ -136,18 +137,18 @@ class LayerNorm(Module):
         self.bias = Parameter(np.zeros(normalized_shape, dtype))
 
     def forward(self, x: Value) -> Value:
-        """The same shape."""
+        """x normalised; the same shape."""
         return network.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class Dropout(Module):
-    """`dropout` while `training`, with masks from `rng` unless one is given."""
+    """`dropout` while `training`; masks are drawn from `rng` unless one is given."""
 
     def __init__(self, p: float = 0.5, rng: "np.random.Generator | None" = None) -> None:
         self.p, self.rng = p, rng
 
     def forward(self, x: Value, mask: Value | None = None) -> Value:
-        """The same shape."""
+        """x with some elements set to 0; the same shape."""
         return network.dropout(x, self.p, self.training, self.rng, mask)
 
 
@@ -214,7 +215,7 @@ class Tanh(Module):
 
 
 class Flatten(Module):
-    """All axes but the first as one."""
+    """Reshapes x so that all axes but the first become one."""
 
     def forward(self, x: Value) -> Value:
         """(N, ...) to (N, D)."""
@@ -222,7 +223,7 @@ class Flatten(Module):
 
 
 class Sequential(Module):
-    """One layer after another; their paths are their numbers, as in PyTorch."""
+    """Layers applied one after another; their names are their numbers, as in PyTorch."""
 
     def __init__(self, *layers: Module) -> None:
         for i, layer in enumerate(layers):
@@ -240,7 +241,7 @@ class Sequential(Module):
         return list(self)[i]
 
     def forward(self, x: Value) -> Value:
-        """What the last layer makes of it."""
+        """The output of the last layer."""
         for layer in self:
             x = layer(x)
         return x

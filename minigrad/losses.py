@@ -12,10 +12,10 @@ __all__ = ["bce_with_logits", "mse", "softmax_cross_entropy"]
 
 
 def softmax_cross_entropy(scores: Value, targets: Value, mask: Value | None = None, reduction: str = "batch") -> Value:
-    """−Σ log softmax(scores)[target], where the mask is not 0. scores (N, ..., V), targets and mask (N, ...).
+    """−log softmax(scores)[target], summed over all targets whose mask is not 0, and divided as `reduction` says.
 
-    `reduction`: "batch" divides by N (sum over time, mean over the batch, as in CS231n), "words" by the mask's sum,
-    "sum" by nothing, "none" gives (N, ...).
+    scores (N, ..., V), targets and mask (N, ...). `reduction`: "batch" divides by N (sum over time, mean over the
+    batch, as in CS231n), "words" by the sum of the mask, "sum" by nothing; "none" returns the single losses (N, ...).
     """
     nll: Value = apply(loss.CrossEntropy(), scores, as_value(targets))
     if mask is not None:
@@ -40,12 +40,12 @@ def bce_with_logits(logits: Value, targets: Value) -> Value:
 
 
 def mse(x: Value, target: Value) -> Value:
-    """Mean squared difference of two of the same shape."""
+    """Mean squared difference of two values of the same shape."""
     return apply(Square(), x - matched("target", target, x)).mean()
 
 
 def matched(name: str, given: Value, x: Value) -> Value:
-    """What is given for each element of x, in x's precision; ShapeError where broadcasting would hide a mistake."""
+    """A target or mask for x in x's precision and shape; ShapeError where broadcasting would hide a mistake."""
     given = as_value(given)
     if given.shape not in ((), x.shape):
         raise ShapeError(f"the {name} should have the shape {x.shape}, and has {given.shape}")

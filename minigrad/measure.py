@@ -1,7 +1,6 @@
-"""What a graph costs and how large its values are, node by node: bytes, floating-point operations, time, norms;
-and what rates the processor reaches.
+"""The costs of a graph, node by node (bytes, floating-point operations, time, norms), and the processor's rates.
 
-Pictures paint these numbers on the nodes. Imports Graph; anyone may import it.
+Pictures show these numbers on the nodes. Imports Graph; anyone may import it.
 """
 
 import time
@@ -19,9 +18,9 @@ from minigrad.ops.linalg import Einsum, MatMul, letter_sizes
 from minigrad.tensor import Tensor
 
 REPEATS = 5
-"""Of what is timed; the quickest counts."""
+"""How often a measurement is repeated; the quickest counts."""
 MOVES = ("index", "shape")
-"""Families of Ops that compute nothing."""
+"""Families of Ops (modules of minigrad.ops) that compute nothing, but move elements."""
 
 
 def nbytes(node: Tensor) -> int:
@@ -30,9 +29,9 @@ def nbytes(node: Tensor) -> int:
 
 
 def flops(node: Tensor) -> int:
-    """Floating-point operations of one evaluation: 2 for each multiply-and-add, 1 for each function of an element.
+    """Floating-point operations of one evaluation: 2 for each multiplication with addition, 1 for each function value.
 
-    What only moves elements has none; sums count their operands.
+    Ops that only move elements have none; for sums it is the number of elements added.
     """
     op = node.op
     if op is None or type(op).__module__.rpartition(".")[2] in MOVES:
@@ -49,14 +48,14 @@ def flops(node: Tensor) -> int:
 
 
 def product_flops(graph: Graph) -> int:
-    """Of all matrix products and convolutions in the graph."""
+    """The floating-point operations of all matrix products and convolutions in the graph."""
     return sum(flops(node) for node in graph.nodes if isinstance(node.op, MatMul | Einsum | Convolution))
 
 
 def evaluated(graph: Graph, *arguments: Any) -> Iterator[tuple[Tensor, Array, float]]:
     """Every node in order, with its value for these arguments and the seconds that computing it took.
 
-    Values known from an eager run are used as they are; UsageError when an input has none and no argument is given.
+    Known values are used as they are; UsageError when an input has no value and no argument is given for it.
     """
     given = dict(zip(map(id, graph.inputs), arguments, strict=False))
     values: dict[int, Array] = {}
@@ -67,7 +66,7 @@ def evaluated(graph: Graph, *arguments: Any) -> Iterator[tuple[Tensor, Array, fl
 
 
 def value_of(node: Tensor, values: dict[int, Array], given: dict[int, Any]) -> Array:
-    """A node's value from its operands', or where it comes from outside."""
+    """A node's value: given, computed from its operands, or known."""
     if id(node) in given:
         return np.asarray(given[id(node)], node.dtype)
     if node.op is not None:
@@ -78,16 +77,16 @@ def value_of(node: Tensor, values: dict[int, Array], given: dict[int, Any]) -> A
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Wall time of one call."""
+    """The wall time of one call."""
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
 
 
 def product_rate(size: int, spread: Callable[..., Iterable[object]] = map, at_once: int = 1) -> float:
-    """The best floating-point operations a second in float32 products of `size` × `size` matrices.
+    """The best rate, in floating-point operations a second, of float32 products of `size` × `size` matrices.
 
-    `at_once` of them, spread over as many threads by the `map` of a pool.
+    `at_once` products run at a time, on the threads of a pool if `spread` is its `map`.
     """
     a = np.ones((size, size), np.float32)
     results = [np.empty_like(a) for _ in range(at_once)]
@@ -96,11 +95,11 @@ def product_rate(size: int, spread: Callable[..., Iterable[object]] = map, at_on
 
 
 def copy_rate(nbytes: int) -> float:
-    """The most bytes a second that are read and written by copying so many."""
+    """The best rate of copying `nbytes` bytes, in bytes read and written a second."""
     a, b = np.ones(nbytes, np.uint8), np.empty(nbytes, np.uint8)
     return 2 * nbytes / min(seconds(lambda: np.copyto(b, a)) for _ in range(REPEATS))
 
 
 def norm(value: Array) -> float:
-    """Euclidean norm; NaN stays NaN."""
+    """The Euclidean norm of all elements; NaN if one is NaN."""
     return float(np.sqrt(np.sum(np.square(np.abs(value.astype(np.float64))))))

@@ -1,8 +1,8 @@
-"""Keeps the pages of freed arrays in the process. Imports nothing of ours.
+"""Keeps the memory of freed arrays in the process. Imports nothing of ours.
 
-A training step frees and allocates the same hundred megabytes again and again. glibc gives such memory back to the
-system at once, and a step then spends up to a sixth of its time on page faults to get it again. Set
-MINIGRAD_KEEP_MEMORY=0 to leave the allocator alone; on other C libraries nothing is done.
+A training step frees and allocates the same hundred megabytes again and again. glibc returns such memory to the system
+at once, and a step then spends up to a sixth of its time on page faults to get it back. MINIGRAD_KEEP_MEMORY=0 leaves
+the allocator alone; with other C libraries nothing is done.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ LARGEST = 32 << 20  # bytes; glibc takes no more
 
 
 def keep_freed_pages() -> bool:
-    """Tells glibc's malloc to keep freed memory for the next array; returns whether it agreed."""
+    """Tells glibc's malloc to keep freed memory for later arrays; returns whether that was possible."""
     if sys.platform != "linux" or os.environ.get("MINIGRAD_KEEP_MEMORY") == "0":
         return False
     try:

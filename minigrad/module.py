@@ -1,4 +1,4 @@
-"""Parameter, Buffer and Module: a named tree of them, its state, and the scope in which its nodes are made."""
+"""Parameter, Buffer and Module: a tree of named parameters, its state, and the scope in which its nodes are made."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -31,20 +31,20 @@ class Buffer(Tensor):
 
 
 class Module:
-    """Attributes that are Parameters, Buffers, Modules, or lists, tuples and dicts of them form the tree.
+    """A tree: attributes that are Parameters, Buffers, Modules, or lists, tuples and dicts of these, are children.
 
-    Calling a module runs `forward` in a scope of its name, so that pictures group by it and errors name it.
+    Calling a module runs `forward` in a scope of the module's name; pictures group nodes by it, and errors name it.
     """
 
     training: bool = True
 
     def signature(self) -> tuple[Any, ...]:
-        """What a traced program depends on, beside values: the flag, and which parameters and modules are where."""
+        """What a traced program depends on, beside values: the training flag, and the identities of all children."""
         return self.training, *(id(child) for name, value in vars(self).items() for _, child in children(name, value))
 
     @property
     def scope_name(self) -> str:
-        """The attribute's name in the parent, or the class's name in lower case at the root."""
+        """The name of the attribute that holds this module, or, at the root, the class name in lower case."""
         return str(self.__dict__.get("_scope_name", type(self).__name__.lower()))
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -52,7 +52,7 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """`forward`, in the module's scope."""
+        """Calls `forward` in the module's scope."""
         noted = current.get().noted
         if noted is not None:
             noted.modules[id(self)] = self
@@ -73,14 +73,14 @@ class Module:
         self.parameters()  # names them
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """Paths (`cell.Wx`) and parameters, in the order of definition; one that is shared comes once.
+        """Paths (`cell.Wx`) and parameters in the order of definition; a shared parameter comes once.
 
-        The root of the tree names each by where it is found: `captioner.cell.Wx`.
+        Also names each parameter by its path from the root of the tree: `captioner.cell.Wx`.
         """
         return ((path, leaf) for path, leaf in self._named() if isinstance(leaf, Parameter))
 
     def _named(self) -> Iterator[tuple[str, Parameter | Buffer]]:
-        """Parameters and buffers."""
+        """Paths and leaves (parameters and buffers), each leaf once; gives them their names."""
         seen: set[int] = set()
         is_root = "_scope_name" not in vars(self)
         for path, leaf in self._walk():
@@ -100,7 +100,7 @@ class Module:
                     yield path, child
 
     def modules(self) -> Iterator["Module"]:
-        """This module and those below it."""
+        """This module and all modules below it."""
         yield self
         for name, value in vars(self).items():
             for _, child in children(name, value):
@@ -108,17 +108,17 @@ class Module:
                     yield from child.modules()
 
     def parameters(self) -> list[Parameter]:
-        """Every parameter of the tree, once."""
+        """All parameters of the tree, each once."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def to(self, device: str) -> "Module":
-        """Moves every parameter and buffer to a device; gradients are forgotten. Before an optimiser is made."""
+        """Moves all parameters and buffers to a device and clears gradients; to be done before making an optimiser."""
         for _, leaf in self._named():
             leaf.data, leaf.grad = moved(leaf.data, device), None
         return self
 
     def zero_grad(self) -> None:
-        """Forgets every gradient."""
+        """Clears all gradients."""
         for parameter in self.parameters():
             parameter.grad = None
 
@@ -133,14 +133,14 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, Array]:
-        """Path to array, of parameters and buffers, shared with them: copy what you keep."""
+        """Arrays of all parameters and buffers by path. They share memory with the module: copy what you keep."""
         return {path: leaf.numpy() for path, leaf in self._named()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> list[str]:
-        """Copies arrays into the parameters and buffers of the same paths, keeping their dtype.
+        """Copies arrays into the parameters and buffers of the same paths, keeping their dtypes.
 
-        Returns the differences, one line each; CheckpointError with the whole table when there are any, nothing
-        loaded, unless `strict=False`, which loads what fits. Complex numbers fit no real parameter.
+        Returns the differences, one line each. With any, raises CheckpointError with all of them and loads nothing,
+        unless `strict=False`, which loads what fits. Complex numbers fit no real parameter.
         """
         own = dict(self._named())
         problems = differences(own, state)
@@ -156,7 +156,7 @@ class Module:
 
 
 def children(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The Parameters, Buffers and Modules that an attribute holds, with their paths."""
+    """The Parameters, Buffers and Modules in an attribute's value, with their paths."""
     if isinstance(value, Parameter | Buffer | Module):
         yield name, value
     elif isinstance(value, list | tuple | dict):
@@ -165,7 +165,7 @@ def children(name: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def differences(own: Mapping[str, Tensor], state: Mapping[str, Any]) -> dict[str, str]:
-    """Path to one line, for each path that is missing, unexpected, of another shape, or complex and not so here."""
+    """One line, by path, for each that is missing, unexpected, of another shape, or complex where `own` is real."""
     lines = {path: f"missing     {path} {leaf.shape}" for path, leaf in own.items() if path not in state}
     lines |= {path: f"unexpected  {path} {np.shape(array)}" for path, array in state.items() if path not in own}
     both = [(path, leaf, np.asarray(state[path])) for path, leaf in own.items() if path in state]

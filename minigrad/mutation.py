@@ -1,7 +1,8 @@
-"""Which arrays were changed in place, when, and by which line. Imports op.py alone.
+"""Records which arrays were changed in place, when, and by which line of code. Imports op.py alone.
 
-One counter orders everything: a node takes a number when it is made, a change takes one when it happens. A saved array
-was changed if its memory has a later number than the node that reads it. Views count as the memory they look into.
+One counter orders everything: each node gets a number when it is made, each change when it happens. A saved array has
+been changed if the last change of its memory has a larger number than the node that reads it. Changing a view counts as
+changing the array that owns the memory.
 """
 
 import itertools
@@ -19,7 +20,7 @@ serials = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change in place: its number, whose memory it was, what did it and where in the user's code."""
+    """A change in place: its number, the array that owns the memory, what the user calls it, and the user's line."""
 
     serial: int
     owner: "ref[Array]"
@@ -35,7 +36,7 @@ class Changes:
         self._by_owner: dict[int, Change] = {}
 
     def record(self, array: Array, name: str) -> None:
-        """Notes that `array`, known to the user as `name`, is being changed now."""
+        """Notes that `array`, called `name` in error messages, is being changed now."""
         owner = owner_of(array)
         key = id(owner)
         self.latest = next(serials)
@@ -43,7 +44,7 @@ class Changes:
         self._by_owner[key] = Change(self.latest, gone, name, user_line())
 
     def since(self, array: Array, serial: int) -> Change | None:
-        """The change of `array`'s memory after `serial`, if there was one."""
+        """The last change of `array`'s memory if it came after `serial`, else None."""
         owner = owner_of(array)
         change = self._by_owner.get(id(owner))
         if change is None or change.owner() is not owner or change.serial < serial:
@@ -52,7 +53,7 @@ class Changes:
 
 
 def owner_of(array: Array) -> Array:
-    """The array that owns the memory a view looks into."""
+    """The array that owns the memory of a view."""
     while isinstance(array.base, np.ndarray | type(array)):
         array = array.base
     return array

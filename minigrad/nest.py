@@ -1,4 +1,4 @@
-"""What functions take and return: lists, tuples, dicts and dataclasses, nested. Imports nothing of ours."""
+"""Nests: what functions take and return, values in lists, tuples, dicts and dataclasses. Imports nothing of ours."""
 
 import copy
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def parts(x: Any) -> tuple[Any, list[Any]] | None:
-    """What a nest is, so that equal nests have equal ones, and what is in it; None for what is no nest."""
+    """The structure of one level of a nest, equal for equal structures, and its parts; None if x is a single value."""
     if isinstance(x, list | tuple):
         return type(x), list(x)
     if isinstance(x, dict):
@@ -18,13 +18,13 @@ def parts(x: Any) -> tuple[Any, list[Any]] | None:
 
 
 def leaves(x: Any) -> list[Any]:
-    """What is in a nest and is none itself, in order."""
+    """The single values in a nest, in order."""
     opened = parts(x)
     return [x] if opened is None else [leaf for part in opened[1] for leaf in leaves(part)]
 
 
 def filled(x: Any, new: Iterator[Any]) -> Any:
-    """The same nest with other leaves."""
+    """A nest of the same structure, with its single values taken from `new`."""
     opened = parts(x)
     if opened is None:
         return next(new)

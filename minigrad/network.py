@@ -1,7 +1,7 @@
-"""The functions of networks on pictures: convolution, pooling, normalisation, dropout. Imports the Ops and Tensor.
+"""Functions for networks on pictures: convolution, pooling, normalisation, dropout. Imports the Ops and Tensor.
 
 Names, orders of arguments and defaults are PyTorch's. Pictures are (N, C, H, W); `kernel_size`, `stride` and `padding`
-are numbers or pairs (down, across). All work on Tensors and on plain arrays alike.
+are numbers or pairs (down, across). All functions work on Tensors and on plain arrays.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ Size: TypeAlias = int | Sequence[int]
 
 
 def pair(name: str, size: Any, least: int = 0) -> Pair:
-    """A number twice, or two numbers; UsageError for anything else and below `least`."""
+    """A whole number as a pair, or the pair itself; UsageError for anything else, or below `least`."""
     values = tuple(size) if isinstance(size, tuple | list) else (size, size)
     if len(values) != 2 or any(not isinstance(v, int | np.integer) or v < least for v in values):
         raise UsageError(f"{name} is {size!r}; it must be a whole number of at least {least}, or two of them")
@@ -76,7 +76,7 @@ def max_pool2d(
 ) -> Value:
     """The largest element of each window; the gradient goes to the first of several. `stride` is the kernel's size.
 
-    In `ceil_mode` windows that begin inside but reach over the edge count too.
+    With `ceil_mode` windows that begin inside the picture but reach over its edge count too.
     """
     kernel = pair("kernel_size", kernel_size, 1)
     strides = kernel if stride is None else pair("stride", stride, 1)
@@ -84,25 +84,25 @@ def max_pool2d(
 
 
 def avg_pool2d(x: Value, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> Value:
-    """The mean of each window, in which padding counts as 0. `stride` is the kernel's size."""
+    """The mean of each window, with padding counted as 0. `stride` is the kernel's size by default."""
     kernel = pair("kernel_size", kernel_size, 1)
     strides = kernel if stride is None else pair("stride", stride, 1)
     return apply(AvgPool2d(kernel, strides, pair("padding", padding)), as_value(x))
 
 
 def adaptive_avg_pool2d(x: Value, output_size: Size) -> Value:
-    """Means over `output_size` windows of nearly equal sizes that cover the picture; over all of it for 1."""
+    """Means over `output_size` windows of nearly equal sizes that cover the picture; (1, 1) averages all of it."""
     x, size = as_value(x), pair("output_size", output_size, 1)
     if size == (1, 1):
         return F.mean(x, axis=(2, 3), keepdims=True)
     if x.shape[2:] == size:
         return x
-    down, across = (beside(averages(n, count, x.dtype), x) for n, count in zip(x.shape[2:], size, strict=True))
+    down, across = (beside(averaging_matrix(n, count, x.dtype), x) for n, count in zip(x.shape[2:], size, strict=True))
     return down @ x @ across.T
 
 
-def averages(size: int, count: int, dtype: Any) -> Array:
-    """The matrix (count, size) whose row i takes the mean from ⌊i · size / count⌋ to ⌈(i + 1) size / count⌉."""
+def averaging_matrix(size: int, count: int, dtype: Any) -> Array:
+    """The matrix (count, size) whose row i averages from ⌊i · size / count⌋ to ⌈(i + 1) size / count⌉."""
     matrix = np.zeros((count, size), dtype)
     for i in range(count):
         start, stop = i * size // count, -(-(i + 1) * size // count)
@@ -122,9 +122,9 @@ def batch_norm(
 ) -> Value:
     """(x − mean) / √(var + eps) · weight + bias for each channel of x (N, C) or (N, C, H, W).
 
-    In training with the batch's own mean and variance, and the running ones (C,) move towards them by `momentum`, in
-    place (the variance unbiased, as in PyTorch); otherwise with the running ones. A compiled function moves them at
-    each call, a plain trace leaves them alone.
+    In training, mean and variance are those of the batch, and the running ones (C,) are moved towards them by
+    `momentum`, in place (with the unbiased variance, as in PyTorch). Otherwise the running ones are used. A compiled
+    function moves them at each call; a plain trace does not change them.
     """
     x = as_value(x)
     axes, number = (0, *range(2, x.ndim)), x.size // max(x.shape[1], 1) if x.ndim > 1 else 0
@@ -134,32 +134,32 @@ def batch_norm(
         )
     each = (1, -1) if x.ndim == 2 else (1, -1, 1, 1)
     if not training and running_mean is not None and running_var is not None:
-        scale = scaled(latest(running_var), eps, weight)
+        scale = scaling(latest(running_var), eps, weight)
         shift = latest(running_mean) * scale if bias is None else latest(running_mean) * scale - bias
         return x * scale.reshape(each) - shift.reshape(each)
     mean = F.mean(x, axes)
     centred = x - mean.reshape(each)
     var = F.mean(centred * centred, axes)
     if training and running_mean is not None and running_var is not None:
-        moved(running_mean, mean, momentum)
-        moved(running_var, var * (number / (number - 1)), momentum)
-    y = centred * scaled(var, eps, weight).reshape(each)
+        move_towards(running_mean, mean, momentum)
+        move_towards(running_var, var * (number / (number - 1)), momentum)
+    y = centred * scaling(var, eps, weight).reshape(each)
     return y if bias is None else y + as_value(bias).reshape(each)
 
 
-def scaled(var: Value, eps: float, weight: Value | None) -> Value:
+def scaling(var: Value, eps: float, weight: Value | None) -> Value:
     """weight / √(var + eps)."""
     return (1 if weight is None else as_value(weight)) / F.sqrt(var + eps)
 
 
-def moved(running: Value, value: Value, momentum: float) -> None:
-    """Assigns the running mean after one more value."""
+def move_towards(running: Value, value: Value, momentum: float) -> None:
+    """Moves a running mean towards a new value."""
     before = latest(running)
     assign(running, before + momentum * (value - before))
 
 
 def assign(target: Value, value: Value) -> None:
-    """Changes a Tensor or array in place, or leaves that to the program being compiled; a plain trace does nothing."""
+    """Changes a Tensor or array in place: a compiled function does so at each call, a plain trace not at all."""
     context = current.get()
     if not context.tracing:
         (target.changing() if isinstance(target, Tensor) else target)[...] = raw(value)
@@ -168,7 +168,7 @@ def assign(target: Value, value: Value) -> None:
 
 
 def latest(target: Value) -> Value:
-    """The value at this point of the program: what was assigned last."""
+    """The value of `target` at this point of the program: what was last assigned to it, even inside a trace."""
     noted = current.get().noted
     assigned = noted.assigned if noted is not None else {}
     return assigned[id(target)][1] if id(target) in assigned else as_value(target)
@@ -196,10 +196,10 @@ def layer_norm(
 def dropout(
     x: Value, p: float = 0.5, training: bool = True, rng: "np.random.Generator | None" = None, mask: Value | None = None
 ) -> Value:
-    """x with each element 0 with probability p, the others divided by 1 − p; x itself outside training.
+    """x with each element set to 0 with probability p and the others divided by 1 − p; x itself outside training.
 
-    Which elements stay says `mask` (of x's shape, 1 or True), or `rng` draws it. Inside a compiled function it must be
-    an argument, such as `rng.random(shape) >= p`: what is drawn while tracing would be drawn once for all calls.
+    `mask` (of x's shape) says which elements stay, or else `rng` draws it. A compiled function must get the mask as an
+    argument, such as `rng.random(shape) >= p`: a mask drawn while tracing would stay the same for all calls.
     """
     if not 0 <= p < 1:
         raise UsageError(f"dropout with p = {p}: it must be at least 0 and below 1")
@@ -216,7 +216,10 @@ def dropout(
 
 
 def gram_matrix(x: Value, normalize: bool = True) -> Value:
-    """Products of each two channels summed over the picture: x (N, C, H, W) gives (N, C, C), divided by C · H · W."""
+    """Products of all pairs of channels, summed over the picture: x (N, C, H, W) gives (N, C, C).
+
+    With `normalize` divided by C · H · W.
+    """
     x = as_value(x)
     n, c, h, w = x.shape
     rows = x.reshape((n, c, h * w))

@@ -1,6 +1,6 @@
-"""NumPy's own functions on Tensors: each gives a Tensor, or an error that names the function; never an object array.
+"""NumPy's functions on Tensors: each returns a Tensor or raises an error that names it; never an object array.
 
-Ufuncs find their Op in one table, array functions theirs in another. Imports the functions; Tensor mixes it in.
+One table maps ufuncs to Ops, another NumPy's array functions to ours. Imports the functions; Tensor mixes it in.
 """
 
 from collections.abc import Callable
@@ -24,17 +24,17 @@ UFUNCS: dict[np.ufunc, Op] = {
 
 
 def method(name: str) -> Callable[..., Any]:
-    """A function of an array that is a method of Tensors."""
+    """A function that calls the method `name` of its first argument."""
     return lambda x, *args, **kwargs: getattr(x, name)(*args, **kwargs)
 
 
 def reduction(name: str) -> Callable[..., Any]:
-    """A method that is given all but the axis by name: NumPy's next argument is the dtype, which ours have not."""
+    """Likewise for reductions, whose arguments after the axis go by name: NumPy's next is a dtype, which ours lack."""
     return lambda x, axis=None, **kwargs: getattr(x, name)(axis, **kwargs)
 
 
 def moved_axes(x: Any, source: Any, destination: Any) -> Any:
-    """numpy.moveaxis: NumPy is asked where the axes go, on an array whose sizes are their numbers."""
+    """numpy.moveaxis. NumPy itself finds the order of the axes, from an array whose sizes are the axes' numbers."""
     return x.transpose(np.moveaxis(np.empty(range(x.ndim)), source, destination).shape)
 
 
@@ -78,7 +78,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
 
 
 class NumpyProtocol(ArrayMethods):
-    """What NumPy calls when one of its functions meets a Tensor; and PyTorch's methods of the same names."""
+    """The methods by which NumPy's functions find Tensors, and methods of PyTorch's names."""
 
     __slots__ = ()
 
@@ -87,7 +87,7 @@ class NumpyProtocol(ArrayMethods):
     softmax, log_softmax, logsumexp, norm = F.softmax, F.log_softmax, F.logsumexp, F.norm
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """`np.tanh(t)`, `array * t`: the ufunc's Op, called plainly."""
+        """`np.tanh(t)`, `array * t`: applies the Op of that ufunc."""
         if method != "__call__" or kwargs:
             extra = f".{method}" if method != "__call__" else f" with {', '.join(kwargs)}="
             raise unsupported(f"np.{ufunc.__name__}{extra}")
@@ -98,7 +98,7 @@ class NumpyProtocol(ArrayMethods):
         return self.apply_op(UFUNCS[ufunc], inputs)
 
     def __array_function__(self, function: Any, types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """`np.concatenate([t, t])`, `np.mean(t, axis=0)`: the function of ours of that name."""
+        """`np.concatenate([t, t])`, `np.mean(t, axis=0)`: calls our function of that name."""
         if function not in FUNCTIONS:
             raise unsupported(f"np.{function.__name__}")
         try:
@@ -108,5 +108,5 @@ class NumpyProtocol(ArrayMethods):
 
 
 def unsupported(what: str) -> DTypeError:
-    """The error for a NumPy function without an Op."""
+    """The error for a NumPy function that does not work on Tensors."""
     return DTypeError(f"{what} is not supported on Tensors: use a function of minigrad, or t.numpy() outside the graph")

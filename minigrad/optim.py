@@ -1,7 +1,7 @@
-"""Optimisers: update parameters in place from their `.grad`. Imports Tensor.
+"""Optimisers: they update parameters in place from their `.grad`. Imports Tensor.
 
-State has the dtype of its parameter. A step works block by block, with all of an update's operations on one block
-before the next, so that it sweeps over memory once; threads may share the blocks.
+State has the dtype of its parameter. A step works block by block, with all operations of an update on one block before
+the next, so that memory is read once; several threads may share the blocks.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,13 +16,13 @@ from minigrad.op import Array
 from minigrad.tensor import Tensor
 
 BLOCK = 1 << 18
-"""Elements of a block: enough to make up for handing it to a thread."""
+"""Elements in a block: so many that handing it to a thread costs little beside the work."""
 
 
 class Optimizer:
-    """Base: parameters, learning rate, step count, and state arrays by name, one for each parameter.
+    """Base class: parameters, learning rate `lr`, number of steps, and state arrays by name, one for each parameter.
 
-    A parameter whose `.grad` is None is left alone. `lr` may be set between steps.
+    A parameter whose `.grad` is None is not changed. `lr` may be set between steps.
     """
 
     slots: tuple[str, ...] = ()
@@ -38,18 +38,18 @@ class Optimizer:
         self.state = {slot: [np.zeros_like(p.data) for p in self.parameters] for slot in self.slots}
 
     def zero_grad(self) -> None:
-        """Forgets every gradient."""
+        """Clears all gradients."""
         for parameter in self.parameters:
             parameter.grad = None
 
     def step(self, spread: Callable[..., Iterable[None]] = map) -> None:
-        """Updates every parameter that has a gradient. `spread` is `map`, or the `map` of a pool of threads."""
+        """Updates all parameters that have a gradient. `spread` is `map`, or the `map` of a pool of threads."""
         self.steps += 1
         for _ in spread(self._update_block, list(self._blocks())):
             pass
 
     def _blocks(self) -> Iterator[list[Array]]:
-        """A few elements of a parameter, with those of its gradient and state."""
+        """Some rows of a parameter at a time, with the same rows of its gradient and its state."""
         for i, parameter in enumerate(self.parameters):
             if parameter.grad is not None:
                 if parameter.grad.shape != parameter.shape:
@@ -67,16 +67,16 @@ class Optimizer:
         self.update(w, g, np.empty_like(w), *state)
 
     def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
-        """Changes w and its state in place."""
+        """Changes the values w and their state in place, by the gradient g; `scratch` is free memory of w's shape."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Array]:
-        """State arrays as `slot.index`, shared with the optimiser; `steps` and `lr` as 0-d arrays."""
+        """State arrays by `name.index`, sharing memory with the optimiser; `steps` and `lr` as 0-d arrays."""
         arrays = {f"{slot}.{i}": a for slot, all_ in self.state.items() for i, a in enumerate(all_)}
         return arrays | {"steps": np.asarray(self.steps), "lr": np.asarray(self.lr)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Takes over what `state_dict` gave; CheckpointError names what is missing or of another shape."""
+        """Restores what `state_dict` returned; CheckpointError names what is missing or has another shape."""
         own = self.state_dict()
         wrong = [k for k in own if k not in state or np.shape(state[k]) != own[k].shape]
         if wrong:
@@ -98,7 +98,7 @@ class SGD(Optimizer):
         self.momentum, self.weight_decay = momentum, weight_decay
 
     def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
-        """One step."""
+        """One step on a block."""
         np.multiply(w, self.weight_decay, out=scratch)
         scratch += g
         scratch *= -self.lr
@@ -121,7 +121,7 @@ class RMSProp(Optimizer):
         self.decay, self.epsilon = decay, epsilon
 
     def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
-        """One step."""
+        """One step on a block."""
         (square,) = state
         running_mean(square, np.multiply(g, g, out=scratch), self.decay)
         np.sqrt(square, out=scratch)
@@ -155,7 +155,7 @@ class Adam(Optimizer):
         self.betas, self.epsilon, self.correction = betas, epsilon, correction
 
     def update(self, w: Array, g: Array, scratch: Array, *state: Array) -> None:
-        """One step."""
+        """One step on a block."""
         mean, square = state
         beta1, beta2 = self.betas
         np.multiply(g, g, out=scratch)
@@ -172,16 +172,17 @@ class Adam(Optimizer):
 
 
 def running_mean(mean: Array, new: Array, decay: float) -> None:
-    """mean ← decay · mean + (1 − decay) · new, in place; `new` is used up."""
+    """mean ← decay · mean + (1 − decay) · new, in place; `new` is overwritten."""
     mean *= decay
     new *= 1 - decay
     mean += new
 
 
 def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
-    """Scales all gradients together so that their joint Euclidean norm is at most `max_norm`; returns the norm before.
+    """Scales all gradients by one factor so that their joint Euclidean norm is at most `max_norm`; returns the old
+    norm.
 
-    A norm that is not finite leaves the gradients as they are.
+    If the norm is not finite the gradients are left as they are.
     """
     arrays = [p.grad.data for p in parameters if p.grad is not None]
     norm = sqrt(squares(arrays))
@@ -192,14 +193,14 @@ def clip_grad_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
 
 
 def squares(arrays: Iterable[Array]) -> float:
-    """The sum of all elements' squares, in float64, which is made of a block at a time in the order of memory."""
+    """The sum of the squares of all elements, computed in float64 block by block in the order of memory."""
     flat = (a.ravel(order="K") for a in arrays)
     blocks = (a[k : k + BLOCK].astype(np.float64, copy=False) for a in flat for k in range(0, a.size, BLOCK))
     return sum(float(np.vdot(wide, wide)) for wide in blocks)
 
 
 def clip_grad_value(parameters: Iterable[Tensor], limit: float) -> None:
-    """Holds every element of every gradient within ±limit."""
+    """Limits every element of every gradient to the range from −limit to limit."""
     for parameter in parameters:
         if parameter.grad is not None:
             np.clip(parameter.grad.data, -limit, limit, out=parameter.grad.data)
@@ -209,12 +210,12 @@ Schedule = Callable[[int], float]
 
 
 def exponential(lr: float, decay: float, every: int = 1) -> Schedule:
-    """lr · decay^⌊step / every⌋: with `every` the steps of an epoch, the course's decay per epoch."""
+    """lr · decay^⌊step / every⌋; with `every` the number of steps in an epoch, the course's decay per epoch."""
     return lambda step: lr * decay ** (step // every)
 
 
 def warmup_cosine(lr: float, warmup: int, total: int, floor: float = 0.0) -> Schedule:
-    """Rises linearly over `warmup` steps, then falls along a half cosine to `floor` · lr at step `total`."""
+    """Rises linearly to lr over `warmup` steps, then falls along half a cosine to `floor` · lr at step `total`."""
 
     def at(step: int) -> float:
         if step < warmup:

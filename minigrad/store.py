@@ -3,8 +3,8 @@
     save("model.safetensors", {"cell.Wx": weights}, {"step": 100})
     arrays, state = load("model.safetensors")
 
-Each array has a checksum over its bytes, dtype and shape, and the state has one, so that whatever changes on the disk
-is found. Imports safetensors, so `import minigrad` does not import this; models and the command line do.
+Each array has a checksum over its bytes, dtype and shape, and so has the state, so that any change on the disk is
+found. Imports safetensors, so `import minigrad` does not import this; models and the command line do.
 """
 
 import hashlib
@@ -37,13 +37,13 @@ _DTYPES = (
 )
 _METADATA = "__metadata__"
 _LONGEST_HEADER = 2**20
-"""Bytes: a longer header is refused, at saving and before anything is made of it at loading."""
+"""Bytes; a longer header is refused when saving, and when loading before it is parsed."""
 
 
 def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:
-    """Writes a checkpoint. At any instant the path holds what was there before, or all of the new one.
+    """Writes a checkpoint. At any instant the path holds what was there before, or all of the new checkpoint.
 
-    OSError when it cannot be written, such as on a full disk: what was there before is intact.
+    OSError when it cannot be written, such as on a full disk; what was there before is then intact.
     """
     path, own = Path(path), {name: _plain(name, array) for name, array in arrays.items()}
     try:
@@ -58,7 +58,7 @@ def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:
 
 
 def load(path: str | Path) -> tuple[dict[str, Array], State]:
-    """The arrays and the state of a checkpoint, to the bit. MissingFileError or CheckpointError."""
+    """The arrays and the state of a checkpoint, exactly as saved; MissingFileError or CheckpointError if impossible."""
     try:
         metadata = _metadata(Path(path))
         with safe_open(path, framework="numpy") as file:
@@ -96,7 +96,7 @@ def _checksum(array: Array) -> str:
 
 
 def _compare(path: str | Path, saved: dict[str, str], found: dict[str, str]) -> None:
-    """CheckpointError naming what is not as it was saved."""
+    """CheckpointError that names the arrays whose checksum is not the saved one."""
     changed = [name for name in {**saved, **found} if saved.get(name) != found.get(name)]
     if changed:
         what = ", ".join("the state" if name == _METADATA else f"array {name!r}" for name in changed[:4])
@@ -104,7 +104,7 @@ def _compare(path: str | Path, saved: dict[str, str], found: dict[str, str]) -> 
 
 
 def _metadata(path: Path) -> dict[str, str]:
-    """The texts in a file's header; ValueError where they are not ours."""
+    """The texts in a file's header; ValueError where those of a checkpoint are missing."""
     metadata = read_header(path).get(_METADATA)
     if not isinstance(metadata, dict) or not {"state", "checksums"} <= set(metadata):
         raise ValueError("it has no state or no checksums")
@@ -112,9 +112,9 @@ def _metadata(path: Path) -> dict[str, str]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """A safetensors file's header, read before safetensors does, which takes the last of equal names without a word.
+    """A safetensors file's header. Read by ourselves, since safetensors silently takes the last of several equal names.
 
-    ValueError where it is longer than the file or than any of ours, no JSON object, or has equal names.
+    ValueError where it is longer than the file or than we ever write, is no JSON object, or has equal names.
     """
     with path.open("rb") as file:
         size, length = os.fstat(file.fileno()).st_size, int.from_bytes(file.read(8), "little")
@@ -145,7 +145,7 @@ class Checkpoints:
         self._damaged: set[int] = set()
 
     def save(self, step: int, arrays: Mapping[str, Array], state: State) -> None:
-        """Saves the state after a step, then forgets old ones, damaged ones and those of later steps."""
+        """Saves the state after a step, then deletes old checkpoints, damaged ones, and those of later steps."""
         save(self._path(step), arrays, state)
         self._damaged.discard(step)
         steps = self.steps()
@@ -156,7 +156,7 @@ class Checkpoints:
                 path.unlink()
 
     def latest(self, warn: Callable[[str], None]) -> tuple[dict[str, Array], State, Path] | None:
-        """The newest checkpoint that is whole, and its file; None where there is none at all.
+        """The newest checkpoint that can be read, and its file; None if there is none at all.
 
         `warn` is told of each damaged one that is passed over; CheckpointError when all are damaged.
         """
@@ -172,7 +172,7 @@ class Checkpoints:
         return None
 
     def steps(self) -> list[int]:
-        """The steps that are saved, in order."""
+        """The steps of which there are checkpoints, in ascending order."""
         numbers = (path.stem.removeprefix("step-") for path in self.folder.glob("step-*.safetensors"))
         return sorted(int(number) for number in numbers if number.isdecimal())
 

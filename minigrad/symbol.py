@@ -28,5 +28,5 @@ class Symbol:
 
 
 def symbol(op: Op, operands: tuple[Any, ...]) -> Symbol:
-    """What tracing knows of the value of op on Tensors."""
+    """Shape and dtype of the result of applying op to Tensors."""
     return Symbol(op.shape(*(x.shape for x in operands)), op.dtype(*(x.dtype for x in operands)))

@@ -23,10 +23,10 @@ from minigrad.symbol import Symbol, symbol
 
 
 class Tensor(NumpyProtocol):
-    """A node: the Op that made it (None for a leaf), its inputs, and an array, or a Symbol inside a trace.
+    """A node of the graph: the Op that made it (None for a leaf), its inputs, and its value (a Symbol inside a trace).
 
-    Equality is elementwise, the hash the identity. `op`, `inputs`, `data`, `scope` and `serial` (its number in the
-    order of making) are for readers of the graph; `value` is the array or None.
+    `==` compares elements, the hash is the identity. Readers of graphs use `op`, `inputs`, `data` (the array or
+    Symbol), `scope`, and `serial`, which grows with each node made.
     """
 
     __slots__ = ("__weakref__", "data", "grad", "inputs", "name", "op", "requires_grad", "scope", "serial")
@@ -41,7 +41,7 @@ class Tensor(NumpyProtocol):
     serial: int
 
     def __init__(self, data: Any, requires_grad: bool = False, name: str | None = None) -> None:
-        """A leaf that shares memory with the array given (`minigrad.tensor` copies)."""
+        """A leaf that shares its memory with the given array (`minigrad.tensor` copies instead)."""
         self.op, self.inputs, self.name, self.grad = None, (), name, None
         self.data = data if isinstance(data, Symbol) else native(data)
         self.scope = current.get().scope
@@ -49,7 +49,7 @@ class Tensor(NumpyProtocol):
         self.requires_grad_(requires_grad)
 
     def apply_op(self, op: Op, operands: tuple[Any, ...]) -> "Tensor":
-        """The node y = op(operands); plain numbers and arrays among them become constants."""
+        """The node y = op(*operands); numbers and arrays among the operands become constants."""
         context = current.get()
         arrays = []
         requires_grad = False
@@ -86,39 +86,39 @@ class Tensor(NumpyProtocol):
 
     @property
     def value(self) -> Array | None:
-        """The array, or None for a symbol."""
+        """The array, or None for a node of a traced program."""
         return None if isinstance(self.data, Symbol) else self.data
 
     @property
     def device(self) -> str:
-        """Where the array is: `cpu`, `cuda:0`."""
+        """Where the array is: `cpu`, `cuda:0`, …"""
         return device_of(self.data)
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded Op made it."""
+        """Whether the tensor was given, not computed by a recorded Op."""
         return self.op is None
 
     def numpy(self) -> Array:
-        """The array itself, not a copy; TraceError for a symbol, DeviceError for an array on a device."""
+        """The array itself, not a copy. TraceError inside a trace, DeviceError for an array on another device."""
         refuse_elsewhere(self.data, self.name)
-        return self._known()
+        return self._concrete()
 
-    def _known(self, instead: str = "stay with Tensors, or return it and look at it outside") -> Array:
+    def _concrete(self, instead: str = "stay with Tensors, or return it and look at it outside") -> Array:
         if isinstance(self.data, Symbol):
             raise TraceError(f"{self!r} has no value while the program is traced: {instead}")
         return self.data  # type: ignore[no-any-return]
 
     def item(self) -> Any:
         """The only element as a Python number."""
-        return self._known("compute with the Tensor itself, without item() or float(), or return it").item()
+        return self._concrete("compute with the Tensor itself, without item() or float(), or return it").item()
 
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
-        return self._known().tolist()
+        return self._concrete().tolist()
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        """`np.asarray(t)`: refused when t requires a gradient, for its history would be lost without a word."""
+        """`np.asarray(t)`: refused when t requires a gradient, since the array would silently lose its history."""
         if self.requires_grad and not isinstance(self.data, Symbol):
             raise DTypeError(f"np.asarray({self.name or 'a tensor'}) would leave the graph: write t.detach().numpy()")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -130,10 +130,10 @@ class Tensor(NumpyProtocol):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self._known("count by a size, such as x.shape[0], or pass the number as an argument").__index__()
+        return self._concrete("count by a size, such as x.shape[0], or pass the number as an argument").__index__()
 
     def __bool__(self) -> bool:
-        return bool(self._known("write mg.where(condition, a, b) in place of if, and, or, max; loop over a size"))
+        return bool(self._concrete("write mg.where(condition, a, b) in place of if, and, or, max; loop over a size"))
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else repr(self)
@@ -156,33 +156,32 @@ class Tensor(NumpyProtocol):
         return display.svg(self)
 
     def detach(self) -> "Tensor":
-        """A leaf with the same memory and no history; inside a trace, a node that no gradient passes."""
+        """A leaf that shares the memory and has no history; inside a trace, a node through which no gradient passes."""
         return self.apply_op(logic.Detach(), (self,)) if current.get().tracing else Tensor(self.data, name=self.name)
 
     def to(self, device: str) -> "Tensor":
-        """The tensor on a device (`cpu`, `cuda`, `cuda:1`): itself if it is there, else a new leaf."""
+        """The tensor on a device (`cpu`, `cuda`, `cuda:1`): itself if it is already there, else a new leaf."""
         data = moved(self.data, device)
         if data is not self.data and self.requires_grad and not self.is_leaf:
             raise DeviceError(f"{self.name or self.op!r} would lose its history on {device}: move its operands")
         return self if data is self.data else Tensor(data, self.requires_grad, self.name)
 
     def copy(self) -> "Tensor":
-        """The same values in new memory, as a node."""
+        """The same values in new memory; gradients pass through."""
         return self.apply_op(shape_ops.Copy(), (self,))
 
     clone = copy
 
     def __getstate__(self) -> tuple[Any, ...]:
-        """Copied or pickled, a tensor is a new leaf: what made it stays behind, and serials belong to one process."""
+        """Copied or pickled, a tensor becomes a leaf with a new serial number: the graph behind it is not copied."""
         return self.data, self.requires_grad and self.is_leaf, self.name, self.grad
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        *parts, grad = state
-        Tensor.__init__(self, *parts)
-        self.grad = grad
+        Tensor.__init__(self, *state[:-1])
+        self.grad = state[-1]
 
     def requires_grad_(self, requires_grad: bool = True) -> "Tensor":
-        """Asks for gradients from now on; DTypeError unless floating."""
+        """Sets whether gradients are computed for this tensor; DTypeError unless it is floating-point."""
         if requires_grad and self.dtype.kind not in "fc":
             what = f"{self.name or 'a tensor'} of {self.dtype}"
             raise DTypeError(f"{what} cannot require a gradient: make it floating, as in mg.tensor(data, dtype=float)")
@@ -190,17 +189,17 @@ class Tensor(NumpyProtocol):
         return self
 
     def changing(self) -> Array:
-        """The array, about to be changed in place: counted, so that a backward pass which needs the old value tells."""
+        """The array, to be changed in place. This is recorded: a backward pass that needs the old value then raises."""
         current.get().refuse_change(self)
-        changes.record(self._known(), self.name or f"a tensor of shape {self.shape}")
+        changes.record(self._concrete(), self.name or f"a tensor of shape {self.shape}")
         return self.data  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Changes values in place; not recorded, so only outside the graph or under `no_grad`."""
+        """Changes values in place; refused for a tensor that requires a gradient, save under `no_grad`."""
         if self.requires_grad and current.get().recording:
             what = f"assignment into {self.name or 'a tensor'} that requires a gradient"
             raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
-        self.changing().__setitem__(raw(key), raw(value))  # which refuses before they do
+        self.changing().__setitem__(raw(key), raw(value))
 
     def __iadd__(self, other: Any) -> "Tensor":
         return self._update(np.add, other)
@@ -215,16 +214,17 @@ class Tensor(NumpyProtocol):
         return self._update(np.divide, other)
 
     def _update(self, ufunc: np.ufunc, other: Any) -> "Tensor":
-        """Under no_grad `w -= lr * g` changes the w that requires a gradient; elsewhere it is `w = w - lr * g`."""
+        """`w -= lr * g`: under `no_grad` it changes a w that requires a gradient in place, else it makes a new w."""
         if not self.requires_grad or current.get().recording:
             return self.apply_op(UFUNCS[ufunc], (self, other))
         ufunc(self.changing(), raw(other), out=self.data, casting="same_kind")
         return self
 
     def backward(self, gradient: Any = None, retain_graph: bool = True) -> None:
-        """Adds d self / d leaf into `.grad` of every leaf that requires a gradient.
+        """Adds the gradient of this tensor to `.grad` of every leaf that requires one and that it depends on.
 
-        `gradient`, of this shape, is 1 for a single element. The graph stays, to be drawn, unless `retain_graph=False`.
+        `gradient` has this tensor's shape, and is 1 by default for a single element. The graph is kept for drawing or
+        another backward pass, unless `retain_graph=False`.
         """
         if current.get().tracing:
             raise TraceError("backward() while tracing would leave symbols in .grad: return mg.grad(loss, parameters)")
@@ -245,7 +245,7 @@ _new, _ndarray = Tensor.__new__, np.ndarray
 def tensor(
     data: Any, dtype: Any = None, requires_grad: bool = False, name: str | None = None, device: str | None = None
 ) -> Tensor:
-    """A leaf with a copy of `data`, in NumPy's dtype and where it is unless told; float if it is to have a gradient."""
+    """A new leaf with a copy of `data`, by default in NumPy's dtype for it; float if it is to require a gradient."""
     try:
         array = copied(raw(data), dtype)
     except ValueError as error:  # ragged lists
@@ -261,21 +261,21 @@ def from_numpy(array: Array, requires_grad: bool = False, name: str | None = Non
 
 
 def lifted(operands: tuple[Any, ...]) -> tuple[Tensor, ...]:
-    """Operands as Tensors: numbers take the dtype of the tensors beside them, so that float32 stays float32."""
+    """Operands as Tensors. A number takes the dtype of the tensors beside it, so that float32 stays float32."""
     dtypes = [x.dtype for x in operands if hasattr(x, "dtype") and not isinstance(x, np.generic)]
     like = next((x for x in operands if isinstance(x, Tensor)), None)
     return tuple(x if isinstance(x, Tensor) else Tensor(as_constant(x, dtypes, like)) for x in operands)
 
 
 def raw(x: Any) -> Any:
-    """Tensors inside an index or a value as arrays."""
+    """x with its array in place of each Tensor: x itself, or the parts of a tuple such as an index."""
     if isinstance(x, tuple):
         return tuple(raw(part) for part in x)
-    return x._known() if isinstance(x, Tensor) else x
+    return x._concrete() if isinstance(x, Tensor) else x
 
 
 def cotangent(y: Tensor, gradient: Any) -> Tensor:
-    """The gradient to start from: what was given, checked, or 1 for a single element."""
+    """The gradient by y from which a backward pass starts: `gradient` if it fits, or 1 for a y of one element."""
     if gradient is None:
         if y.size != 1:
             what = f"backward of a tensor of shape {y.shape}"
@@ -288,7 +288,7 @@ def cotangent(y: Tensor, gradient: Any) -> Tensor:
 
 
 def own(found: dict[int, Any], *given: Tensor) -> dict[int, Tensor]:
-    """Gradients as Tensors, each in memory of its own: rules may hand one array, or a view, to several inputs."""
+    """Gradients as Tensors that share no memory, as arrays from a vjp may, with each other or with `given`."""
     taken = {id(g.data) for g in given}
     tensors = {}
     for key, gx in found.items():

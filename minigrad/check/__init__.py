@@ -1,4 +1,4 @@
-"""Gradient checks that say what is wrong. Imports the engine; imported by name, never by `import minigrad`."""
+"""Gradient checks that say what is wrong. Imports the engine; never imported by `import minigrad` itself."""
 
 from minigrad.check.compare import compare_backward
 from minigrad.check.derivation import derive

@@ -1,4 +1,7 @@
-"""compare_backward: a backward pass derived by hand against the engine's, gradient by gradient. Imports the engine."""
+"""compare_backward: compares a backward pass derived by hand with the engine's, gradient by gradient.
+
+Imports the engine.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,10 +25,11 @@ def compare_backward(
     seed: int = 0,
     raises: bool = False,
 ) -> Report:
-    """Which gradients of a closed form are wrong, where and how; CheckError with `raises`.
+    """Reports which gradients of a closed form are wrong, where, and in what way; CheckError with `raises`.
 
-    `graph(*inputs)` gives a Tensor or several. `closed_form(*gs, *inputs)` gives the gradients of the floating inputs
-    in their order, from one random cotangent g for each output (1 for a scalar) and the inputs, in float64.
+    `graph(*inputs)` returns a Tensor or several. `closed_form(*gs, *inputs)` returns the gradients by the
+    floating-point inputs, in their order; it gets the inputs in float64, and for each output a random cotangent g (1
+    for a scalar).
     """
     problem = posed(graph, inputs, generator(seed))
     cotangents = [u.numpy() for u in problem.cotangents]
@@ -47,7 +51,7 @@ def compare_backward(
 
 
 def compared(name: str, given: Array, right: Array | None, x: Array, tolerance: float) -> Finding:
-    """The gradient given by hand against the engine's, place by place."""
+    """Compares the gradient found by hand with the engine's, element by element."""
     exact = np.zeros(x.shape) if right is None else right
     if given.shape != x.shape:
         return Finding(name, x.shape, np.inf, (), shape_kind(given, x))

@@ -1,7 +1,7 @@
-"""Arguments for which two programs differ: what shows, without any proof, that they are not the same function.
+"""Finds arguments for which two programs give different results: a refutation that needs no proof.
 
-Programs are run as if on real numbers: in float64 whatever their own precision, and what differs by rounding compares
-as equal, so that a difference is one of formulas.
+Programs are run as if on real numbers: in float64 whatever their own precision, and with comparisons that treat numbers
+as equal that differ by rounding alone. So a difference found is a difference between formulas.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -39,7 +39,7 @@ FORGIVING: dict[Any, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Counterexample:
-    """Arguments for which an output of the two programs differs, where most, and both values there."""
+    """Arguments for which two programs differ, the element where an output does most, and both values there."""
 
     inputs: dict[str, Array]
     index: Shape
@@ -51,7 +51,7 @@ class Counterexample:
 
 
 def corresponding(automatic: Graph, textbook: Graph) -> None:
-    """ShapeError unless inputs and outputs have the same shapes; DTypeError where they are not real."""
+    """ShapeError unless inputs and outputs of both have the same shapes; DTypeError for complex numbers."""
     if any(node.dtype.kind == "c" for graph in (automatic, textbook) for node in graph.nodes):
         raise DTypeError("a proof is about real numbers, and a program computes with complex ones")
     for what in ("inputs", "outputs"):
@@ -62,7 +62,7 @@ def corresponding(automatic: Graph, textbook: Graph) -> None:
 
 @dataclass(frozen=True)
 class Trial:
-    """One set of arguments, and the values of all nodes of both programs for it."""
+    """One set of arguments, and the values that all nodes of both programs have for it."""
 
     arguments: list[Array]
     automatic: list[Array]
@@ -70,7 +70,10 @@ class Trial:
 
 
 def trials(automatic: Graph, textbook: Graph, below: int) -> list[Trial]:
-    """A few runs; integers are ids less than `below`, some repeated, in the last run any if the programs allow."""
+    """A few trials. Integers are ids below `below`, some repeated.
+
+    In the last trials any integers the programs accept.
+    """
     found = []
     for run, kind in enumerate(KINDS):
         arguments = [argument(x, below, run, i) for i, x in enumerate(automatic.inputs)]
@@ -83,7 +86,10 @@ def trials(automatic: Graph, textbook: Graph, below: int) -> list[Trial]:
 
 
 def argument(x: Tensor, below: int, run: int, i: int) -> Array:
-    """The i-th of the arguments; of ids and truth values the first takes turns, and the last repeats it."""
+    """A random value for the i-th argument.
+
+    The first of its ids or booleans varies with the run, the last repeats it.
+    """
     kind, rng = KINDS[run], np.random.default_rng((run, i))
     if x.dtype.kind in "iu" and kind == WIDE:
         return rng.integers(-9 * (x.dtype.kind == "i"), 10, x.shape).astype(x.dtype)
@@ -96,7 +102,7 @@ def argument(x: Tensor, below: int, run: int, i: int) -> Array:
 
 
 def numbers(kind: str, size: int, rng: np.random.Generator) -> Array:
-    """Real ones."""
+    """Random real numbers of this kind."""
     if kind == EQUAL:
         return np.full(size, 0.5)
     if kind == HALVES:
@@ -106,7 +112,7 @@ def numbers(kind: str, size: int, rng: np.random.Generator) -> Array:
 
 
 def run_real(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
-    """Every node's value, floating ones in float64."""
+    """The values of all nodes, with float64 for every floating-point dtype."""
     given = (a.astype(np.float64) if a.dtype.kind == "f" else a for a in arguments)
     values = dict(zip(map(id, graph.inputs), given, strict=True))
     with np.errstate(all="ignore"):
@@ -117,7 +123,7 @@ def run_real(graph: Graph, arguments: Sequence[Array]) -> list[Array]:
 
 
 def value(node: Tensor, xs: list[Array]) -> Array:
-    """One node's value; a cast between floating dtypes changes nothing."""
+    """One node's value. A cast between floating-point dtypes changes nothing."""
     if node.op is None:
         return node.numpy()
     floating = all(x.dtype.kind == "f" for x in xs)
@@ -127,7 +133,7 @@ def value(node: Tensor, xs: list[Array]) -> Array:
 
 
 def counterexamples(automatic: Graph, textbook: Graph, tried: Sequence[Trial]) -> Iterator[Counterexample | None]:
-    """For each output a trial and the place at which the two differ most, if that is more than rounding."""
+    """For each output a counterexample, where the two programs differ by more than rounding, or None."""
     names = unique([x.name or f"input {i}" for i, x in enumerate(automatic.inputs)])
     for a, b in zip(places(automatic), places(textbook), strict=True):
         found = (difference(t.automatic[: a + 1], t.textbook[: b + 1]) for t in tried)
@@ -137,18 +143,21 @@ def counterexamples(automatic: Graph, textbook: Graph, tried: Sequence[Trial]) -
 
 
 def unique(names: Sequence[str]) -> list[str]:
-    """The names, those that come again with their number."""
+    """The names, with a number added to those that repeat an earlier one."""
     return [name if name not in names[:i] else f"{name} (input {i})" for i, name in enumerate(names)]
 
 
 def places(graph: Graph) -> list[int]:
-    """Where among the nodes the outputs are."""
+    """The positions of the outputs among the nodes."""
     number = {id(node): i for i, node in enumerate(graph.nodes)}
     return [number[id(y)] for y in graph.outputs]
 
 
 def difference(automatic: list[Array], textbook: list[Array]) -> tuple[Shape, float, float] | None:
-    """Where the last of the values of two programs differ most, if they do where both are defined."""
+    """The element in which the last values of two programs differ most, and both values; None if only by rounding.
+
+    Elements that are not finite in either program are ignored.
+    """
     a, b = automatic[-1], textbook[-1]
     x, y = (np.where(np.isfinite(a) & np.isfinite(b), v, 0).astype(float) for v in (a, b))
     gap = np.abs(x - y)
@@ -160,14 +169,14 @@ def difference(automatic: list[Array], textbook: list[Array]) -> tuple[Shape, fl
 
 
 def defined(automatic: Graph, textbook: Graph, tried: Sequence[Trial]) -> Iterator[bool]:
-    """For each output whether it has elements, and each was a number in both programs in some trial."""
+    """For each output, whether it has elements and each was finite in both programs in some trial."""
     for a, b in zip(places(automatic), places(textbook), strict=True):
         finite = [np.isfinite(t.automatic[a]) & np.isfinite(t.textbook[b]) for t in tried]
         yield bool(np.size(finite[0]) and np.any(finite, axis=0).all())
 
 
 def largest(arrays: Sequence[Array]) -> float:
-    """The largest size among the finite numbers."""
+    """The largest absolute value among the finite numbers."""
     return max(
         (float(np.abs(a, where=np.isfinite(a), out=np.zeros(a.shape)).max(initial=0)) for a in arrays), default=0
     )

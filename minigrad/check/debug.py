@@ -1,4 +1,4 @@
-"""What `mg.debug()` does: finds arrays changed behind the engine's back, by fingerprints. Imports the engine."""
+"""`mg.debug()`: finds arrays that were changed without the engine's knowledge, by checksums. Imports the engine."""
 
 import zlib
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from minigrad.op import Op
 
 @contextmanager
 def fingerprints() -> Iterator[None]:
-    """Inside the block, a backward pass that needs an array which was changed through NumPy is a GradientError."""
+    """Inside the block, a backward pass that needs an array changed through NumPy raises GradientError."""
     with observing(Fingerprints()):
         yield
 
 
 class Fingerprints:
-    """The observer: checksums of what each node's rule reads, taken when the node is made."""
+    """An observer that takes checksums, when a node is made, of the values that its backward pass will read."""
 
     def __init__(self) -> None:
         self._taken: dict[int, tuple[list[int], str, Any]] = {}  # by serial: checksums, line, what forgets them
@@ -36,7 +36,7 @@ class Fingerprints:
         self._taken[serial] = ([zlib.crc32(x.data.tobytes()) for x in saved(y)], user_line(), forget)
 
     def pulling(self, node: Any, g: Any) -> None:
-        """Compares them."""
+        """Compares the checksums."""
         taken, line, _ = self._taken.get(node.serial, ((), "", None))
         for x, before in zip(saved(node), taken, strict=False):
             if zlib.crc32(x.data.tobytes()) != before:

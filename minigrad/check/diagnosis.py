@@ -1,6 +1,6 @@
-"""What kind of mistake a wrong gradient is: the simplest relation to the right one that explains every place.
+"""Names the mistake in a wrong gradient: the simplest relation to the right gradient that explains every element.
 
-Imports NumPy alone. The right gradient is known only at the places where it was measured.
+Imports NumPy alone. The right gradient is known only at those elements ("places") where it was measured.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ CLOSE = 1e-4  # relations are recognised to this relative accuracy: enough to te
 
 @dataclass(frozen=True)
 class Case:
-    """A whole analytic gradient, the flat places measured, the numeric gradient there, and the variable's values."""
+    """The analytic gradient, the flat indices measured, the numeric gradient there, and the variable's values."""
 
     analytic: Values
     places: Values
@@ -27,11 +27,11 @@ class Case:
 
     @property
     def here(self) -> Values:
-        """The analytic gradient at the places."""
+        """The analytic gradient at the measured elements."""
         return self.analytic.ravel()[self.places]
 
     def explains(self, candidate: Values) -> bool:
-        """Whether a gradient of x's shape agrees with the numeric one at every place."""
+        """Whether a gradient of x's shape agrees with the numeric one at all measured elements."""
         return close(candidate.ravel()[self.places], self.numeric)
 
 
@@ -39,35 +39,35 @@ Test: TypeAlias = Callable[[Case], str]
 
 
 def close(a: Values, b: Values) -> bool:
-    """Equal to CLOSE of the largest element."""
+    """Whether two arrays are equal within CLOSE of the largest element."""
     scale = max(np.abs(a).max(initial=0), np.abs(b).max(initial=0))
     return bool(np.abs(a - b).max(initial=0) <= CLOSE * scale)
 
 
 def diagnose(case: Case) -> str:
-    """The kind of mistake, in words a message can end with."""
+    """The kind of mistake, worded as the end of a message."""
     return next((kind for test in TESTS if (kind := test(case))), UNKNOWN)
 
 
 def not_finite(case: Case) -> str:
-    """NaN or infinity."""
+    """Some elements are NaN or infinite."""
     bad = ~np.isfinite(case.here)
     return f"not finite at {bad.sum()} of {bad.size} places" if bad.any() else ""
 
 
 def all_zero(case: Case) -> str:
-    """Nothing arrives."""
+    """All elements are zero."""
     return "all zero" if not case.here.any() else ""
 
 
 def multiple(case: Case) -> str:
-    """A constant factor, −1 among them."""
+    """All elements are off by one constant factor; −1 is called a wrong sign."""
     factor = fitted_factor(case.here, case.numeric)
     return "" if factor is None else factor_in_words(factor)
 
 
 def fitted_factor(a: Values, b: Values) -> float | None:
-    """c with a = c b, if there is one that is neither 0 nor 1."""
+    """The factor c with a = c b, if there is one, and it is neither 0 nor 1."""
     square = float(b @ b)
     c = float(a @ b) / square if square else 0.0
     return c if c and abs(c - 1) > 1e-9 and np.abs(a - c * b).max() <= 1e-3 * abs(c - 1) * np.abs(b).max() else None
@@ -82,7 +82,7 @@ def factor_in_words(c: float) -> str:
 
 
 def moved(case: Case) -> str:
-    """The right numbers in the wrong places: transposed, reversed, shifted."""
+    """The right numbers are in the wrong places: transposed, reversed or shifted."""
     for name, candidate in rearrangements(case.analytic):
         if case.explains(candidate):
             return name
@@ -92,7 +92,7 @@ def moved(case: Case) -> str:
 
 
 def rearrangements(a: Values) -> Iterator[tuple[str, Values]]:
-    """Every reordering of axes that keeps the shape; then each axis reversed, then shifted."""
+    """All permutations of the axes that keep the shape; then each axis reversed; then each axis shifted."""
     for order in list(permutations(range(a.ndim)))[1:] if a.ndim <= 4 else []:
         if tuple(a.shape[i] for i in order) == a.shape:
             yield "transposed", a.transpose(order)
@@ -107,7 +107,7 @@ def rearrangements(a: Values) -> Iterator[tuple[str, Values]]:
 
 
 def one_region(case: Case) -> str:
-    """Wrong exactly where x has one sign, or at one index of one axis: a step, a row, a column."""
+    """The elements are wrong exactly where x has one sign, or at one index of one axis (a step, a row, a column)."""
     wrong, moving = wrong_places(case), case.numeric != 0
     if not wrong.any() or wrong.all():
         return ""
@@ -116,7 +116,7 @@ def one_region(case: Case) -> str:
 
 
 def regions(case: Case) -> Iterator[tuple[str, Values]]:
-    """Parts of the array that a mistake may be confined to, as masks of the places."""
+    """The parts of the array that a mistake may be confined to, as a name and a mask of the measured elements."""
     x = case.x.ravel()[case.places]
     yield from (("where x < 0", x < 0), ("where x > 0", x > 0), ("where x = 0", x == 0))
     where = np.unravel_index(case.places, case.x.shape) if case.x.ndim else ()
@@ -126,13 +126,13 @@ def regions(case: Case) -> Iterator[tuple[str, Values]]:
 
 
 def wrong_places(case: Case) -> Values:
-    """Where the two differ by more than CLOSE."""
+    """A mask of the elements in which the two gradients differ by more than CLOSE."""
     scale = max(np.abs(case.here).max(initial=0), np.abs(case.numeric).max(initial=0))
     return np.abs(case.here - case.numeric) > CLOSE * scale  # type: ignore[no-any-return]
 
 
 def locally(case: Case, wrong: Values) -> str:
-    """The relation at the wrong places alone, if it is a simple one."""
+    """The relation at the wrong elements alone, if it is a simple one."""
     a, b = case.here[wrong], case.numeric[wrong]
     if not a.any():
         return ": zero there"
@@ -141,14 +141,14 @@ def locally(case: Case, wrong: Values) -> str:
 
 
 def offset(case: Case) -> str:
-    """The same number added everywhere."""
+    """The same number is added to all elements."""
     gap = case.here - case.numeric
     constant = (gap.size > 1 or not case.numeric.any()) and np.ptp(gap) <= CLOSE * np.abs(gap).max()
     return f"{gap[0]:+.4g} added everywhere" if constant else ""
 
 
 def factor_of_x(case: Case) -> str:
-    """A factor x, or 1 / x, too many."""
+    """There is a factor x, or 1 / x, too many."""
     x = case.x.ravel()[case.places]
     if close(case.here * x, case.numeric):
         return "a factor x is missing"
@@ -156,7 +156,7 @@ def factor_of_x(case: Case) -> str:
 
 
 def one_part(case: Case) -> str:
-    """Summed over too few elements or averaged instead: the sum over an axis gives the right numbers."""
+    """A sum over axes is missing, or a mean was taken instead of it."""
     a, whole = case.analytic, case.places.size == case.analytic.size
     numeric = np.empty(a.shape)
     numeric.flat[case.places] = case.numeric if whole else np.nan
@@ -169,7 +169,7 @@ def one_part(case: Case) -> str:
 
 
 def isolated(case: Case) -> str:
-    """Wrong at a few places only."""
+    """Only a few elements are wrong."""
     wrong = case.places[wrong_places(case)]
     if not 0 < wrong.size <= min(3, case.places.size // 4):
         return ""
@@ -178,13 +178,13 @@ def isolated(case: Case) -> str:
 
 
 def sparse(case: Case) -> str:
-    """Zero at some places where it should not be."""
+    """Some elements are zero that should not be."""
     wrong = wrong_places(case)
     return "zero at some places where it should not be" if wrong.any() and not case.here[wrong].any() else ""
 
 
 def rounded(case: Case) -> str:
-    """Right to four digits and more, but not to all."""
+    """All elements are right to four digits or more, but not to the tolerance."""
     return "" if wrong_places(case).any() else "right but for its last digits: computed in a lower precision?"
 
 
@@ -195,7 +195,7 @@ TESTS: tuple[Test, ...] = (
 
 
 def shape_kind(analytic: Values, x: Values) -> str:
-    """The kind of a gradient whose shape is not its variable's."""
+    """The kind of mistake in a gradient whose shape is not that of its variable."""
     ends = zip(x.shape[::-1], analytic.shape[::-1], strict=False)
     if analytic.ndim > x.ndim or any(n == 1 != m for n, m in ends):
         hint = ": sum over the broadcast axis missing"

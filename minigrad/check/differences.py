@@ -1,7 +1,7 @@
-"""Derivatives from function values alone: differences along a line, their rounding, kinks. Imports NumPy alone.
+"""Derivatives from function values alone: differences along a line, their rounding errors, kinks. Imports NumPy alone.
 
-A line is t ↦ the values at x + t · direction; what is differentiated is the sum of those values, subtracted one by one
-before they are summed, so that values which do not move add no rounding.
+A line is the function t ↦ values at x + t · direction. What is differentiated is the sum of those values; they are
+subtracted one by one before they are summed, so that values that do not change add no rounding error.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,61 +21,64 @@ IMAGINARY = 1e-30  # no subtraction, so the step of the complex method may be as
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """An estimate of a derivative and how far off it may be."""
+    """An estimate of a derivative, and how far off it may be."""
 
     value: float
     error: float
 
 
 def ratio(after: Values, before: Values, distance: float) -> Slope:
-    """Σ (after − before) / distance, and the rounding to expect: random, so it adds up as squares do."""
+    """Σ (after − before) / distance, with the rounding error to expect (random errors add up as squares do)."""
     rounding = 4 * EPSILON * (np.linalg.norm(after) + np.linalg.norm(before))
     return Slope(float((after - before).sum()) / distance, float(rounding) / distance)
 
 
 def central(line: Line, h: float) -> Slope:
-    """(f(h) − f(−h)) / 2h: error h² f‴ / 6 and rounding; `error` is the rounding alone."""
+    """(f(h) − f(−h)) / 2h. Its error is h² f‴ / 6 plus rounding; `error` is the rounding alone."""
     return ratio(line(h), line(-h), 2 * h)
 
 
 def complex_step(line: Line) -> Slope:
-    """Im f(ih) / h: exact to rounding, for functions that are analytic (Squire & Trapp 1998)."""
+    """Im f(ih) / h: exact but for rounding, for analytic functions (Squire & Trapp 1998)."""
     imaginary = line(IMAGINARY * 1j).imag / IMAGINARY
     return Slope(float(imaginary.sum()), 4 * EPSILON * float(np.abs(imaginary).sum()))
 
 
 def richardson(line: Line, h: float) -> Slope:
-    """(4 D(h/2) − D(h)) / 3 for the central difference D: error h⁴; `error` is estimated from D's own change."""
+    """(4 D(h/2) − D(h)) / 3 with the central difference D. Its error is of order h⁴.
+
+    `error` is estimated from D's change.
+    """
     wide, narrow = central(line, h), central(line, h / 2)
     change = (narrow.value - wide.value) / 3
     return Slope(narrow.value + change, abs(change) + 2 * narrow.error)
 
 
 def best(line: Line, h: float) -> Slope:
-    """The estimate with the smallest error over steps from 100 h, for flat functions, to h / 1000, beside kinks."""
+    """The estimate with the smallest error, for steps from 100 h (for flat functions) to h / 1000 (near kinks)."""
     return surest(line, [h * 10.0**k for k in range(2, -4, -1)])
 
 
 def nearby(line: Line, size: float) -> Slope:
-    """The same over steps in proportion to a small variable, whose function may change within its size."""
+    """Likewise, for steps in proportion to a small variable, whose function may change within the variable's size."""
     return surest(line, [size * share for share in (0.03, 0.01, 0.003)])
 
 
 def surest(line: Line, steps: Sequence[float]) -> Slope:
-    """The estimate with the smallest error."""
+    """The Richardson estimate with the smallest error among these steps."""
     finite = [s for s in (richardson(line, step) for step in steps) if np.isfinite(s.value)]
     return min(finite, key=lambda s: s.error, default=Slope(np.nan, np.inf))
 
 
 @dataclass(frozen=True, slots=True)
 class Kink:
-    """Different slopes on the two sides of a point; infinite where there is no value on that side."""
+    """Different slopes on the left and right of a point; infinite where the function has no value on that side."""
 
     left: float
     right: float
 
     def allows(self, slope: float, slack: float) -> bool:
-        """Whether `slope` lies between the two: any such number is a subgradient."""
+        """Whether `slope` lies between the two, give or take `slack`: every such number is a subgradient."""
         low, high = sorted((self.left, self.right))
         return bool(low - slack <= slope <= high + slack)
 
@@ -86,9 +89,9 @@ class Kink:
 
 
 def kink(line: Line, h: float) -> Kink | None:
-    """The kink at t = 0, if there is one: the two slopes' gap stays when the step is made a hundred times smaller.
+    """The kink at t = 0 if there is one: the gap between the two slopes stays when the step is 100 times smaller.
 
-    On a smooth function the gap is h f″ and shrinks with the step.
+    For a smooth function the gap is h f″ and shrinks with the step.
     """
     wide, narrow = sides(line, h), sides(line, h / 100)
     gap, noise = abs(narrow[1].value - narrow[0].value), narrow[0].error + narrow[1].error
@@ -99,7 +102,7 @@ def kink(line: Line, h: float) -> Kink | None:
 
 
 def sides(line: Line, h: float) -> tuple[Slope, Slope]:
-    """The slopes on the left and on the right."""
+    """The slopes on the left and on the right of t = 0."""
     here = line(0.0)
     return ratio(here, line(-h), h), ratio(line(h), here, h)
 

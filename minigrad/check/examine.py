@@ -1,7 +1,7 @@
-"""The comparison of a problem's gradients with differences, place by place or along random directions.
+"""Compares a problem's gradients with differences, element by element or along random directions.
 
-A place counts as wrong only if no better difference vindicates it and it is not at a kink, whose two slopes allow any
-number between them. Imports the engine.
+An element ("place") counts as wrong only if no better difference agrees with it, and if it is not at a kink whose two
+slopes allow any number between them. Imports the engine.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,27 +38,27 @@ WHOLE = 400  # an array of at most so many elements is looked at in full when so
 
 @dataclass(frozen=True)
 class Measure:
-    """How derivatives are measured: the method, the relative error allowed, and how many places of each array."""
+    """How derivatives are measured: the method, the relative error allowed, and how many elements of each array."""
 
     method: str = "central"
     tolerance: float = 1e-7
     places: int = 100
 
     def slope(self, line: Line, size: float) -> Slope:
-        """The derivative along a line at a place where the variable is as large as `size`."""
+        """The derivative along a line, for a variable of this size."""
         with np.errstate(all="ignore"):
             return RULES[self.method](line, STEP * max(1.0, abs(size)))
 
 
 def examine(problem: Problem, measure: Measure, rng: np.random.Generator) -> Report:
-    """The Report of one problem."""
+    """The Report on all gradients of a problem."""
     gradients = problem.gradients()
     findings = [Examination(problem, name, g, measure, rng).finding() for name, g in gradients.items()]
     return Report(problem.title, tuple(exchanged(finding, findings) for finding in findings))
 
 
 def exchanged(finding: Finding, findings: Sequence[Finding]) -> Finding:
-    """The finding, its kind filled in when its gradient is another variable's."""
+    """The finding; if its mistake is unknown and its gradient is that of another variable, with that said."""
     if finding.kind != UNKNOWN:
         return finding
     given = np.array([p.analytic for p in finding.places])
@@ -70,7 +70,7 @@ def exchanged(finding: Finding, findings: Sequence[Finding]) -> Finding:
 
 
 class Examination:
-    """One variable's gradient, compared with differences of the problem's values."""
+    """The comparison of one variable's gradient with differences of the problem's values."""
 
     def __init__(
         self, problem: Problem, name: str, gradient: Values | None, measure: Measure, rng: np.random.Generator
@@ -84,7 +84,7 @@ class Examination:
         self.along = 0.0  # the relative error along a direction, if one was taken
 
     def finding(self) -> Finding:
-        """The comparison, with its diagnosis."""
+        """The result of the comparison, with its diagnosis."""
         if self.analytic.shape != self.x.shape:
             return Finding(self.name, self.x.shape, np.inf, (), shape_kind(self.analytic, self.x))
         if self.analytic.dtype != self.x.dtype:
@@ -98,7 +98,10 @@ class Examination:
         return Finding(self.name, self.x.shape, error, places, self.kind(places))
 
     def chosen(self) -> Values:
-        """Flat indices to look at: all of them, or a few; more, and a wrong one, if a random direction disagrees."""
+        """The flat indices to check: all of a small array.
+
+        A few of a large one, or many if a random direction disagrees.
+        """
         everywhere, places = np.arange(self.x.size), self.measure.places
         if self.x.size <= places:
             return everywhere
@@ -109,7 +112,7 @@ class Examination:
         return np.unique([*self.rng.choice(everywhere, WHOLE, replace=False), self.culprit(everywhere)])
 
     def disagrees(self, support: Values) -> bool:
-        """Whether the derivative along random signs on `support` is not the gradient's."""
+        """Whether the derivative along random signs on the elements `support` differs from what the gradient says."""
         direction = np.zeros(self.x.size)
         direction[support] = self.rng.choice([-1.0, 1.0], support.size)
         line = self.problem.line(self.name, direction.reshape(self.x.shape))
@@ -122,20 +125,20 @@ class Examination:
         return wrong
 
     def culprit(self, support: Values) -> int:
-        """A place that is wrong, by halving the support as long as one half disagrees."""
+        """The index of a wrong element, found by repeatedly halving the support to a half that disagrees."""
         while support.size > 1:
             half = support[: support.size // 2]
             support = half if self.disagrees(half) else support[support.size // 2 :]
         return int(support[0])
 
     def line(self, i: int) -> Line:
-        """The values as element i moves."""
+        """The line along which element i alone changes."""
         direction = np.zeros(self.x.size)
         direction[i] = 1.0
         return self.problem.line(self.name, direction.reshape(self.x.shape))
 
     def judged(self, i: int, slope: Slope, scale: float) -> tuple[Place, Slope]:
-        """The verdict on one element, and the difference it rests on."""
+        """The verdict on element i, and the difference on which it rests."""
         index = tuple(int(k) for k in np.unravel_index(i, self.x.shape))
         analytic = float(self.analytic.flat[i])
         size = abs(float(self.x.flat[i]))
@@ -145,7 +148,7 @@ class Examination:
         return Place(index, analytic, slope.value, wrong and not allowed, corner), slope
 
     def careful(self, line: Line, slope: Slope, analytic: float, scale: float, size: float) -> tuple[Slope, bool]:
-        """Whether the derivative is not `analytic`; where `slope` says so, the best difference has the last word."""
+        """Whether the derivative differs from `analytic`; where `slope` says so, a more exact difference decides."""
         tolerance = self.measure.tolerance
         if abs(slope.value - analytic) <= tolerance * scale + slope.error:
             return slope, False
@@ -156,18 +159,18 @@ class Examination:
     def error(self, places: Sequence[Place], slopes: Sequence[Slope], scale: float) -> float:
         """The largest gap where the function is smooth, relative to the largest element.
 
-        Gradients as small as the differences' rounding are measured against that instead.
+        Gradients smaller than the differences can resolve are measured against that limit instead.
         """
         smooth = [(p, s) for p, s in zip(places, slopes, strict=True) if p.wrong or not p.kink]
         gap = max((p.gap for p, _ in smooth), default=0.0)
         return max(self.along, float(gap / (max(scale, self.floor([s for _, s in smooth])) or 1.0)))
 
     def floor(self, slopes: Sequence[Slope]) -> float:
-        """How small a gradient the differences can tell from zero."""
+        """The smallest gradient that the differences can tell from zero."""
         return max((s.error for s in slopes), default=0.0) / self.measure.tolerance
 
     def kind(self, places: Sequence[Place]) -> str:
-        """The diagnosis, empty when no place is wrong."""
+        """The diagnosis; empty when no element is wrong."""
         if not any(p.wrong for p in places):
             return ""
         if self.missing:
@@ -181,7 +184,7 @@ class Examination:
 
 
 def closely(line: Line, size: float) -> Slope | None:
-    """The difference within the size of a small variable, if it is sure: beyond, its function may be another."""
+    """The difference with steps within the size of a small variable, if reliable: beyond it the function may change."""
     with np.errstate(all="ignore"):
         slope = nearby(line, size) if 0 < size < SMALL else None
     return slope if slope and slope.error <= SURE * abs(slope.value) else None

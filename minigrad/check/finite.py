@@ -1,4 +1,4 @@
-"""The first value that is not finite, forward or backward, by Op, module and step. Imports the engine."""
+"""Finds the first value that is not finite, forward or backward, by Op, module and time step. Imports the engine."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,20 +21,20 @@ from minigrad.tensor import Tensor
 
 @contextmanager
 def stop_at_not_finite(folder: str | Path | None = None) -> Iterator[None]:
-    """Inside the block, an operation, or its gradient, that makes NaN or infinity of finite numbers is an error.
+    """Inside the block, an Op or its gradient that makes NaN or infinity from finite numbers raises NotFiniteError.
 
-    NotFiniteError names it and the line; with a `folder` it leaves a file there for `replay`. Meanwhile every gradient
-    is computed twice.
+    The error names the Op and the line; with a `folder`, a file is left there for `replay`. Inside the block every
+    gradient is computed twice.
     """
     with observing(Watch(folder)):
         yield
 
 
 def first_not_finite(loss: Tensor, folder: str | Path | None = None) -> str | None:
-    """The same of a graph already computed: what made its first NaN or infinity; None when all is finite.
+    """What made the first NaN or infinity in a graph already computed, in words; None if everything is finite.
 
-    Recorded values come first; if they are finite, the backward pass from the loss is walked. A leaf that is not finite
-    is named as such.
+    Recorded values are examined first; if they are all finite, the backward pass from the loss is. A leaf that is not
+    finite is named as such.
     """
     graph, watch = Graph.of(loss), Watch(folder)
     try:
@@ -52,18 +52,18 @@ def first_not_finite(loss: Tensor, folder: str | Path | None = None) -> str | No
 
 
 class Watch:
-    """The observer: looks at every value and at every gradient."""
+    """An observer that examines every value and every gradient."""
 
     def __init__(self, folder: str | Path | None) -> None:
         self.folder = None if folder is None else Path(folder)
 
     def made(self, y: Tensor, op: Op, operands: tuple[Tensor, ...]) -> None:
-        """Looks at a new value."""
+        """Examines a new value."""
         if y.value is not None:
             self.refuse(op, y.scope, operands, {"value": y.data}, at=f"; at {user_line()}")
 
     def pulling(self, node: Any, g: Any) -> None:
-        """Looks at the gradients a rule gives."""
+        """Examines the gradients that a node's vjp returns."""
         if node.value is None:
             return
         g = np.asarray(getattr(g, "data", g))
@@ -74,7 +74,7 @@ class Watch:
     def refuse(
         self, op: Op, scope: Scope, operands: Sequence[Any], made: dict[str, Any], g: Array | None = None, at: str = ""
     ) -> None:
-        """NotFiniteError for the first of `made` that is not finite, if everything it was made from is."""
+        """NotFiniteError for the first of `made` that is not finite, if everything it was computed from is finite."""
         bad = next((what for what, value in made.items() if value is not None and not finite(value)), None)
         if bad is None or not all(finite(x.data) for x in operands) or not (g is None or finite(g)):
             return
@@ -95,7 +95,7 @@ def finite(array: Any) -> bool:
 
 
 def not_finite(op: Op, scope: Scope, operands: Sequence[Any], what: str, value: Array) -> str:
-    """Which Op, where, how many, and the operands' elements at the first place."""
+    """The message: which Op, where, how many elements, and the operands' values at the first of them."""
     bad = ~np.isfinite(value)
     place = tuple(int(i) for i in np.argwhere(bad)[0])
     same = [f"{x.data[place]:.6g}" for x in operands if x.shape == value.shape and x.dtype.kind == "f"]

@@ -1,4 +1,4 @@
-"""A normal form as text, for people who want to see what a proof could not decide. Imports the prover."""
+"""Writes a normal form as text, to show what a proof could not decide. Imports the prover."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ MOST_TERMS, DEEPEST = 6, 3
 
 
 def formula(p: Polynomial, depth: int = 0) -> str:
-    """`2 x[0] tanh(x[1]) − 1`; of a long one the first terms and how many there are, of a deep one its functions."""
+    """`2 x[0] tanh(x[1]) − 1`; long sums and deeply nested functions are abbreviated."""
     if depth == DEEPEST:
         return "…"
     shown = list(p.terms.items())[: MOST_TERMS - 2 * depth]
@@ -19,13 +19,13 @@ def formula(p: Polynomial, depth: int = 0) -> str:
 
 
 def signed(coefficient: Any, factors: list[str]) -> str:
-    """One term with its sign."""
+    """One term, with its sign in front."""
     size = [] if abs(coefficient) == 1 and factors else [str(abs(coefficient))]
     return ("− " if coefficient < 0 else "+ ") + " ".join([*size, *factors])
 
 
 def factor(p: Polynomial, number: int, exponent: Any, depth: int) -> str:
-    """An atom to a power."""
+    """An atom raised to a power."""
     atom = p.algebra.atoms[number]
     arguments = ", ".join(formula(argument, depth) for argument in atom.arguments[:MOST_TERMS])
     if isinstance(atom.kind, str):

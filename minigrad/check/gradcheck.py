@@ -1,4 +1,4 @@
-"""gradcheck: the gradients of a function, or of a model's parameters, against differences. Imports the engine."""
+"""gradcheck: checks the gradients of a function, or of a model's parameters, by differences. Imports the engine."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -30,12 +30,13 @@ def gradcheck(
     seed: int = 0,
     raises: bool = True,
 ) -> Report:
-    """Checks the gradients of f(*inputs) on float64 copies; CheckError with a diagnosis when one is wrong.
+    """Checks the gradients of f(*inputs) in float64; CheckError with a diagnosis when one is wrong.
 
-    f gives a Tensor or several; when it is a Module or a Module's method, its parameters are checked by name. Arrays of
-    at most `places` elements are checked at each; larger ones along a random direction and at a sample. `order=2`
-    checks the gradient of the gradient. `method`: "central", "richardson", or "complex" (analytic functions only, to
-    1e-12). `tolerance` is relative to the largest element. With `raises=False` the Report alone tells.
+    f returns a Tensor or several. If it is a Module or a Module's method, the gradients by its parameters are checked,
+    under their names. Arrays of at most `places` elements are checked element by element, larger ones along a random
+    direction and at a sample of elements. `order=2` checks the gradient of the gradient. `method` is "central",
+    "richardson", or "complex" (for analytic functions only, accurate to 1e-12). `tolerance` is relative to the largest
+    element. With `raises=False` the Report is returned in any case.
     """
     if method not in RULES:
         raise UsageError(f"method {method!r} is none of {', '.join(map(repr, RULES))}")
@@ -49,15 +50,15 @@ def gradcheck(
 
 
 def gradgradcheck(f: Callable[..., Any], inputs: Sequence[Any], **options: Any) -> Report:
-    """`gradcheck` at order 2: as functions of the inputs and the cotangents, the gradients' own gradients."""
+    """`gradcheck` of order 2: checks the gradients of the gradients, as functions of the inputs and the cotangents."""
     return gradcheck(f, inputs, order=2, **options)
 
 
 def excused(report: Report, problem: Problem, measure: Measure, rng: np.random.Generator) -> Report:
-    """The report; where it is bad, with the Ops to blame, or excused if kinks inside the function are all it is.
+    """The report. If it is bad: with the Ops to blame, or excused where kinks inside the function are the only cause.
 
-    Conventions at kinks need not add up to a slope: relu(x) − relu(−x) is x, and its gradient at 0 is 0. So a gradient
-    is excused that is right a little beside the point, when at the point each Op's own rule is right.
+    Conventional gradients at kinks need not add up to a slope: relu(x) − relu(−x) is x, but its gradient at 0 is 0. So
+    a gradient is excused if it is right a little beside the point, and each Op's own rule is right at the point.
     """
     if report.ok:
         return report
@@ -68,7 +69,7 @@ def excused(report: Report, problem: Problem, measure: Measure, rng: np.random.G
 
 
 def right_beside(problem: Problem, measure: Measure, rng: np.random.Generator) -> bool:
-    """Whether all gradients are right a little beside the point."""
+    """Whether all gradients are right at a point close by."""
     x = {name: variable.numpy() for name, variable in problem.variables.items()}
     moved = {name: a + NUDGE * (1 + np.abs(a)) * rng.standard_normal(a.shape) for name, a in x.items()}
     with problem.holding(moved):
@@ -76,14 +77,14 @@ def right_beside(problem: Problem, measure: Measure, rng: np.random.Generator) -
 
 
 def blame(errors: LocalErrors) -> str:
-    """Which Ops are wrong; if none, what cuts or bends a gradient without being an Op."""
+    """Which Ops' rules are wrong; if none, what else may cut a gradient off."""
     if errors.wrong:
         return "\n".join(["the wrong rules:", *(f"  {wrong.summary}" for wrong in errors.wrong[:SHOWN])])
     return f"all {len(errors)} Ops' own rules are right: look for detach(), no_grad() or a value taken out by numpy()"
 
 
 def at_a_kink(finding: Finding) -> Finding:
-    """The finding with its wrong places as kinks."""
+    """The finding with its wrong elements declared to be kinks."""
     places = tuple(replace(p, wrong=False, kink=Kink(np.nan, np.nan)) if p.wrong else p for p in finding.places)
     return replace(finding, places=places, kind="", error=0.0 if finding.kind else finding.error)
 
@@ -95,10 +96,10 @@ def error_curve(
     index: tuple[int, ...] | None = None,
     seed: int = 0,
 ) -> list[tuple[float, float, float]]:
-    """(step, gap of the central difference, gap of Richardson's) from the gradient at one element, for many steps.
+    """(step, error of the central difference, error of Richardson's) for the gradient at one element, over many steps.
 
-    A right gradient gives a V: truncation falls with the step until rounding rises. A wrong one gives a plateau. The
-    element is `index` of the input or parameter `name`; by default the first of the first.
+    The errors of a right gradient form a V: truncation falls with the step until rounding rises. Those of a wrong one
+    level off. The element is `index` of the input or parameter `name`, by default the first element of the first one.
     """
     problem = posed(f, inputs, generator(seed))
     name = name or next(iter(problem.variables))
@@ -111,7 +112,7 @@ def error_curve(
 def jvpcheck(
     f: Callable[..., Any], inputs: Sequence[Any], *, tolerance: float = 1e-7, seed: int = 0, raises: bool = True
 ) -> Report:
-    """Forward mode: `mg.jvp` along random tangents against differences of the outputs, element by element."""
+    """Checks `mg.jvp` along random tangents against differences of the outputs, element by element."""
     rng = generator(seed)
     problem = posed(f, inputs, rng)
     variables = list(problem.variables.values())
@@ -128,13 +129,13 @@ def jvpcheck(
 
 
 def outputs_at(problem: Problem, points: dict[str, Values]) -> list[Values]:
-    """The outputs with the variables elsewhere."""
+    """The outputs with the variables at other values."""
     with problem.holding(points):
         return [y.numpy() for y in problem.outputs()]
 
 
 def tangent_finding(i: int, analytic: Values, numeric: Values, tolerance: float) -> Finding:
-    """One output's tangent compared."""
+    """The comparison of one output's tangent with its difference."""
     scale = max(np.abs(analytic).max(initial=0), np.abs(numeric).max(initial=0), 1e-12)
     error = float(np.abs(analytic - numeric).max(initial=0) / scale)
     case = Case(analytic, np.arange(analytic.size), numeric.ravel(), numeric)

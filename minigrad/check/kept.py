@@ -1,4 +1,4 @@
-"""How many bytes a recorded graph holds until its backward pass, per Op and module. Imports the engine."""
+"""How many bytes a recorded graph holds until its backward pass, by Op and module. Imports the engine."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from minigrad.tensor import Tensor
 
 @dataclass(frozen=True)
 class Kept:
-    """The arrays one Op made in one module: how many, their bytes, and the part of these that a rule will read."""
+    """The arrays that one Op made in one module: how many, their bytes, and how many of these a backward pass reads."""
 
     op: str
     module: str
@@ -20,10 +20,10 @@ class Kept:
 
 
 def bytes_kept(*losses: Tensor) -> list[Kept]:
-    """One row for each (Op, module), largest first; views count where their memory was made.
+    """One row for each (Op, module), the largest first; a view counts where its memory was made.
 
-    The bytes add up to what the graph holds beyond parameters and data, the leaves that were there before its first
-    operation; later ones are listed as `constant`.
+    The bytes add up to what the graph holds beyond parameters and data (leaves that existed before its first
+    operation); later leaves are listed as `constant`.
     """
     graph = Graph.of(*losses)
     first = min((node.serial for node in graph.nodes if node.op is not None), default=0)
@@ -42,7 +42,7 @@ def bytes_kept(*losses: Tensor) -> list[Kept]:
 
 
 def owners_read(graph: Graph) -> set[int]:
-    """The memory that the rules will read."""
+    """The ids of the arrays that own the memory a backward pass will read."""
     recorded = [node for node in graph.nodes if node.op is not None]
     read = [x for node in recorded if node.op and "x" in node.op.reads for x in node.inputs]
     made = [node for node in recorded if node.op and "y" in node.op.reads]

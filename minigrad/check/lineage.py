@@ -1,4 +1,4 @@
-"""Which parameters get no gradient, and where the path from them was cut. Imports the engine."""
+"""Which parameters get no gradient, and where the path from them to the output is cut. Imports the engine."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ from minigrad.tensor import Tensor
 
 @dataclass(frozen=True)
 class Cut:
-    """A parameter without a gradient, and why."""
+    """A parameter without a gradient, and the reason."""
 
     parameter: str
     reason: str
@@ -28,7 +28,7 @@ class Cut:
 
 @dataclass(frozen=True)
 class Made:
-    """One use of a tensor: what it became, and by what; no Op when the same memory came back as another tensor."""
+    """One use of a tensor: the result y, and the Op; no Op if the same memory came back as another tensor."""
 
     y: Tensor
     op: Op | None
@@ -36,7 +36,7 @@ class Made:
 
 
 class Lineage:
-    """The observer: every use of every tensor inside the block, recorded for a backward pass or not."""
+    """An observer that notes every use of every tensor inside the block, recorded for a backward pass or not."""
 
     def __init__(self) -> None:
         self.uses: dict[int, list[Made]] = defaultdict(list)
@@ -50,7 +50,7 @@ class Lineage:
         self._owners.setdefault(id(owner_of(y.numpy())), y)
 
     def pulling(self, node: Any, g: Any) -> None:
-        """Backward passes are of no interest."""
+        """Nothing: backward passes do not matter here."""
 
     def _known(self, x: Tensor) -> None:
         """Links a leaf to the tensor whose memory it shares."""
@@ -59,7 +59,7 @@ class Lineage:
             self.uses[id(source)].append(Made(x, None, user_line()))
 
     def from_(self, x: Tensor) -> Iterator[tuple[Tensor, Made]]:
-        """Every use downstream of x, as (operand, use)."""
+        """All uses downstream of x, as pairs (operand, use)."""
         waiting, seen = [x], {id(x)}
         while waiting:
             operand = waiting.pop()
@@ -73,8 +73,7 @@ class Lineage:
 def missing_gradients(f: Callable[..., Any], inputs: Sequence[Any], parameters: Iterable[Tensor] = ()) -> list[Cut]:
     """The parameters that f(*inputs).backward() would leave without a gradient, each with the reason.
 
-    Those looked at are `parameters`, else those of the Module that f is, or is a method of, else the inputs that
-    require a gradient.
+    Looks at `parameters`; without them at those of the Module that f is or belongs to; else at the inputs.
     """
     lineage = Lineage()
     with observing(lineage):
@@ -102,7 +101,7 @@ def reason(lineage: Lineage, x: Tensor, outputs: Sequence[Tensor]) -> str:
 
 
 def leading_to(outputs: Sequence[Tensor], uses: Sequence[tuple[Tensor, Made]]) -> set[int]:
-    """The ids of the tensors among `uses` that the outputs depend on."""
+    """The ids of the tensors among `uses` on which the outputs depend."""
     leading = {id(y) for y in outputs}
     for operand, use in sorted(uses, key=lambda pair: -pair[1].y.serial):
         if id(use.y) in leading:
@@ -111,7 +110,7 @@ def leading_to(outputs: Sequence[Tensor], uses: Sequence[tuple[Tensor, Made]]) -
 
 
 def cut_by(use: Made) -> str:
-    """The cut in words."""
+    """How this use cuts the path, in words."""
     if use.op is None:
         return f"the path is cut by detach() or numpy(), used again at {use.line}"
     if not use.op.differentiable:

@@ -1,4 +1,4 @@
-"""localize: the wrong Op in a recorded graph of any size, by checking each node's own rule at its recorded values."""
+"""localize: finds the wrong Op in a recorded graph of any size by checking each node's rule at its recorded values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,14 +14,14 @@ from minigrad.tensor import Tensor
 
 @dataclass(frozen=True)
 class Wrong:
-    """A node whose rule does not agree with its own values."""
+    """A node whose rule does not agree with differences of its own values."""
 
     node: Tensor
     report: Report
 
     @property
     def summary(self) -> str:
-        """The Op, its place, and the kinds of its mistakes."""
+        """The Op, its scope, and the kinds of mistakes found."""
         kinds = "; ".join(f"{f.name}: {f.kind}" for f in self.report.findings if not f.ok)
         return f"{self.node.op!r}{where(self.node.scope)}: {kinds}"
 
@@ -30,9 +30,9 @@ class Wrong:
 
 
 class LocalErrors(dict[Tensor, float]):
-    """Node to the relative error of its own rule: a mapping that a picture can be painted by.
+    """A mapping from nodes to the relative errors of their own rules, which a picture can be coloured by.
 
-    `wrong` holds the nodes whose rule is not right, in the order in which they were made.
+    `wrong` holds the nodes with a wrong rule, in the order in which they were made.
     """
 
     def __init__(self, reports: Sequence[tuple[Tensor, Report]]) -> None:
@@ -52,7 +52,8 @@ def localize(
 ) -> LocalErrors:
     """Checks the rule of every node behind `outputs` at its recorded values, in float64, each by itself.
 
-    One wrong rule spoils every gradient before it; here it alone stands out. CheckError with `raises`.
+    One wrong rule spoils all gradients computed after it; checked this way, it alone stands out. CheckError with
+    `raises`.
     """
     errors = LocalErrors(
         [
@@ -67,5 +68,5 @@ def localize(
 
 
 def operands(node: Tensor) -> tuple[Array, ...]:
-    """The values a node was made of."""
+    """The values that a node was computed from."""
     return tuple(x.numpy() for x in node.inputs)

@@ -1,4 +1,4 @@
-"""What the pytest plugin does once a test asks for it: checks, keeps the errors by Op, leaves files on a failure."""
+"""The `gradcheck` fixture of the pytest plugin: runs checks, collects errors by Op, leaves files on a failure."""
 
 import re
 import zlib
@@ -20,7 +20,7 @@ FAST, FULL = 20, 1_000  # places of an array that are looked at
 
 
 class Checker:
-    """`gradcheck` for one test: its seed is the test's name, its thoroughness the command line's."""
+    """`gradcheck` for one test: its seed comes from the test's name, its thoroughness from the command line."""
 
     def __init__(self, test: str, full: bool, folder: Path, worst: dict[str, float]) -> None:
         self.test, self.full, self.folder, self.worst = test, full, folder, worst
@@ -28,7 +28,10 @@ class Checker:
         self.rng = np.random.default_rng(self.seed)
 
     def __call__(self, f: Callable[..., Any], inputs: Sequence[Any], **options: Any) -> Report:
-        """As `minigrad.check.gradcheck`, and each Op by itself; on failure the report and the picture become files."""
+        """As `minigrad.check.gradcheck`, and checks each Op by itself.
+
+        On failure, report and picture are kept as files.
+        """
         options = {"seed": self.seed, "places": FULL if self.full else FAST} | options
         orders = (1, 2) if self.full and "order" not in options else (options.pop("order", 1),)
         reports = [gradcheck(f, inputs, **options | {"order": order, "raises": False}) for order in orders]
@@ -41,13 +44,16 @@ class Checker:
         return reports[0]
 
     def remember(self, errors: LocalErrors) -> None:
-        """The worst error of each kind of Op."""
+        """Keeps the worst error of each kind of Op."""
         for node, error in errors.items():
             op = type(node.op).__name__
             self.worst[op] = max(error, self.worst.get(op, 0.0))
 
     def keep(self, text: str, errors: LocalErrors) -> list[Path]:
-        """Writes the report and, where a drawer is installed, the graph painted by its errors."""
+        """Writes the report and, if a drawing package is installed, the graph coloured by its errors.
+
+        Returns the paths.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         stem = re.sub(r"[^\w.-]+", "_", self.test)[-100:]
         files = {self.folder / f"{stem}.txt": text}

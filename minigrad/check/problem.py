@@ -1,6 +1,6 @@
-"""What is checked: a function of named float64 leaves whose outputs are weighted by fixed cotangents.
+"""What is checked: a function of named float64 leaves, whose outputs are weighted by fixed cotangents.
 
-Imports the engine. The function is called again at each point, so nothing of it is assumed but that it repeats itself.
+Imports the engine. The function is called again at each point; nothing is assumed but that it is deterministic.
 """
 
 import copy
@@ -21,7 +21,7 @@ from minigrad.tensor import Tensor
 
 
 class Problem:
-    """`function()` reads `variables`, leaves whose `data` is replaced at each evaluation, and gives Tensors."""
+    """`function()` computes Tensors from `variables`, leaves whose `data` is replaced for each evaluation."""
 
     def __init__(
         self, title: str, function: Callable[[], Any], variables: dict[str, Tensor], rng: np.random.Generator
@@ -32,19 +32,19 @@ class Problem:
         self.defined = all(np.isfinite(y.numpy()).all() for y in outputs)
 
     def outputs(self) -> list[Tensor]:
-        """The floating outputs."""
+        """The floating-point outputs."""
         with np.errstate(all="ignore"):
             return [y for y in flat(self.function()) if y.dtype.kind in "fc"]
 
     def values(self) -> Values:
-        """Every output element times its cotangent, in one row; 0 where that is 0."""
+        """All output elements times their cotangents, as one row; 0 where the cotangent is 0."""
         with np.errstate(all="ignore"):
             products = [(u.numpy() * y.numpy()).ravel() for u, y in zip(self.cotangents, self.outputs(), strict=True)]
         weights = np.concatenate([np.zeros(0), *(u.numpy().ravel() for u in self.cotangents)])
         return np.where(weights == 0, 0.0, np.concatenate([np.zeros(0), *products]))
 
     def gradients(self) -> dict[str, Array | None]:
-        """The engine's gradient by variable, None where no path leads; CheckError if that changes a variable."""
+        """The engine's gradient by each variable, or None without a path; CheckError if that changes a variable."""
         before = {name: variable.numpy().copy() for name, variable in self.variables.items()}
         found = self._grad(self.cotangents, create_graph=False)
         changed = next((n for n, v in self.variables.items() if not np.array_equal(v.numpy(), before[n], True)), None)
@@ -57,19 +57,19 @@ class Problem:
             return grad(self.outputs(), list(self.variables.values()), list(cotangents), create_graph, True)
 
     def line(self, name: str, direction: Array) -> Line:
-        """The values as one variable moves along `direction`."""
+        """The values as a function of t when one variable is moved by t along `direction`."""
         x = self.variables[name].numpy()
         return lambda t: self.at({name: x + t * direction}, complex if isinstance(t, complex) else float)
 
     def at(self, points: dict[str, Array], kind: type = float) -> Values:
-        """The values with some variables elsewhere, and all of them complex if one is."""
+        """The values with some variables at other points (all complex if one is)."""
         everywhere = {name: points.get(name, v.data).astype(kind, copy=False) for name, v in self.variables.items()}
         with self.holding(everywhere):
             return self.values()
 
     @contextmanager
     def holding(self, points: dict[str, Array]) -> Iterator[None]:
-        """Other values of the variables inside the block."""
+        """Sets other values of the variables inside the block."""
         before = {name: variable.data for name, variable in self.variables.items()}
         try:
             for name, x in points.items():
@@ -80,7 +80,7 @@ class Problem:
                 self.variables[name].data = x
 
     def derivative(self, rng: np.random.Generator) -> "Problem":
-        """The problem whose outputs are this one's gradients, as a function of variables and cotangents: order 2."""
+        """The problem of order 2: its outputs are this one's gradients, as functions of variables and cotangents."""
         outer = {f"cotangent {i}": Tensor(u.numpy().copy(), True) for i, u in enumerate(self.cotangents)}
         cotangents = list(outer.values())
 
@@ -91,21 +91,21 @@ class Problem:
 
 
 def generator(seed: int) -> np.random.Generator:
-    """The checks' own random numbers: inputs drawn from the same seed must not come back as cotangents."""
+    """A random generator for checks, different from one that the inputs may have been drawn from with the same seed."""
     return np.random.default_rng((seed, 0x67726164))
 
 
 def cotangent(y: Tensor, rng: np.random.Generator) -> Tensor:
-    """1 for a scalar, so that the numbers in a report are its gradient; else Gaussian, and 0 where y is no number."""
+    """1 for a scalar, so that a report shows its gradient; else Gaussian; 0 where y is not finite."""
     u = np.ones(()) if y.shape == () else rng.standard_normal(y.shape)
     return Tensor(np.asarray(u * np.isfinite(y.numpy())))
 
 
 def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator) -> Problem:
-    """The problem of f(*inputs).
+    """The problem of checking f(*inputs).
 
-    Of a function, every floating input is a variable. Of a Module or its method, the parameters of a throw-away float64
-    copy are, and inputs that are Tensors requiring a gradient.
+    For a function, all floating-point inputs are variables. For a Module or its method, the variables are the
+    parameters of a float64 copy, and those inputs that are Tensors requiring a gradient.
     """
     function, parameters = thrown_away(f)
     inputs = listed(inputs)
@@ -121,7 +121,7 @@ def posed(f: Callable[..., Any], inputs: Sequence[Any], rng: np.random.Generator
 
 
 def thrown_away(f: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Tensor]]:
-    """f on a float64 copy of the Module it belongs to, and the copy's parameters by name; f itself for a function."""
+    """f on a float64 copy of the Module it belongs to, and the copy's parameters by name; a plain function as it is."""
     module = f if isinstance(f, Module) else getattr(f, "__self__", None)
     if not isinstance(module, Module):
         return f, {}
@@ -132,7 +132,7 @@ def thrown_away(f: Callable[..., Any]) -> tuple[Callable[..., Any], dict[str, Te
 
 
 def promoted(x: Any, chosen: bool) -> Any:
-    """A floating input in float64, copied, as a leaf when it is to be differentiated; anything else as it is."""
+    """A copy of a floating-point input in float64, as a leaf if it is to be differentiated; anything else as it is."""
     array = x.numpy() if isinstance(x, Tensor) else x
     if np.iscomplexobj(array):
         raise CheckError("gradcheck takes real inputs: complex numbers are its own means (method='complex')")
@@ -145,7 +145,7 @@ def promoted(x: Any, chosen: bool) -> Any:
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of f's first `count` arguments, numbers where they have none."""
+    """The names of f's first `count` arguments; `input 0`, … for those without a name."""
     try:
         parameters: Iterable[Any] = inspect.signature(getattr(f, "forward", f)).parameters.values()
     except (TypeError, ValueError):
@@ -155,7 +155,7 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
 
 
 def title_of(f: Callable[..., Any]) -> str:
-    """The function as a reader knows it."""
+    """The name by which a reader knows the function."""
     if isinstance(f, Module):
         return type(f).__name__
     return (
@@ -164,7 +164,7 @@ def title_of(f: Callable[..., Any]) -> str:
 
 
 def check_outputs(f: Callable[..., Any], arguments: Sequence[Any]) -> None:
-    """CheckError when f changes an input, does not repeat itself, or computes in less than float64."""
+    """CheckError if f changes an input, is not deterministic, is not finite, or computes in less than float64."""
     before = [np.array(raw(a)) for a in arguments]
     with np.errstate(all="ignore"):
         first, second = ([np.array(y.numpy()) for y in flat(f(*arguments))] for _ in range(2))

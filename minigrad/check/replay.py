@@ -1,6 +1,7 @@
-"""One application of one Op as a file, and run again from it. Imports the engine.
+"""Keeps one application of one Op as a file, and runs it again from there. Imports the engine.
 
-`python -m minigrad.check.replay FILE` prints it. Nothing of the file is executed: it names an Op that must be known.
+`python -m minigrad.check.replay FILE` prints the result. Nothing in the file is executed: it names an Op, which must be
+one that is loaded.
 """
 
 import io
@@ -41,7 +42,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class Replay:
-    """The Op, its operands, the value they give, and, when a cotangent was kept, the gradients."""
+    """An Op, its operands, the value it computes, and, if a cotangent was kept, the gradients."""
 
     op: Op
     operands: tuple[Array, ...]
@@ -58,7 +59,7 @@ class Replay:
 
 
 def save_operation(path: Path, op: Op, arrays: Sequence[Array], g: Array | None = None) -> None:
-    """One application of one Op as a file: the Op as JSON, its operands, and the cotangent if there is one."""
+    """Writes one application of one Op: the Op as JSON, its operands, and the cotangent if there is one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     attributes = {field.name: getattr(op, field.name) for field in fields(op)}
     label = json.dumps({"op": type(op).__qualname__, "module": type(op).__module__, "attributes": attributes})
@@ -69,7 +70,7 @@ def save_operation(path: Path, op: Op, arrays: Sequence[Array], g: Array | None 
 
 
 def replay(path: str | Path) -> Replay:
-    """Runs the operation kept in a file; DataError when the file is not such a file or the Op is not known."""
+    """Runs the operation kept in a file; DataError if it is not such a file or its Op is unknown."""
     if not Path(path).is_file():
         raise MissingFileError(f"{path} does not exist; stop_at_not_finite(folder=…) leaves such files")
     try:
@@ -84,7 +85,7 @@ def replay(path: str | Path) -> Replay:
 
 
 def run_again(op: Op, operands: tuple[Array, ...], g: Array | None) -> Replay:
-    """What an operation gives, and its rule where there is a cotangent."""
+    """The value an Op computes, and its gradients if there is a cotangent."""
     with np.errstate(all="ignore"):
         value = np.asarray(op.forward(*operands))
         gradients = () if g is None else op.vjp(g, value, *operands)
@@ -92,24 +93,24 @@ def run_again(op: Op, operands: tuple[Array, ...], g: Array | None) -> Replay:
 
 
 def known_ops() -> dict[tuple[str, str], type[Op]]:
-    """Every Op class that is loaded, by module and name."""
+    """All Op classes that are loaded, by module and name."""
     return {(op.__module__, op.__qualname__): op for op in subclasses(Op)}
 
 
 def subclasses(op: type[Op]) -> Iterator[type[Op]]:
-    """All classes below `op`."""
+    """All classes derived from `op`."""
     for below in op.__subclasses__():
         yield below
         yield from subclasses(below)
 
 
 def tupled(value: Any) -> Any:
-    """JSON's lists as tuples."""
+    """The value with JSON's lists replaced by tuples."""
     return tuple(tupled(part) for part in value) if isinstance(value, list) else value
 
 
 def summary(x: Array | None) -> str:
-    """Shape, dtype, how many elements are not finite, and the first of those or of all."""
+    """Shape, dtype, how many elements are not finite, and the first few of those."""
     if x is None:
         return "none"
     bad = ~np.isfinite(x)

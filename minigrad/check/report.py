@@ -1,4 +1,4 @@
-"""What a check found, as data and as text. Imports errors.py alone."""
+"""The result of a check, as data and as text. Imports errors.py and differences.py."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ SHOWN = 10  # places in a diagnosis
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One element of a gradient: what the rule gave, what differences gave, and what that means."""
+    """One element of a gradient: the value from the rule, the value from differences, and the verdict."""
 
     index: tuple[int, ...]
     analytic: float
@@ -27,7 +27,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """One gradient compared: `error` is relative, over the places where the function is smooth."""
+    """The comparison of one gradient; `error` is relative, over the elements where the function is smooth."""
 
     name: str
     shape: tuple[int, ...]
@@ -37,25 +37,25 @@ class Finding:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether the gradient is right."""
         return not self.kind
 
     @property
     def kinks(self) -> tuple[Place, ...]:
-        """The places where the slopes differ on the two sides, and the gradient lies between them."""
+        """The elements at a kink whose gradient lies between the slopes of the two sides."""
         return tuple(p for p in self.places if p.kink and not p.wrong)
 
     @property
     def share(self) -> float:
-        """The part of the places looked at that is wrong."""
+        """The fraction of the elements looked at that are wrong."""
         return sum(p.wrong for p in self.places) / max(len(self.places), 1)
 
     def worst(self) -> list[Place]:
-        """The wrong places with the largest gap."""
+        """The wrong elements with the largest gaps."""
         return sorted((p for p in self.places if p.wrong), key=lambda p: -p.gap)[:SHOWN]
 
     def lines(self) -> Iterator[str]:
-        """One line when right; when wrong, the kind and the worst places."""
+        """One line if the gradient is right; if it is wrong, the kind of mistake and the worst elements."""
         head = f"{self.name} {self.shape}: relative error {self.error:.2g}"
         if self.ok:
             yield head + (f", kinks at {', '.join(str(p.index) for p in self.kinks[:SHOWN])}" if self.kinks else "")
@@ -70,7 +70,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """All gradients of one function, and a note on what to do when some are wrong."""
+    """All gradients of one function, and a note on what to do if some are wrong."""
 
     title: str
     findings: tuple[Finding, ...]
@@ -93,7 +93,7 @@ class Report:
         return "\n  ".join([f"{self.title}: {verdict}", *lines, *self.note.splitlines()])
 
     def raised(self) -> "Report":
-        """The report itself, or CheckError with its text."""
+        """The report if all is right; otherwise raises CheckError with its text."""
         if not self.ok:
             raise CheckError(str(self))
         return self

@@ -1,4 +1,4 @@
-"""One Op's own rule, checked at given operands. Imports the engine and the checks of functions."""
+"""Checks the vjp of one Op at given operands. Imports the engine and the checks of functions."""
 
 from dataclasses import replace
 
@@ -14,14 +14,14 @@ from minigrad.tensor import Tensor
 
 
 def op_problem(op: Op, arrays: tuple[Array, ...], rng: np.random.Generator) -> Problem:
-    """One Op on the given arrays; the floating ones, in float64, are the variables x0, x1, …"""
+    """One Op on the given arrays; those of floating-point numbers, in float64, are the variables x0, x1, …"""
     leaves = [leaf(x) for x in arrays]
     variables = {f"x{i}": x for i, x in enumerate(leaves) if x.requires_grad}
     return Problem(repr(op), lambda: apply(op, *leaves), variables, rng)
 
 
 def leaf(x: Array) -> Tensor:
-    """A leaf in float64 that requires a gradient if x is floating."""
+    """A leaf; in float64 and requiring a gradient if x is floating-point."""
     return Tensor(x.astype(np.float64), requires_grad=True) if x.dtype.kind == "f" else Tensor(x)
 
 
@@ -35,7 +35,7 @@ def check_op(
     places: int = WHOLE,
     seed: int = 0,
 ) -> Report:
-    """The Report of one Op's rule; operands of more than `places` elements along random directions first."""
+    """The Report on one Op's vjp; operands of more than `places` elements are checked along random directions first."""
     measure = Measure(method, tolerance or TOLERANCES[method] * 10 ** (order - 1), places)
     rng = generator(seed)
     problem = op_problem(op, arrays, rng)
@@ -46,7 +46,7 @@ def check_op(
 
 
 def named(report: Report, op: Op, arrays: tuple[Array, ...], problem: Problem) -> Report:
-    """The report with the kind of mistake that shows only when the Op is applied to other operands."""
+    """The report with mistakes named that show only when the Op is applied to broadcast operands."""
     findings = []
     for finding in report.findings:
         vague = finding.kind == UNKNOWN or finding.kind.startswith("differs")
@@ -56,7 +56,7 @@ def named(report: Report, op: Op, arrays: tuple[Array, ...], problem: Problem) -
 
 
 def part_of_a_sum(finding: Finding, op: Op, arrays: tuple[Array, ...], problem: Problem) -> bool:
-    """Whether a gradient of an operand that is broadcast is that of one of its copies, instead of their sum."""
+    """Whether the gradient of an operand that is broadcast belongs to one of its copies, instead of being their sum."""
     i, y = int(finding.name.removeprefix("x")), problem.outputs()[0].shape
     x = arrays[i]
     if len(finding.places) < x.size:
@@ -71,12 +71,12 @@ def part_of_a_sum(finding: Finding, op: Op, arrays: tuple[Array, ...], problem: 
 
 
 def broadcasts(x: Shape, to: Shape) -> bool:
-    """Whether x can be repeated to the other shape."""
+    """Whether shape x can be broadcast to the other shape."""
     return len(x) <= len(to) and all(a in (1, b) for a, b in zip(x[::-1], to[::-1], strict=False))
 
 
 def accepted(op: Op, arrays: tuple[Array, ...], y: Shape) -> bool:
-    """Whether the Op takes the arrays and gives the shape."""
+    """Whether the Op accepts the arrays and returns this shape."""
     try:
         return bool(np.shape(op.forward(*arrays)) == y)
     except (ValueError, IndexError):
@@ -84,7 +84,7 @@ def accepted(op: Op, arrays: tuple[Array, ...], y: Shape) -> bool:
 
 
 def one_copy(op: Op, copies: tuple[Array, ...], i: int, problem: Problem, shape: Shape) -> Array:
-    """The numeric gradient of the first copy of operand i, when each copy moves by itself."""
+    """The numeric gradient of the first copy of operand i, when each copy may change by itself."""
     apart = op_problem(op, copies, generator(0))
     apart.cotangents = problem.cotangents
     wide = copies[i].shape

@@ -1,4 +1,4 @@
-"""The gradients of every Op in the table of records, checked: what `minigrad gradcheck` prints. Imports the checks."""
+"""Checks the gradients of every Op in the table of records: what `minigrad gradcheck` prints. Imports the checks."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ ORDERS = (1, 2)
 
 @dataclass(frozen=True)
 class Row:
-    """One Op: how it was measured, over how many samples, and the worst relative error at each order.
+    """One Op: the method, the number of samples, and the worst relative error for each order.
 
-    An Op without a gradient has no errors; `problems` holds the diagnoses of what is wrong.
+    An Op without a gradient has no errors; `problems` holds the diagnoses of wrong gradients.
     """
 
     op: str
@@ -23,7 +23,7 @@ class Row:
 
 
 def check_record(record: Record, seed: int = 0) -> Row:
-    """The row of one Op: complex steps where it is analytic, else central differences."""
+    """The row of one Op; measured with complex steps if it is analytic, else by central differences."""
     method = "complex" if record.analytic else "central"
     samples = [s for s in record.samples(Draw(seed)) if s[0].differentiable]
     errors, problems = {}, []
@@ -35,5 +35,5 @@ def check_record(record: Record, seed: int = 0) -> Row:
 
 
 def check_all_ops(seed: int = 0) -> list[Row]:
-    """Every Op of the table, in its order."""
+    """The rows of all Ops in the table, in its order."""
     return [check_record(record, seed) for record in RECORDS.values()]

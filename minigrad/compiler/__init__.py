@@ -1,7 +1,7 @@
-"""From the unrolled program to what an expert would write: passes on the graph, a plan of memory, bound calls.
+"""The compiler: turns an unrolled program into what an expert would have written by hand. For minigrad alone.
 
-`tracing` makes the graph; `rewrite` is how a pass changes it; `identities`, `factors`, `slices`, `zeros`, `views`,
-`sums`, `products`, `lookups` and `layout` are what the `passes` do; `plan` says where values live, `cuts` and
-`schedule` who computes what; `kernels`, `program` and `parallel` run it; `explain` tells; `function` is `mg.compile`,
-for minigrad alone.
+`tracing` makes the graph, and `passes` lists the passes that rewrite it (their rules are in `identities`, `factors`,
+`slices`, `activations`, `zeros`, `views`, `sums`, `products`, `lookups` and `layout`; `rewrite` holds what they share).
+`plan` decides where values lie in memory, `cuts` and `schedule` which worker computes what; `kernels`, `program` and
+`parallel` run it. `explain` reports what was done; `function` is `mg.compile`.
 """

@@ -1,11 +1,11 @@
-"""Rules for max(x, 0) among concatenations and pools: once over a whole, and on the few elements that a pool leaves.
+"""Rules for relu, max(x, 0), beside concatenations and pools: once on a whole, and on the few pooled elements.
 
-Where max(x, 0) is above 0 is where x is; and a window's largest element is the same one, wherever it is above 0.
+They hold since max(x, 0) is positive exactly where x is, and since the largest element of a window stays the largest.
 """
 
-from minigrad.compiler.identities import Inputs, number
+from minigrad.compiler.identities import number
 from minigrad.compiler.plan import windows
-from minigrad.compiler.rewrite import Builder, Rules, is_op
+from minigrad.compiler.rewrite import Builder, Inputs, Rules, is_op
 from minigrad.compiler.slices import only_axis
 from minigrad.ops.activation import Relu
 from minigrad.ops.elementwise import Multiply
@@ -17,12 +17,12 @@ from minigrad.tensor import Tensor
 
 
 def relu_of_whole(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """Of parts side by side at once."""
+    """A concatenation of relus is the relu of a concatenation."""
     return build(Relu(), build(op, *(x.inputs[0] for x in inputs))) if all(is_op(x, Relu) for x in inputs) else None
 
 
 def relu_after_pool(build: Builder, op: MaxPool2d, inputs: Inputs) -> Tensor | None:
-    """Of the largest elements alone."""
+    """Max pooling of a relu is the relu of the pooled elements."""
     (x,) = inputs
     return build(Relu(), build(op, x.inputs[0])) if is_op(x, Relu) else None
 
@@ -34,7 +34,7 @@ def sign_before_relu(build: Builder, op: Greater, inputs: Inputs) -> Tensor | No
 
 
 def mask_before_pool(build: Builder, op: Multiply, inputs: Inputs) -> Tensor | None:
-    """The gradient of a pool over max(x, 0), masked by x > 0: that of a pool over x, of a masked cotangent."""
+    """The gradient of a pool over relu(x), masked by x > 0, is the gradient of a pool over x, its cotangent masked."""
     spread, mask = inputs
     pooled = spread.inputs[0] if is_op(spread, Slice) else spread
     if not (isinstance(pooled.op, MaxPoolGrad) and is_op(pooled.inputs[0], Relu) and is_op(mask, Greater)):
@@ -49,7 +49,7 @@ def mask_before_pool(build: Builder, op: Multiply, inputs: Inputs) -> Tensor | N
 
 
 def part_of(spread: Tensor, whole: Tensor) -> Tensor | None:
-    """What stands in `whole` where `spread` is a slice: a part of a concatenation, or all of it."""
+    """The part of the concatenation `whole` that the slice `spread` takes; all of it if `spread` is no slice."""
     if not isinstance(spread.op, Slice):
         return whole
     found = only_axis(spread.op, whole)

@@ -1,4 +1,4 @@
-"""How the work of an Op can be cut: a window of its result needs which windows of its operands. For schedule.py."""
+"""How the work of an Op can be cut: which windows of its operands a window of its result needs. For schedule.py."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -19,7 +19,7 @@ from minigrad.ops.window import Windowed
 
 
 class Part(NamedTuple):
-    """What one worker does of a piece of work: an Op, what it reads, and what it writes."""
+    """One worker's part of a piece of work: an Op, the arrays it reads, and the array it writes."""
 
     op: Op
     xs: tuple[Array, ...]
@@ -27,37 +27,37 @@ class Part(NamedTuple):
 
 
 Axes: TypeAlias = tuple[int | None, ...]
-"""The axis along which each operand is cut, None where every part needs all of it."""
+"""The axis along which each operand is cut; None where every part needs the whole operand."""
 Rule: TypeAlias = Callable[[Any, int, Shape, Sequence[Shape]], Axes | None]
-"""`rule(op, axis, y, xs)`: how the operands are cut when y is cut along `axis`; None where it cannot be."""
+"""`rule(op, axis, y, xs)`: how operands of shapes xs are cut when y is cut along `axis`; None where it cannot be."""
 
 CHANNELS, ROWS = 1, 2
-"""Axes of pictures (N, C, H, W). Of their channels all need the same neighbours, which are better gathered once."""
+"""Axes of pictures (N, C, H, W). Cut by channels, each part would gather the same neighbouring pixels again."""
 LONGEST = 1.15
-"""Times the mean part, of pictures: of five for two workers rows are taken."""
+"""The longest part of pictures, in mean parts: five pictures for two workers are cut by rows instead."""
 MANY = 1 << 18
-"""Weights, more than a second-level cache holds."""
+"""So many weights do not fit a second-level cache."""
 WORTH_CUTTING = 4096
-"""Elements: less is done sooner than waited for."""
+"""Elements; with fewer, waiting for other workers takes longer than the work."""
 GRAIN = 8
-"""Rows: BLAS takes as long for 13 as for 16."""
+"""Parts of products have multiples of so many rows: BLAS takes as long for 13 rows as for 16."""
 FEW = 32
-"""Rows or columns of a product: with less in a part, BLAS spends its time on the other operand."""
+"""Rows or columns of a part of a product; with fewer, BLAS spends its time on copying the other operand."""
 
 
 def aligned(axis: int, y: Shape, x: Shape) -> int | None:
-    """The axis of an operand that is broadcast to y; None where it has size 1 or no such axis."""
+    """The axis of an operand from which y's axis is broadcast; None where it has size 1 or no such axis."""
     own = axis - len(y) + len(x)
     return None if own < 0 or x[own] != y[axis] else own
 
 
 def elementwise(op: Op, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
-    """Every operand where y is."""
+    """Every operand is cut at the same place as y."""
     return tuple(aligned(axis, y, x) for x in xs)
 
 
 def product(op: MatMul, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
-    """Rows of y are rows of a, columns are columns of b."""
+    """Rows of y need rows of a, columns of y need columns of b."""
     a, b = xs
     if axis == len(y) - 1:
         return None, len(b) - 1
@@ -65,20 +65,20 @@ def product(op: MatMul, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
 
 
 def einsum(op: Einsum, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
-    """Wherever the letter stands."""
+    """The operands whose subscripts contain y's letter are cut there."""
     letter = op.out[axis]
     return tuple(term.index(letter) if letter in term else None for term in op.terms)
 
 
 def reduction(op: Reduction, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Along an axis that stays."""
+    """Only along an axis that is not reduced."""
     (x,) = xs
     kept = range(len(x)) if op.keepdims else [a for a in range(len(x)) if a not in op.axes]
     return None if kept[axis] in op.axes else (kept[axis],)
 
 
 def sum_to(op: SumTo, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Along an axis that stays."""
+    """Only along an axis that is not summed."""
     own = len(xs[0]) - len(y) + axis
     return (own,) if xs[0][own] == y[axis] else None
 
@@ -90,17 +90,17 @@ def gather(op: Gather, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes:
 
 
 def scatter_add(op: ScatterAdd, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Some columns: which ids fall into which rows is not known before."""
+    """Only by columns: which ids belong to which rows of y is not known in advance."""
     return (len(xs[1]) + axis - 1, None) if axis else None
 
 
 def other_axes(op: AlongAxis, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Along any axis but its own."""
+    """Along any axis but the one the Op works along."""
     return None if axis == op.axis else (axis,) * len(xs)
 
 
 def rows(op: Op, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Each row of scores for itself."""
+    """Rows of scores are independent of each other."""
     return None if axis == len(xs[0]) - 1 else (axis,) * len(xs)
 
 
@@ -115,7 +115,7 @@ def transposed_convolution(op: ConvTranspose2d, axis: int, y: Shape, xs: Sequenc
 
 
 def convolution_weights(op: ConvWeight2d, axis: int, y: Shape, xs: Sequence[Shape]) -> Axes | None:
-    """Some channels of either picture."""
+    """Some channels of either of the pictures."""
     return {0: (None, 1), 1: (1, None)}[axis] if axis < 2 else None
 
 
@@ -142,7 +142,7 @@ RULES: Mapping[type[Op], Rule] = {
 
 
 def parts_along(op: Op, axis: int, xs: Sequence[Array], y: Array, count: int) -> list[Part] | None:
-    """The parts of a piece of work that is cut along an axis of its result; None where this Op cannot be."""
+    """The parts of a piece of work when its result is cut along this axis; None where the Op cannot be cut so."""
     if isinstance(op, Windowed) and axis == ROWS:
         return parts_of_rows(op, xs, y, count)
     axes = operand_axes(op, axis, y, xs)
@@ -153,7 +153,10 @@ def parts_along(op: Op, axis: int, xs: Sequence[Array], y: Array, count: int) ->
 
 
 def parts_of_rows(op: Windowed, xs: Sequence[Array], y: Array, count: int) -> list[Part] | None:
-    """Some rows of the pictures, from the rows of the operands that are near; None where the Op cannot say which."""
+    """The parts when pictures are cut by rows, from the rows of the operands nearby.
+
+    None where the Op cannot say which.
+    """
     parts = []
     for rows in ranges(y.shape[ROWS], count, 1):
         found = op.of_rows(rows, *(x.shape for x in xs))
@@ -166,13 +169,16 @@ def parts_of_rows(op: Windowed, xs: Sequence[Array], y: Array, count: int) -> li
 
 
 def operand_axes(op: Op, axis: int, y: Array, xs: Sequence[Array]) -> Axes | None:
-    """How the operands are cut when y is cut along `axis`; None where this Op cannot be."""
+    """The axes along which the operands are cut when y is cut along `axis`; None where the Op cannot be cut so."""
     rule = next((RULES[kind] for kind in type(op).__mro__ if kind in RULES), None)
     return rule(op, axis, y.shape, [x.shape for x in xs]) if rule else None
 
 
 def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> list[int]:
-    """Axes of y, the best first: of a product the longer, and none of few rows; else the outermost in memory."""
+    """Axes of y along which cutting pays, the best first.
+
+    Of a product it is the longer one, otherwise the outermost in memory.
+    """
     if max([y.size, *(x.size for x in xs)]) < WORTH_CUTTING:
         return []
     wide = [a for a in range(y.ndim) if y.shape[a] >= parts]
@@ -189,7 +195,7 @@ def axes_worth_cutting(op: Op, y: Array, xs: Sequence[Array], parts: int) -> lis
 
 
 def cut(array: Array, axis: int | None, parts: int) -> Iterator[Array]:
-    """Windows of an array along an axis; all of it for each part where there is none."""
+    """Windows of an array along an axis; for axis None the whole array for each part."""
     if axis is None:
         yield from (array for _ in range(parts))
         return
@@ -199,6 +205,6 @@ def cut(array: Array, axis: int | None, parts: int) -> Iterator[Array]:
 
 
 def ranges(size: int, parts: int, grain: int) -> Iterator[slice]:
-    """An axis in parts that begin at multiples of the grain."""
+    """An axis of this size in parts, which begin at multiples of the grain."""
     bounds = [min(size, round(size * i / parts / grain) * grain) for i in range(parts)] + [size]
     yield from (slice(start, stop) for start, stop in pairwise(bounds))

@@ -1,14 +1,14 @@
-"""A rule for two products with one matrix, in one of them transposed: the gradient of x xᵀ has g x and (xᵀ g)ᵀ."""
+"""A rule that merges two products with one matrix, once transposed: the gradient of x xᵀ is made of g x and (xᵀ g)ᵀ."""
 
-from minigrad.compiler.rewrite import Builder, Rules, is_op
+from minigrad.compiler.rewrite import Builder, Inputs, Rules, is_op
 from minigrad.ops.elementwise import Add
 from minigrad.ops.linalg import MatMul
 from minigrad.ops.shape import Transpose
 from minigrad.tensor import Tensor
 
 
-def one_product(build: Builder, op: Add, inputs: tuple[Tensor, ...]) -> Tensor | None:
-    """c x + (xᵀ b)ᵀ = (xᵀ (b + cᵀ))ᵀ: one product fewer, and what x has along its rows the result has along its own."""
+def one_product(build: Builder, op: Add, inputs: Inputs) -> Tensor | None:
+    """c x + (xᵀ b)ᵀ = (xᵀ (b + cᵀ))ᵀ: one product fewer, and the result lies in memory the same way round as x."""
     for plain, turned in (inputs, inputs[::-1]):
         if not (is_op(plain, MatMul) and is_op(turned, Transpose) and is_op(turned.inputs[0], MatMul)):
             continue
@@ -19,7 +19,7 @@ def one_product(build: Builder, op: Add, inputs: tuple[Tensor, ...]) -> Tensor |
 
 
 def swapped(ndim: int) -> Transpose:
-    """The transposition of matrices."""
+    """The transposition of matrices in a stack."""
     return Transpose((*range(ndim - 2), ndim - 1, ndim - 2))
 
 

@@ -1,4 +1,4 @@
-"""`compile`: a Python function becomes one program for each kind of arguments it is called with."""
+"""`mg.compile`: a Python function becomes one program for each kind of arguments it is called with."""
 
 from collections.abc import Callable, Iterable
 from threading import RLock
@@ -20,13 +20,13 @@ from minigrad.tensor import Tensor
 
 
 class Compiled:
-    """A function that is traced once for each shape and dtype of its arrays, and then only run.
+    """A function that is traced once for each combination of argument shapes and dtypes, and from then on only run.
 
-    Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples, dicts of them. A program belongs
+    Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples and dicts of them. A program belongs
     to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters
-    and other Tensors that the function finds outside are read anew at each call. What it returns is the caller's.
-    The work is divided among `workers` threads, by default one for each core where there is work enough. The last bits
-    depend on the number of workers alone.
+    and other Tensors that the function uses without being given them are read anew at each call. What it returns
+    belongs to the caller: later calls do not change it. The work is divided among `workers` threads, by default one for
+    each core if there is enough work. The last bits of results depend on the number of workers alone.
     """
 
     def __init__(self, f: Callable[..., Any], passes: tuple[Pass, ...] = PASSES, workers: int | None = None) -> None:
@@ -39,7 +39,10 @@ class Compiled:
         self._lock = RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """What the function returns, its Tensors computed by the program. Inside a trace it is a part of that."""
+        """What the function returns, its Tensors computed by the program.
+
+        In a trace, the function becomes part of it.
+        """
         if current.get().tracing:
             return self._f(*args, **kwargs)
         arrays: list[Any] = []
@@ -59,21 +62,21 @@ class Compiled:
 
     @property
     def map(self) -> Callable[..., Iterable[None]]:
-        """`map` in the program's threads: `optimizer.step(compiled.map)` updates parameters in them too."""
+        """`map` on the program's threads: `optimizer.step(compiled.map)` updates parameters on them too."""
         return self._workers.map
 
     @property
     def graph(self) -> Graph:
-        """The graph that was compiled last, after all passes."""
+        """The graph compiled last, after all passes."""
         return self._last.graph
 
     @property
     def traced(self) -> Graph:
-        """The graph that was compiled last, before any pass."""
+        """The graph compiled last, before all passes."""
         return self._last.whole
 
     def explain(self) -> Explanation:
-        """What was done to the graph that was compiled last, where its memory is and where its time goes."""
+        """What was done to the graph compiled last, where its memory is, and where its time goes."""
         entry = self._last
         with self._lock, one_blas_thread():
             return explained(entry.whole, self._passes, entry.program)
@@ -96,7 +99,7 @@ class Compiled:
 
 
 class Entry:
-    """One kind of call: as it was traced, the graph before and after the passes, the program, and what it rests on."""
+    """A program for one kind of call, its trace, the graph before and after the passes, and what it depends on."""
 
     def __init__(self, traced: Traced, whole: Graph, graph: Graph, program: Program) -> None:
         self.traced, self.whole, self.graph, self.program = traced, whole, graph, program
@@ -104,19 +107,19 @@ class Entry:
         self._leaves = [(leaf, form(leaf)) for leaf in whole.leaves if leaf.serial < traced.noted.born]
 
     def fits(self) -> bool:
-        """Whether modules have the parts and flags, and parameters the form, that they had."""
+        """Whether modules still have the children and flags, and parameters the forms, that they had when traced."""
         return all(module.signature() == known for module, known in self._modules) and all(
             form(leaf) == known for leaf, known in self._leaves
         )
 
 
 def form(leaf: Tensor) -> tuple[Any, ...]:
-    """What a program takes for granted of a Tensor that it reads."""
+    """What a program takes for granted about a Tensor that it reads."""
     return leaf.shape, leaf.dtype, leaf.requires_grad
 
 
 def described(x: Any, arrays: list[Any]) -> Any:
-    """The part of the key that an argument makes; its arrays are appended to `arrays`."""
+    """A hashable description of an argument, part of a program's key; its arrays are appended to `arrays`."""
     if isinstance(x, Tensor | np.ndarray):
         arrays.append(x.numpy() if isinstance(x, Tensor) else x)
         return "array", x.shape, x.dtype

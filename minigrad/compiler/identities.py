@@ -1,29 +1,27 @@
-"""Rules that make a node simpler without looking beyond its inputs: neutral elements, views of views, empty work."""
+"""Rules that simplify a node by looking at its inputs alone: neutral elements, views of views, sums of nothing."""
 
 from math import prod
 
-from minigrad.compiler.rewrite import Builder, Rules, Scalar, is_op
+from minigrad.compiler.rewrite import Builder, Inputs, Rules, Scalar, is_op
 from minigrad.ops.elementwise import Add, Divide, Multiply, Subtract
 from minigrad.ops.logic import Cast
 from minigrad.ops.reduce import Sum
 from minigrad.ops.shape import BroadcastTo, Concat, Reshape, Stack, SumTo, Transpose
 from minigrad.tensor import Tensor
 
-Inputs = tuple[Tensor, ...]
-
 
 def number(node: Tensor) -> complex | None:
-    """The number that the program contains there, if it is one."""
+    """The number that the program itself contains at this node, or None."""
     return node.op.number if isinstance(node.op, Scalar) else None
 
 
 def neutral_right(op: Add | Subtract | Multiply | Divide) -> int:
-    """What leaves the left operand as it is."""
+    """The right operand that leaves the left one unchanged."""
     return 0 if isinstance(op, Add | Subtract) else 1
 
 
 def without_neutral(build: Builder, op: Add | Subtract | Multiply | Divide, inputs: Inputs) -> Tensor | None:
-    """x + 0, x − 0, 1 · x, x / 1 are x, where that changes neither shape nor dtype."""
+    """x + 0, x − 0, 1 · x and x / 1 are x, where that changes neither shape nor dtype."""
     a, b = inputs
     wanted = (op.shape(a.shape, b.shape), op.dtype(a.dtype, b.dtype))
     if number(b) == neutral_right(op) and (a.shape, a.dtype) == wanted:
@@ -34,7 +32,7 @@ def without_neutral(build: Builder, op: Add | Subtract | Multiply | Divide, inpu
 
 
 def without_broadcast(build: Builder, op: Add | Subtract | Multiply | Divide, inputs: Inputs) -> Tensor | None:
-    """An operand need not be repeated where the Op repeats it anyway."""
+    """An operand need not be broadcast first where the Op broadcasts it anyway."""
     shape = op.shape(*(x.shape for x in inputs))
     for i, x in enumerate(inputs):
         if is_op(x, BroadcastTo):
@@ -45,29 +43,29 @@ def without_broadcast(build: Builder, op: Add | Subtract | Multiply | Divide, in
 
 
 def scalar_reshaped(build: Builder, op: BroadcastTo, inputs: Inputs) -> Tensor | None:
-    """A number with axes of size 1, repeated, is the number repeated."""
+    """A single number, reshaped and then broadcast, need not be reshaped."""
     (x,) = inputs
     return build(op, x.inputs[0]) if is_op(x, Reshape) and x.inputs[0].shape == () else unchanged(build, op, inputs)
 
 
 def unchanged(build: Builder, op: Reshape | BroadcastTo | SumTo, inputs: Inputs) -> Tensor | None:
-    """To the shape it already has."""
+    """A reshape, broadcast or sum to the shape that x already has is x."""
     return inputs[0] if op.to == inputs[0].shape else None
 
 
 def cast_to_itself(build: Builder, op: Cast, inputs: Inputs) -> Tensor | None:
-    """To the dtype it already has."""
+    """A cast to the dtype that x already has is x."""
     return inputs[0] if op.to == inputs[0].dtype.name else None
 
 
 def reshaped_twice(build: Builder, op: Reshape, inputs: Inputs) -> Tensor | None:
-    """The last shape counts."""
+    """Of two reshapes only the last one counts."""
     (x,) = inputs
     return build(op, x.inputs[0]) if is_op(x, Reshape) else None
 
 
 def transposed_twice(build: Builder, op: Transpose, inputs: Inputs) -> Tensor | None:
-    """Two permutations are one; the identity is none."""
+    """Two permutations are one, and the identity is none."""
     (x,) = inputs
     if op.axes == tuple(range(len(op.axes))):
         return x
@@ -77,21 +75,21 @@ def transposed_twice(build: Builder, op: Transpose, inputs: Inputs) -> Tensor | 
 
 
 def transposed_column(build: Builder, op: Transpose, inputs: Inputs) -> Tensor | None:
-    """Moving axes of size 1 is a reshape."""
+    """A transposition that moves only axes of size 1 is a reshape."""
     (x,) = inputs
     kept = [a for a in op.axes if x.shape[a] != 1]
     return build(Reshape(tuple(x.shape[a] for a in op.axes)), x) if kept == sorted(kept) else None
 
 
 def joined_alike(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """Parts of the dtype of the whole: a part may then stand for its window of it."""
+    """Parts of a concatenation are cast to its dtype, so that each can be computed in its place there."""
     dtypes = [x.dtype for x in inputs]
     cast = Cast(op.dtype(*dtypes).name)
     return build(op, *(build(cast, x) for x in inputs)) if len(set(dtypes)) > 1 else None
 
 
 def joined_alone(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """One part is the whole; empty parts are nothing."""
+    """A concatenation of one part is that part; empty parts are left out."""
     full = tuple(x for x in inputs if x.shape[op.axis])
     if len(full) == 1:
         return full[0]
@@ -99,7 +97,7 @@ def joined_alone(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
 
 
 def stack_as_concat(build: Builder, op: Stack, inputs: Inputs) -> Tensor | None:
-    """A stack is a concatenation of rows, reshaped, its new axis moved into place."""
+    """A stack is a concatenation along the first axis, reshaped, with the new axis transposed into its place."""
     shape = inputs[0].shape
     parts = inputs if shape else tuple(build(Reshape((1,)), x) for x in inputs)
     rows = (len(inputs), *shape)
@@ -108,7 +106,7 @@ def stack_as_concat(build: Builder, op: Stack, inputs: Inputs) -> Tensor | None:
 
 
 def sum_of_nothing(build: Builder, op: Sum, inputs: Inputs) -> Tensor | None:
-    """Over no axes, or axes of size 1: a reshape."""
+    """A sum over no axes, or over axes of size 1, is a reshape."""
     (x,) = inputs
     alone = prod(x.shape[a] for a in op.axes) == 1 and op.dtype(x.dtype) == x.dtype
     return build(Reshape(op.shape(x.shape)), x) if alone else None

@@ -1,9 +1,9 @@
-"""Which way round products are computed: BLAS reads a large matrix best along its rows, on the left of few columns."""
+"""How products are laid out: BLAS reads a large matrix fastest along its rows, on the left of few columns."""
 
 from collections import Counter
 
 from minigrad import blas
-from minigrad.compiler.rewrite import Builder, Recipe, Rules, is_op, rebuilt
+from minigrad.compiler.rewrite import Builder, Inputs, Recipe, Rules, is_op, rebuilt
 from minigrad.graph import Graph
 from minigrad.ops.linalg import MatMul, quicker_turned
 from minigrad.ops.shape import Copy, Transpose
@@ -11,11 +11,10 @@ from minigrad.tensor import Tensor
 
 TURN = Transpose((1, 0))
 OFTEN, LARGE = 8, 1 << 19
-"""Products with one matrix, and its elements, from which on a transposed copy of it pays: more than a second-level
-cache holds."""
+"""A transposed copy pays for a matrix of LARGE elements, too many for a second-level cache, in OFTEN products."""
 
 
-def few_rows_turned(build: Builder, op: MatMul, inputs: tuple[Tensor, ...]) -> Tensor | None:
+def few_rows_turned(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
     """a Wᵀ = (W aᵀ)ᵀ for a of few rows: W is then read along its rows, and the result is a view."""
     a, b = inputs
     turns = few_rows_beside(a, b) and is_op(b, Transpose) and not blas.small_kernels()
@@ -28,7 +27,7 @@ def few_rows_beside(a: Tensor, b: Tensor) -> bool:
 
 
 def turn(graph: Graph, build: Builder) -> Graph:
-    """Results by rows. And a W = (Wᵀ aᵀ)ᵀ too, with a copy of Wᵀ, where W is multiplied as often as in a recurrence."""
+    """Lays out results by rows, and makes one transposed copy of a W that is multiplied often: a W = (Wᵀ aᵀ)ᵀ."""
     products = [node for node in graph.nodes if is_op(node, MatMul) and few_rows_beside(*node.inputs)]
     matrices = (node.inputs[1] for node in products if not is_op(node.inputs[1], Transpose))
     often = Counter(id(b) for b in matrices if b.size >= LARGE)
@@ -37,7 +36,7 @@ def turn(graph: Graph, build: Builder) -> Graph:
 
 
 def results_by_rows(graph: Graph) -> dict[int, Recipe]:
-    """(a b)ᵀ = bᵀ aᵀ where that is a result: it lies in memory row by row, as an optimiser reads its parameters."""
+    """(a b)ᵀ = bᵀ aᵀ where it is a result: it then lies in memory row by row, as an optimiser reads its parameters."""
     readers = Counter(id(x) for x in (*graph.outputs, *(x for node in graph.nodes for x in node.inputs)))
     products = ((y, y.inputs[0]) for y in graph.outputs if y.op == TURN and is_op(y.inputs[0], MatMul))
     once = ((y, ab) for y, ab in products if ab.inputs[1].ndim == 2 and readers[id(ab)] == 1)
@@ -45,12 +44,12 @@ def results_by_rows(graph: Graph) -> dict[int, Recipe]:
 
 
 def other_way_round(build: Builder, a: Tensor, b: Tensor) -> Tensor:
-    """bᵀ aᵀ."""
+    """(a b)ᵀ as bᵀ aᵀ."""
     return build(MatMul(), build(TURN, b), build(TURN, a))
 
 
 def by_copy(build: Builder, a: Tensor, b: Tensor) -> Tensor:
-    """(Wᵀ aᵀ)ᵀ with a copy of Wᵀ; or a (Wᵀ)ᵀ, where BLAS is quick with that."""
+    """a W by a copy of Wᵀ: as (Wᵀ aᵀ)ᵀ, or, where BLAS has kernels for small products, as a (Wᵀ)ᵀ."""
     copy = build(Copy(), build(TURN, b))
     if blas.small_kernels():
         return build(MatMul(), a, build(TURN, copy))

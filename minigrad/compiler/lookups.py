@@ -1,20 +1,19 @@
-"""Products of rows that were looked up in a table: multiply the table, then look up, where it has fewer rows than ids.
+"""Products of rows looked up in a table: where the table has fewer rows than there are ids, multiply it, then look up.
 
-A sentence's words repeat: the rows of a batch are more than the words there are, and equal rows have equal products.
+In a batch of sentences words repeat: there are more ids than words in the table, and equal rows have equal products.
 """
 
 from functools import partial
 
+from minigrad.compiler.layout import TURN
 from minigrad.compiler.rewrite import Builder, Recipe, consumers, is_op, rebuilt
 from minigrad.graph import Graph
 from minigrad.ops.index import Gather, ScatterAdd
 from minigrad.ops.linalg import MatMul
-from minigrad.ops.shape import Transpose
 from minigrad.tensor import Tensor
 
 WORTH = 4 / 3
-"""Ids for each row of the table: below, the larger lookups cost as much as the products save."""
-TURN = Transpose((1, 0))
+"""Ids for each row of the table; with fewer, the larger lookups cost as much as the products save."""
 
 
 def multiply_tables(graph: Graph, build: Builder) -> Graph:
@@ -37,20 +36,20 @@ def multiply_tables(graph: Graph, build: Builder) -> Graph:
 
 
 def repeats(x: Tensor) -> bool:
-    """Whether x is rows of a table of many fewer rows."""
+    """Whether x is looked up in a table with clearly fewer rows."""
     return is_op(x, Gather) and x.ndim == x.inputs[0].ndim == 2 and len(x) >= WORTH * len(x.inputs[0])
 
 
 def then_looked_up(build: Builder, table: Tensor, ids: Tensor, b: Tensor) -> Tensor:
-    """(T b)[ids]."""
+    """T[ids] b as (T b)[ids]."""
     return build(Gather(), build(MatMul(), table, b), ids)
 
 
 def of_sums_by_id(build: Builder, table: Tensor, ids: Tensor, g: Tensor) -> Tensor:
-    """Tᵀ (Σ g by id)."""
+    """T[ids]ᵀ g as Tᵀ (Σ g by id)."""
     return build(MatMul(), build(TURN, table), build(ScatterAdd(len(table)), g, ids))
 
 
 def summed_first(rows: int, build: Builder, a: Tensor, b: Tensor, ids: Tensor) -> Tensor:
-    """(Σ a by id) b."""
+    """Σ (a b) by id as (Σ a by id) b."""
     return build(MatMul(), build(ScatterAdd(rows), a, ids), b)

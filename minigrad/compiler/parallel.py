@@ -1,4 +1,4 @@
-"""Workers: threads that do their parts of a program's stages at once, each with one BLAS thread."""
+"""Workers: threads that do their parts of a program's stages at the same time, each with one BLAS thread."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -12,39 +12,37 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.compiler.kernels import Call
-from minigrad.compiler.plan import ALIGNMENT
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
 from minigrad.measure import flops
 from minigrad.op import Array
-from minigrad.ops.window import Scratch
+from minigrad.ops.window import ALIGNMENT, Scratch
 
 Steps: TypeAlias = list[list[Call]]
 Stage: TypeAlias = tuple[Steps, ...]
-"""What each worker does before they wait for each other."""
+"""For each worker, the calls it makes before all wait for each other."""
 
 WORTH_SPLITTING = 10**8
-"""Floating-point operations, about a millisecond of one core: handing work to threads takes a tenth of that."""
-
+"""Floating-point operations, about a millisecond of one core; handing work to threads takes a tenth of that."""
 
 SCRATCH = 1 << 22
 """Bytes of scratch memory that each worker has."""
 
 
 class Arena:
-    """Memory in which programs take turns: as large as the largest of them needs."""
+    """Memory that several programs use in turn, as large as the largest of them needs."""
 
     def __init__(self) -> None:
         self.bytes = aligned(0)
 
     def hold(self, nbytes: int) -> None:
-        """Grows; what was there is lost."""
+        """Makes room for so many bytes; what the memory held before is lost."""
         if nbytes > len(self.bytes):
             self.bytes = aligned(nbytes)
 
 
 class Workers:
-    """Threads that share an arena."""
+    """Threads that share an arena, each with its own scratch memory."""
 
     def __init__(self, count: int) -> None:
         if count < 1:
@@ -58,13 +56,13 @@ class Workers:
         return self._count
 
     def map(self, f: Callable[[Any], None], things: Iterable[Any]) -> Iterable[None]:
-        """Calls f on each thing, at once in all threads."""
+        """Calls f on each thing, on all threads at once."""
         return self._pool.map(f, things) if len(self) > 1 else map(f, things)
 
     def run(self, stages: Sequence[Stage]) -> None:
-        """Every worker's steps of each stage, one stage after the other, in the caller's context (such as np.errstate).
+        """Runs every worker's calls, stage by stage, in the caller's context (such as np.errstate).
 
-        The first error is raised when all have ended.
+        If there are errors, the first is raised once all workers have ended.
         """
         if len(self) == 1:
             Meeting(1).attend(0, stages)
@@ -81,13 +79,13 @@ class Workers:
 
 
 class Meeting:
-    """Where workers wait for each other after every stage."""
+    """The workers of one run, who wait for each other after every stage."""
 
     def __init__(self, count: int) -> None:
         self._arrivals = {(i, j): SimpleQueue[None]() for i in range(count) for j in range(count) if i != j}
 
     def attend(self, worker: int, stages: Sequence[Stage]) -> None:
-        """Does one worker's steps. After an error it only meets the others, which must not wait for it for ever."""
+        """Does one worker's calls. After an error it still meets the others, which would otherwise wait for ever."""
         error: Exception | None = None
         for stage in stages:
             try:
@@ -107,34 +105,34 @@ class Meeting:
 
 
 def follow(steps: Steps) -> None:
-    """All calls, in order."""
+    """Makes all calls, in order."""
     for step in steps:
         for call in step:
             call()
 
 
 def usable_cores() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def can_be_held() -> bool:
-    """Whether BLAS lets itself be held to one thread."""
+    """Whether the number of BLAS threads can be limited to one."""
     return bool(blas() and blas().lib_controllers)
 
 
 def default_workers() -> int:
-    """One for each core; one in all where BLAS cannot be held to one thread, for its threads would fight ours."""
+    """One for each core; a single one where BLAS cannot be limited, since its threads would compete with ours."""
     return usable_cores() if can_be_held() else 1
 
 
 def worth_splitting(graph: Graph) -> bool:
-    """Whether threads gain more than they cost, by the work in the products."""
+    """Whether a graph has so much work that threads gain more than they cost."""
     return sum(flops(node) for node in graph.nodes) >= WORTH_SPLITTING
 
 
 def aligned(nbytes: int) -> Array:
-    """Bytes that begin at a multiple of the alignment."""
+    """Memory of so many bytes that begins at a multiple of ALIGNMENT."""
     raw = np.empty(nbytes + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + nbytes]
@@ -142,7 +140,7 @@ def aligned(nbytes: int) -> Array:
 
 @cache
 def blas() -> Any:
-    """The controller of BLAS threads, or None without threadpoolctl."""
+    """The controller of BLAS threads, or None if threadpoolctl is not installed."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:
@@ -151,7 +149,10 @@ def blas() -> Any:
 
 
 class Held:
-    """`with`: BLAS has one thread. Whoever enters first says so, and whoever leaves last gives it back what it had."""
+    """A context in which BLAS has one thread.
+
+    It is shared: the first to enter sets the limit, the last to leave lifts it.
+    """
 
     def __init__(self) -> None:
         self._lock, self._inside, self._limit = Lock(), 0, None
@@ -174,5 +175,5 @@ HELD = Held()
 
 
 def one_blas_thread() -> Held:
-    """Holds BLAS to one thread inside a `with`: its own threads collapse beside others."""
+    """Limits BLAS to one thread inside a `with`: its own threads become slow beside other busy threads."""
     return HELD

@@ -1,4 +1,4 @@
-"""The passes in their order: each takes a graph and gives one that computes the same, more cheaply."""
+"""The passes in their order. Each takes a graph and returns one that computes the same at less cost."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -19,7 +19,10 @@ from minigrad.graph import Graph
 
 
 class Pass(NamedTuple):
-    """A named rewriting: `run(graph, build)`, with a builder that follows the pass's rules; and why it pays."""
+    """A named rewriting: `run(graph, build)` is given a Builder that applies the pass's rules.
+
+    `why` says why it pays.
+    """
 
     name: str
     run: Callable[[Graph, Builder], Graph]
@@ -27,7 +30,7 @@ class Pass(NamedTuple):
     why: str
 
     def __call__(self, graph: Graph) -> Graph:
-        """The graph rewritten, and verified: its results have the shapes and dtypes that they had."""
+        """The rewritten graph, verified: its outputs have the same shapes and dtypes as before."""
         rewritten = self.run(graph, Builder(self.rules)).verify()
         for old, new in zip(graph.outputs, rewritten.outputs, strict=True):
             if (old.shape, old.dtype) != (new.shape, new.dtype):
@@ -36,7 +39,7 @@ class Pass(NamedTuple):
 
 
 def all_rules(*tables: Rules) -> Rules:
-    """The rules of several tables."""
+    """Several tables of rules as one."""
     return {op: tuple(rule for table in tables for rule in table.get(op, ())) for table in tables for op in table}
 
 
@@ -62,7 +65,7 @@ PASSES = (
 
 
 def chosen(without: Sequence[str]) -> tuple[Pass, ...]:
-    """The passes but for some, by name; UsageError for a name that none has."""
+    """All passes except those named in `without`; UsageError for a name that no pass has."""
     names = [rewriting.name for rewriting in PASSES]
     if unknown := [name for name in without if name not in names]:
         raise UsageError(f"there is no pass {unknown[0]!r}; there are {', '.join(names)}")
@@ -70,7 +73,7 @@ def chosen(without: Sequence[str]) -> tuple[Pass, ...]:
 
 
 def numbers_inside(graph: Graph, born_after: int) -> Graph:
-    """The graph with the numbers that the traced program itself wrote as Scalars; later ones may merge and fold."""
+    """The graph with the numbers that the traced program contains as Scalar nodes, so that equal ones merge."""
     given = {id(x) for x in graph.inputs}
     inside = [n for n in graph.nodes if n.op is None and n.serial > born_after and id(n) not in given and n.shape == ()]
     recipes = {

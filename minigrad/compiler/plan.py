@@ -1,8 +1,8 @@
-"""Where every value lives and in which order the work is done.
+"""Decides where every value lies in memory and in which order the work is done.
 
-A slice, transpose or reshape is a view of what it looks at. What goes into a concatenation is computed in its place
-there. Every other value has memory of its own for as long as somebody needs it: offsets into one arena, chosen so that
-two values that live at the same time never overlap.
+A slice, transpose or reshape is a view of its input. A part of a concatenation is computed in its place there. Every
+other value has memory of its own for as long as it is needed: an offset into one arena, chosen so that two values that
+are needed at the same time never overlap.
 """
 
 import sys
@@ -20,20 +20,19 @@ from minigrad.ops.elementwise import Add, Divide, Elementwise, Multiply, Negativ
 from minigrad.ops.index import Slice, SlicePut
 from minigrad.ops.logic import Cast, Logical
 from minigrad.ops.shape import BroadcastTo, Concat, Copy, Reshape, Transpose
-from minigrad.ops.window import Windowed
+from minigrad.ops.window import ALIGNMENT, Windowed
 from minigrad.tensor import Tensor
 
 VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
 IN_PLACE = (Add, Subtract, Multiply, Divide, Negative, Relu, Sigmoid, Tanh)
-"""Element by element, in one call or one after the other on the result alone: this may lie where an operand was."""
-ALIGNMENT = 64  # bytes
+"""Ops whose result may lie where an operand was: element by element, and no call reads an operand after writing."""
 Span: TypeAlias = tuple[int, int]
 NEVER: Span = (sys.maxsize, -1)
 
 
 @dataclass
 class Root:
-    """Memory that several nodes may share: of an input or leaf, of a result, or a place in the arena."""
+    """A piece of memory that several nodes may share: of an input or leaf, of a result, or in the arena."""
 
     node: Tensor
     kind: str  # "given", "result" or "arena"
@@ -44,23 +43,27 @@ class Root:
 
     @property
     def laid_out(self) -> Shape:
-        """The node's sizes as they lie in memory."""
+        """The sizes of the node's axes in the order in which they lie in memory."""
         return self.node.shape if self.order is None else tuple(self.node.shape[a] for a in self.order)
 
     def seen(self, memory: Array) -> Array:
-        """Memory of those sizes as the node's array."""
+        """Memory with those sizes as an array with the node's shape."""
         return memory if self.order is None else memory.transpose(*np.argsort(self.order))
 
     @property
     def nbytes(self) -> int:
-        """Size in the arena."""
+        """The size in the arena, a multiple of ALIGNMENT."""
         size = self.node.size * self.node.dtype.itemsize
         return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 @dataclass
 class Plan:
-    """`roots` by id of their node; `inside` says which part of which node's memory a node is; `order` what to run."""
+    """Where everything lies: `roots` by id of their node, and in `order` the nodes to compute.
+
+    `inside` holds, by id, the nodes that lie in a window of another node's memory, `views` the ids of nodes that are
+    views.
+    """
 
     graph: Graph
     roots: dict[int, Root] = field(default_factory=dict)
@@ -71,20 +74,20 @@ class Plan:
     arena: int = 0
 
     def root(self, node: Tensor) -> Root:
-        """The memory a node lies in."""
+        """The memory that a node lies in."""
         while id(node) not in self.roots:
             node = self.inside[id(node)][0] if id(node) in self.inside else node.inputs[0]
         return self.roots[id(node)]
 
     def copied_parts(self, concat: Tensor) -> Iterator[tuple[tuple[slice, ...], Tensor]]:
-        """What has to be copied into a concatenation: the parts that were not computed there."""
+        """The parts of a concatenation, with their places, that have to be copied since they lie elsewhere."""
         for window, part in windows(concat):
             if self.inside.get(id(part)) != (concat, window):
                 yield window, part
 
 
 def windows(concat: Tensor) -> list[tuple[tuple[slice, ...], Tensor]]:
-    """Each part of a concatenation and its place."""
+    """Each part of a concatenation, with its place."""
     assert isinstance(concat.op, Concat)
     axis, start, found = concat.op.axis, 0, []
     for part in concat.inputs:
@@ -95,7 +98,7 @@ def windows(concat: Tensor) -> list[tuple[tuple[slice, ...], Tensor]]:
 
 
 def planned(graph: Graph) -> Plan:
-    """The plan of a graph; `allocate` gives its values their places in the arena."""
+    """The plan of a graph. Its values have no places in the arena yet: `allocate` assigns them."""
     plan = Plan(graph, orders=orders(graph))
     results = {id(y) for y in graph.outputs}
     given = {id(x) for x in graph.inputs}
@@ -116,7 +119,7 @@ def planned(graph: Graph) -> Plan:
 
 
 def early(graph: Graph) -> Iterator[Tensor]:
-    """A graph's nodes in order, but comparisons as soon as can be: they are small, and what they compare may go."""
+    """The nodes in order, but comparisons as soon as possible: they are small, and may free what they compare."""
     compared: dict[int, list[Tensor]] = {}
     for node in graph.nodes:
         for x in node.inputs if is_op(node, Logical) else ():
@@ -134,7 +137,7 @@ def early(graph: Graph) -> Iterator[Tensor]:
 
 
 def orders(graph: Graph) -> dict[int, Shape]:
-    """By id: the axes in the order of memory, of pictures. What works on each element keeps its operands' order."""
+    """By id of picture-shaped nodes, their axes in the order in which they lie in memory; elementwise Ops keep it."""
     found: dict[int, Shape] = {}
     for node in graph.nodes:
         if isinstance(node.op, Windowed):
@@ -147,12 +150,15 @@ def orders(graph: Graph) -> dict[int, Shape]:
 
 
 def is_given(node: Tensor, given: set[int]) -> bool:
-    """Inputs, leaves, and the program's own numbers."""
+    """Whether a node need not be computed: an input, a leaf, or a number of the program."""
     return node.op is None or id(node) in given or is_op(node, Scalar)
 
 
 def place(plan: Plan, node: Tensor) -> None:
-    """Memory for a node that is computed, unless it has a place inside a concatenation; and places for its parts."""
+    """Gives a computed node memory, unless it lies inside a concatenation.
+
+    If it is one, gives its parts places in it.
+    """
     inputs = {id(x) for x in plan.graph.inputs}
     if id(node) not in plan.inside:
         plan.roots[id(node)] = Root(node, "arena", plan.orders.get(id(node)))
@@ -165,7 +171,7 @@ def place(plan: Plan, node: Tensor) -> None:
 
 
 def see(plan: Plan, node: Tensor) -> None:
-    """A view, or memory of its own where the elements would have to be moved."""
+    """Makes a node a view, or gives it memory of its own where its elements would have to be moved."""
     if is_op(node, Reshape) and not reshapes_in_place(plan, node):
         plan.roots[id(node)] = Root(node, "arena")
     else:
@@ -173,7 +179,7 @@ def see(plan: Plan, node: Tensor) -> None:
 
 
 def reshapes_in_place(plan: Plan, node: Tensor) -> bool:
-    """Asked of NumPy, on memory of the same layout that nobody writes to."""
+    """Whether a reshape is a view; asked of NumPy, on memory of the same layout."""
     (source,) = node.inputs
     root = plan.root(source)
     array = seen(plan, source, {id(root.node): root.seen(np.empty(root.laid_out, root.node.dtype))})
@@ -181,7 +187,7 @@ def reshapes_in_place(plan: Plan, node: Tensor) -> bool:
 
 
 def seen(plan: Plan, node: Tensor, memory: Mapping[int, Array]) -> Array:
-    """The array of a node, within the memory of its root (by id of the root's node)."""
+    """The array of a node within the memory of its root (given by id of the root's node)."""
     if id(node) in memory:
         return memory[id(node)]
     if id(node) in plan.inside:
@@ -192,7 +198,7 @@ def seen(plan: Plan, node: Tensor, memory: Mapping[int, Array]) -> Array:
 
 
 def carved(plan: Plan, arena: Array) -> Iterator[tuple[int, Array]]:
-    """The arrays of the roots that lie in an arena, by id of their node."""
+    """The arrays of all roots in the arena, by id of their node."""
     for root in plan.roots.values():
         if root.kind == "arena":
             node, end = root.node, root.offset + root.node.size * root.node.dtype.itemsize
@@ -200,7 +206,10 @@ def carved(plan: Plan, arena: Array) -> Iterator[tuple[int, Array]]:
 
 
 def lifetimes(plan: Plan, stages: Sequence[int]) -> None:
-    """Sets the first and last moment, and stage, at which each piece of memory is in use; `stages` of each moment."""
+    """Sets the first and last moment, and stage, at which each piece of memory is used.
+
+    `stages` has each moment's stage.
+    """
     for root in plan.roots.values():
         root.moments = root.stages = NEVER
     for moment, (node, stage) in enumerate(zip(plan.order, stages, strict=True)):
@@ -210,16 +219,17 @@ def lifetimes(plan: Plan, stages: Sequence[int]) -> None:
 
 
 def widened(span: Span, to: int) -> Span:
-    """The span that holds one more."""
+    """The span extended to hold one more moment."""
     return min(span[0], to), max(span[1], to)
 
 
 def allocate(plan: Plan, stages: Sequence[int] | None = None) -> None:
-    """Gives every root in the arena an offset, the largest first, each at the lowest place that is free while it lives.
+    """Gives every root in the arena an offset: the largest first, each at the lowest place that is free during its
+    life.
 
-    With several workers, two values of one stage share memory only if they have the same shape and place, so that each
-    worker's part lies where its own part of the other was: nobody has to wait before it writes there. The same goes for
-    what is computed element by element in the place of an operand that is not needed any more.
+    With several workers, two values of the same stage share memory only if they have the same shape and place: each
+    worker's part of one then lies where its own part of the other was, so that nobody has to wait before writing there.
+    The same holds for a value computed element by element in the place of an operand that is no longer needed.
     """
     lifetimes(plan, range(len(plan.order)) if stages is None else stages)
     roots = sorted((r for r in plan.roots.values() if r.kind == "arena"), key=lambda r: (-r.nbytes, r.moments[0]))
@@ -235,7 +245,7 @@ def allocate(plan: Plan, stages: Sequence[int] | None = None) -> None:
 
 
 def replaced(plan: Plan, root: Root) -> Iterator[Tensor]:
-    """Operands of a root in whose memory it may be computed: read here for the last time, element by element."""
+    """The operands in whose memory a root may be computed: read by it for the last time, and element by element."""
     moment, _ = root.moments
     if plan.order[moment] is not root.node or not is_op(root.node, *IN_PLACE):
         return
@@ -247,7 +257,7 @@ def replaced(plan: Plan, root: Root) -> Iterator[Tensor]:
 
 
 def place_for(root: Root, form: int, placed: Array, ending: Array) -> int:
-    """The offset of a root, given those that are placed, of which some end where it begins."""
+    """The offset for a root among the roots `placed` so far; those in `ending` may end where it begins."""
     begin, end, first, last, first_stage, last_stage, forms = placed.T
     together = (first <= root.moments[1]) & (last >= root.moments[0])
     together[ending] &= forms[ending] != form

@@ -1,4 +1,4 @@
-"""Products of many things with one matrix as one product, wherever none of them waits for another's result."""
+"""Merges products of several operands with one matrix into one product, wherever none depends on another's result."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from minigrad.tensor import Tensor
 
 
 class Family(NamedTuple):
-    """Products that share an operand: on the right (side 1), or on the left (side 0)."""
+    """What products have in common that share an operand: on the right (side 1) or on the left (side 0)."""
 
     shared: int
     side: int
@@ -24,7 +24,7 @@ class Family(NamedTuple):
 
 
 def batch_products(graph: Graph, build: Builder) -> Graph:
-    """Merges one set of independent products after another, until none is left."""
+    """Merges one set of independent products after another until there is none."""
     merged: set[object] = set()
     while True:
         members = next((m for m in independent_sets(graph) if signature(m) not in merged), None)
@@ -35,7 +35,7 @@ def batch_products(graph: Graph, build: Builder) -> Graph:
 
 
 def signature(members: Sequence[Tensor]) -> object:
-    """Tells a set that was merged already."""
+    """Identifies a set of products, so that it is merged only once."""
     return tuple(sorted(id(node) for node in members))
 
 
@@ -53,7 +53,7 @@ def independent_sets(graph: Graph) -> list[list[Tensor]]:
 
 
 def families(graph: Graph) -> dict[Family, list[Tensor]]:
-    """Plain matrix products by the operand they share and the form of the other."""
+    """Products of two matrices, grouped by the operand they share and the shape and dtype of the other."""
     found: dict[Family, list[Tensor]] = defaultdict(list)
     for node in graph.nodes:
         if is_op(node, MatMul) and node.ndim == 2:
@@ -64,7 +64,7 @@ def families(graph: Graph) -> dict[Family, list[Tensor]]:
 
 
 def depths(graph: Graph, products: Sequence[Tensor]) -> list[tuple[Tensor, int]]:
-    """How many of the products lie on the longest way to each: equal depths cannot depend on one another."""
+    """For each product, how many of the products are on the longest path to it: equal depths are independent."""
     members = {id(node) for node in products}
     depth: dict[int, int] = {}
     for node in graph.nodes:
@@ -74,7 +74,7 @@ def depths(graph: Graph, products: Sequence[Tensor]) -> list[tuple[Tensor, int]]
 
 
 def ordered(products: Sequence[Tensor], side: int) -> list[Tensor]:
-    """By the age of the operand that varies."""
+    """Sorted by when the operand that varies was made."""
     return sorted(products, key=lambda node: node.inputs[1 - side].serial)
 
 
@@ -82,12 +82,12 @@ Joins = dict[frozenset[int], tuple[Tensor, ...]]
 
 
 def existing_joins(graph: Graph) -> Joins:
-    """The order in which a set of nodes is already joined along rows somewhere."""
+    """For each set of nodes that some node concatenates along rows, the order in which it does."""
     return {frozenset(map(id, n.inputs)): n.inputs for n in graph.nodes if n.op == Concat(0)}
 
 
 def recipes_for(products: Sequence[Tensor], joins: Joins) -> dict[int, Recipe]:
-    """Each product becomes a window of one product of the joined operands."""
+    """Recipes that make each product a window of one product of the concatenated operands."""
     side = 1 if len({id(node.inputs[1]) for node in products}) == 1 else 0
     shared = products[0].inputs[side]
     by_operand = {id(node.inputs[1 - side]): node for node in products}

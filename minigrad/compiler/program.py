@@ -1,7 +1,7 @@
 """Runs a plan: a list of calls, each bound to its arrays once, so that a run decides nothing and allocates nothing.
 
-Memory that is not the plan's own (arguments, parameters, results) may change from run to run: the calls that touch it
-are bound again, and only those.
+Memory that does not belong to the plan (arguments, parameters, results) may change from run to run; then the calls that
+use it are bound again, and only those.
 """
 
 import sys
@@ -23,7 +23,7 @@ from minigrad.tensor import Tensor
 
 
 class Program:
-    """A plan with its memory, divided among workers. Not to be run beside another program of the same workers."""
+    """A plan with its memory, divided among workers. Two programs of the same workers must not run at the same time."""
 
     def __init__(self, plan: Plan, workers: Workers) -> None:
         self.plan, self._workers = plan, workers
@@ -49,11 +49,11 @@ class Program:
 
     @property
     def workers(self) -> int:
-        """How many there are."""
+        """The number of workers."""
         return len(self._workers)
 
     def __call__(self, *arguments: Array) -> list[Array]:
-        """The results; each is the caller's, and no later run changes it."""
+        """The results. They belong to the caller: no later run changes them."""
         if self._renew(arguments):
             for pool in self._results.values():
                 pool.expect()
@@ -65,7 +65,7 @@ class Program:
         return [self._result(i, y) for i, y in enumerate(self.plan.graph.outputs)]
 
     def timed(self, repeats: int) -> list[float]:
-        """The least seconds of each piece of work, of its longest part, on what the last run left in memory."""
+        """The shortest time in seconds of each piece of work (of its longest part), on the values of the last run."""
         best = [float("inf")] * len(self._bound)
         with np.errstate(all="ignore"):  # what is computed in place is computed again and again
             for _ in range(repeats):
@@ -78,7 +78,7 @@ class Program:
         return array.view() if self.plan.root(y).kind == "result" and i not in self._overlapping else array.copy()
 
     def _renew(self, arguments: Sequence[Array]) -> bool:
-        """Takes the memory of this run: arguments, parameters as they are now, results nobody holds; whether new."""
+        """Takes the memory of this run (arguments, parameters, results nobody holds); returns whether any is new."""
         given = list(zip(self.plan.graph.inputs, arguments, strict=True))
         given += [(leaf, leaf.numpy()) for leaf in self._leaves if leaf.value is not None]
         fresh = [(id(x), array) for x, array in given if self._memory.get(id(x)) is not array or self._moved(x, array)]
@@ -94,7 +94,7 @@ class Program:
         return bool(fresh)
 
     def _moved(self, x: Tensor, array: Array) -> bool:
-        """Whether calls may be bound to a copy of what was given: NumPy cannot reshape every array where it lies."""
+        """Whether calls may be bound to a copy of a given array, which NumPy cannot reshape without one."""
         return id(x) in self._reshaped and not array.flags.c_contiguous
 
     def _bind(self, places: Sequence[int]) -> None:
@@ -110,7 +110,7 @@ class Program:
 
 
 def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]]) -> list[Stage]:
-    """The workers' calls for each piece of work, grouped by where they wait for each other."""
+    """The workers' calls, grouped into stages after each of which the workers wait for each other."""
     stages: list[Stage] = []
     for division, parts in zip(divisions, bound, strict=True):
         if division.waits or not stages:
@@ -121,7 +121,7 @@ def staged(divisions: Sequence[Division], bound: Sequence[Sequence[list[Call]]])
 
 
 def overlapping(plan: Plan) -> Iterator[int]:
-    """The results that lie where one before them does: a caller may change one and not mean the other."""
+    """The results that share memory with an earlier one: the caller must be able to change one without the other."""
     before = defaultdict[int, list[Array]](list)
     memory = hollow(r for r in plan.roots.values() if r.kind == "result")
     for i, y in enumerate(plan.graph.outputs):
@@ -134,9 +134,9 @@ def overlapping(plan: Plan) -> Iterator[int]:
 
 
 class Pool:
-    """Memory for one result: what the caller still holds is left alone, what nobody holds is used again.
+    """Memory for one result. An array that the caller still holds is left alone; one that nobody holds is used again.
 
-    The program's calls and views hold the current array; the others are held by the caller alone, or by nobody.
+    Found by counting references: beside the program's own, an array has those of the caller.
     """
 
     def __init__(self, root: Root) -> None:
@@ -146,7 +146,7 @@ class Pool:
         self._of_current = self._of_others = 0  # references without the caller's
 
     def renewed(self) -> Array | None:
-        """Other memory than before, if somebody holds that; None where it may be used again."""
+        """Another array if somebody holds the current one; None if that may be used again."""
         if self._current >= 0 and self._references(self._current) <= self._of_current:
             return None
         others = (i for i in range(len(self._arrays)) if i != self._current)
@@ -157,7 +157,7 @@ class Pool:
         return self._root.seen(self._arrays[self._current])
 
     def expect(self) -> None:
-        """Remembers how many references the current array has while the caller has none."""
+        """Remembers the number of references to the current array while the caller has none."""
         self._of_current = self._references(self._current)
 
     def _references(self, i: int) -> int:

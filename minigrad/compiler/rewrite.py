@@ -1,4 +1,4 @@
-"""How a pass changes a graph: nodes are made anew, each once, and old ones are replaced. For the compiler's passes."""
+"""How a pass changes a graph: every node is made again, or what replaces it. For the compiler's passes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,24 +12,25 @@ from minigrad.graph import Graph
 from minigrad.op import Array, Op, Shape, apply
 from minigrad.tensor import Tensor
 
-Rule: TypeAlias = Callable[["Builder", Any, tuple[Tensor, ...]], Tensor | None]
-"""`rule(build, op, inputs)`: a node that equals op(inputs) and is better, or None."""
+Inputs: TypeAlias = tuple[Tensor, ...]
+Rule: TypeAlias = Callable[["Builder", Any, Inputs], Tensor | None]
+"""`rule(build, op, inputs)`: a node that equals op(*inputs) and costs less, or None."""
 Rules: TypeAlias = Mapping[type[Op], Sequence[Rule]]
 
 
 @dataclass(frozen=True)
 class Scalar(Op):
-    """A number that the program itself contains; a node without inputs, so that equal numbers are one node."""
+    """A number that the program itself contains. It has no inputs, so equal numbers are one node."""
 
     number: complex
     to: str
 
     def forward(self) -> Array:
-        """A 0-d array."""
+        """The number as a 0-d array."""
         return np.asarray(self.number).astype(self.to)
 
     def shape(self) -> Shape:
-        """0-d."""
+        """The empty shape ()."""
         return ()
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
@@ -38,9 +39,9 @@ class Scalar(Op):
 
 
 class Builder:
-    """Makes nodes: equal Ops of equal inputs are one node, and `rules` see each node before it is made.
+    """Makes nodes: equal Ops on equal inputs give the same node, and `rules` may replace each node before it is made.
 
-    What is made while an old node is rewritten has that node's `scope`.
+    While an old node is being rewritten, new nodes get that node's `scope`.
     """
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -50,12 +51,12 @@ class Builder:
         self.scope: Scope | None = None
 
     def pin(self, node: Tensor) -> Tensor:
-        """The node, marked as one that a rule put where it is."""
+        """Marks a node as put in its place by a rule, so that rules for views do not move it again; returns it."""
         self.pinned.add(id(node))
         return node
 
     def __call__(self, op: Op, *inputs: Tensor, scope: Scope | None = None) -> Tensor:
-        """The node op(inputs), or an equal one."""
+        """The node op(inputs), or the one that stands for it."""
         key = (op, *map(id, inputs))
         if key not in self._known:
             self._known[key] = self._made(op, inputs, scope)
@@ -69,30 +70,30 @@ class Builder:
         return made(op, inputs, scope or self.scope)
 
     def scalar(self, number: complex, dtype: np.dtype[Any]) -> Tensor:
-        """A number of the program's own."""
+        """The node of a number that the program contains."""
         return self(Scalar(number, dtype.name))
 
 
 def made(op: Op, inputs: tuple[Tensor, ...], scope: Scope | None) -> Tensor:
-    """A new symbolic node; inside `tracing`."""
+    """A new symbolic node; to be called inside `tracing`."""
     node: Tensor = apply(op, *inputs) if inputs else _anyone.apply_op(op, ())
     node.scope = scope or (inputs[0].scope if inputs else node.scope)
     return node
 
 
-_anyone = Tensor(np.zeros(()))
+_anyone = Tensor(np.zeros(()))  # whose `apply_op` makes nodes without inputs
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What stands for an old node: built from what the `operands` (old nodes) have become."""
+    """How to replace an old node: `make` is called with what the `operands` (old nodes) have become."""
 
     operands: tuple[Tensor, ...]
     make: Callable[..., Tensor]
 
 
 def rebuilt(graph: Graph, build: Builder, recipes: Mapping[int, Recipe] | None = None) -> Graph:
-    """The graph with every node made by `build`, or by its recipe (by id); what nothing needs any more is gone.
+    """The graph with every node made by `build`, or by its recipe (given by id); nodes no longer needed are gone.
 
     UsageError when recipes make nodes depend on each other in a circle.
     """
@@ -104,7 +105,7 @@ def rebuilt(graph: Graph, build: Builder, recipes: Mapping[int, Recipe] | None =
 
 
 def remake(output: Tensor, new: dict[int, Tensor], build: Builder, recipes: Mapping[int, Recipe]) -> None:
-    """Adds to `new`, by id of the old node, the output and all it depends on."""
+    """Adds to `new`, by id of the old node, the output and everything it depends on."""
     waiting, opened = [output], set[int]()
     while waiting:
         node = waiting[-1]
@@ -130,7 +131,7 @@ def remake(output: Tensor, new: dict[int, Tensor], build: Builder, recipes: Mapp
 
 
 def consumers(graph: Graph) -> dict[int, list[Tensor]]:
-    """The nodes that read each node, by id; a node that reads twice is listed twice."""
+    """By id of each node, the nodes that read it; one that reads it twice is listed twice."""
     found: dict[int, list[Tensor]] = {id(node): [] for node in graph.nodes}
     for node in graph.nodes:
         for x in node.inputs:
@@ -139,5 +140,5 @@ def consumers(graph: Graph) -> dict[int, list[Tensor]]:
 
 
 def is_op(node: Tensor, *kinds: type[Op]) -> bool:
-    """Whether one of these Ops made the node."""
+    """Whether the node was made by an Op of one of these kinds."""
     return isinstance(node.op, kinds)

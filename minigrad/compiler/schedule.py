@@ -1,9 +1,9 @@
 """Divides a program among workers: how each piece of work is cut, and where the workers wait for each other.
 
-Nothing is known here of batches or layers. All workers go through the same list of work, each doing its part of each
-piece. They wait only where a part touches memory that another worker has written, or writes what another has read,
-since they last waited; and a piece is cut, if it can be, so that it need not wait. So the steps of a recurrence run
-through without waiting where there are rows enough, and products are cut by columns where there are not.
+Nothing here depends on what a batch or a layer is. All workers go through the same list of work, each doing its part of
+each piece. They wait only where a part touches memory that another worker has written, or writes what another has read,
+since they last waited; and each piece is cut, if possible, so that nobody has to wait. So the steps of a recurrence run
+without waiting where there are enough rows, and products are cut by columns where there are not.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ from minigrad.tensor import Tensor
 
 
 class Work(NamedTuple):
-    """One Op into one place: the memory of a node, or a window of it for the copy of one part of a concatenation."""
+    """One Op that writes a node's memory, or a window of it when a part of a concatenation is copied."""
 
     op: Op
     inputs: tuple[Tensor, ...]
@@ -31,12 +31,15 @@ class Work(NamedTuple):
     window: tuple[slice, ...] = ()
 
     def arrays(self, array_of: Callable[[Tensor], Array]) -> tuple[list[Array], Array]:
-        """The operands' arrays and the result's."""
+        """The arrays of the operands, and of the result."""
         return [array_of(x) for x in self.inputs], array_of(self.node)[self.window or ...]
 
 
 class Division(NamedTuple):
-    """`axis` along which a piece is cut, None for all of it by the first worker; whether the workers wait before it."""
+    """How a piece of work is divided: the axis it is cut along (None: the first worker does all of it).
+
+    `waits` says whether the workers wait for each other before it.
+    """
 
     axis: int | None
     waits: bool
@@ -53,16 +56,16 @@ def works(plan: Plan) -> Iterator[Work]:
 
 
 def parts_of(work: Work, axis: int | None, xs: Sequence[Array], y: Array, count: int) -> list[Part]:
-    """The parts of a piece of work that is cut along an axis of its result; one part if it is not cut."""
+    """The parts of a piece of work when its result is cut along this axis; a single part if it is not cut."""
     parts = None if axis is None else parts_along(work.op, axis, xs, y, count)
     return [Part(work.op, tuple(xs), y)] if parts is None else parts
 
 
 def divided(plan: Plan, work: Sequence[Work], count: int) -> list[Division]:
-    """Divides a plan's work among `count` workers, and gives its values their places.
+    """Divides a plan's work among `count` workers, and gives its values their places in the arena.
 
-    First as if no value shared memory with another, in runs without waiting as long as can be; then, when each has its
-    place, whoever touches what another has touched waits.
+    At first as if no two values shared memory, with runs between waits as long as possible. When the values have their
+    places, a wait is put before each piece that touches what another worker has touched.
     """
     if count == 1:
         allocate(plan)
@@ -89,13 +92,13 @@ def divided(plan: Plan, work: Sequence[Work], count: int) -> list[Division]:
 
 
 def stages_of_nodes(plan: Plan, work: Sequence[Work], stages: Sequence[int]) -> list[int]:
-    """The stage in which each node is done; a concatenation that copies nothing is done with the node before it."""
+    """The stage in which each node is done; a concatenation without copies is done with the node before it."""
     known = {id(w.node): stage for w, stage in zip(work, stages, strict=True)}
     return list(accumulate((known.get(id(node), -1) for node in plan.order), max))
 
 
 def hollow(roots: Iterable[Root]) -> dict[int, Array]:
-    """Memory for each of the roots, apart from all others, that is never touched."""
+    """Memory for each of these roots, apart from all others, whose contents are never used."""
     return {id(r.node): r.seen(np.empty(r.laid_out, r.node.dtype)) for r in roots}
 
 
@@ -108,13 +111,13 @@ def options(plan: Plan, work: Work, memory: Mapping[int, Array], count: int) -> 
 
 
 def computed(plan: Plan, work: Work, parts: Sequence[Part]) -> list[Part]:
-    """What the workers read and write in their parts, but for what is given: that is never written."""
+    """The parts with only those operands that are computed: what is given is never written, so it needs no waiting."""
     keep = [plan.root(x).kind != "given" for x in work.inputs]
     return [p._replace(xs=tuple(compress(p.xs, keep))) for p in parts]
 
 
 def run(first: "Option", rest: Sequence[Sequence["Option"]], count: int) -> list[int | None]:
-    """The axes of the first piece and of those after it, up to one at which the workers must wait."""
+    """The axes of the first piece and of as many pieces after it as can be done without waiting."""
     touched = Touched(count)
     touched.add(first.parts)
     axes = [first.axis]
@@ -128,7 +131,7 @@ def run(first: "Option", rest: Sequence[Sequence["Option"]], count: int) -> list
 
 
 class Option(NamedTuple):
-    """A way to divide a piece of work: the axis, and what each worker reads and writes of what is computed."""
+    """A way to divide a piece of work: the axis, and the computed memory that each worker reads and writes."""
 
     axis: int | None
     parts: list[Part]
@@ -152,7 +155,7 @@ class Touched:
         )
 
     def add(self, parts: Sequence[Part]) -> None:
-        """Part i is done by worker i."""
+        """Notes the parts of a piece of work, part i being done by worker i."""
         for part, read, written in zip(parts, self._read, self._written, strict=False):
             written.add(part.y)
             for x in part.xs:
@@ -160,14 +163,14 @@ class Touched:
 
 
 class Spans:
-    """Arrays by where in memory they begin and end."""
+    """A set of arrays, indexed by where in memory they begin and end."""
 
     def __init__(self) -> None:
         self._arrays: list[Array] = []
         self._bounds = np.empty((64, 2), np.uint64)
 
     def add(self, array: Array) -> None:
-        """One more."""
+        """Adds an array."""
         if array.size:
             if len(self._arrays) == len(self._bounds):
                 self._bounds = np.concatenate([self._bounds, np.empty_like(self._bounds)])
@@ -175,7 +178,7 @@ class Spans:
             self._arrays.append(array)
 
     def meet(self, array: Array) -> bool:
-        """Whether the array has memory in common with one of them."""
+        """Whether the array shares memory with any of the set."""
         if not array.size or not self._arrays:
             return False
         low, high = byte_bounds(array)
@@ -185,7 +188,7 @@ class Spans:
 
 
 def share(a: Array, b: Array) -> bool:
-    """Whether two arrays have memory in common; yes where that is not quickly told."""
+    """Whether two arrays share memory; True where that cannot be told quickly."""
     try:
         return bool(np.shares_memory(a, b, max_work=10_000))  # type: ignore[arg-type]
     except TooHardError:

@@ -1,37 +1,36 @@
-"""Rules for slices: moved to where they cost nothing, and put together again where they cover a whole."""
+"""Rules for slices: they are moved to where they cost nothing, and merged again where they cover a whole."""
 
 from itertools import pairwise
 from math import prod
 
-from minigrad.compiler.rewrite import Builder, Rules, is_op
+from minigrad.compiler.rewrite import Builder, Inputs, Rules, is_op
 from minigrad.op import Shape
 from minigrad.ops.index import Gather, Part, Parts, Slice, SlicePut
 from minigrad.ops.shape import Concat, Reshape, Transpose
 from minigrad.tensor import Tensor
 
-Inputs = tuple[Tensor, ...]
 Range = tuple[int, int]
 
 
 def whole(size: int) -> tuple[int, int, int]:
-    """The part that takes an axis as it is."""
+    """The part of an index that takes all of an axis."""
     return 0, size, 1
 
 
 def full_parts(op: Slice | SlicePut, shape: Shape) -> Parts:
-    """The index with every axis named."""
+    """The index with a part for every axis."""
     return (*op.parts, *(whole(n) for n in shape[len(op.parts) :]))
 
 
 def window(part: Part) -> Range | None:
-    """Start and stop of a part that takes neighbours in order; an integer takes one."""
+    """Start and stop of a part that takes neighbouring elements in order (an integer takes one); else None."""
     if isinstance(part, int):
         return part, part + 1
     return part[:2] if part is not None and part[2] == 1 and 0 <= part[0] <= part[1] else None
 
 
 def only_axis(op: Slice | SlicePut, x: Tensor) -> tuple[int, Range] | None:
-    """The one axis of x that the slice narrows, to a window; None when there are more, or it skips."""
+    """The only axis of x that the slice narrows, and the window it takes; None if there are several, or a step."""
     narrowed = [(a, p) for a, p in enumerate(full_parts(op, x.shape)) if p != whole(x.shape[a])]
     if len(narrowed) != 1:
         return None
@@ -47,7 +46,7 @@ def taken(build: Builder, x: Tensor, axis: int, start: int, stop: int) -> Tensor
 
 
 def slice_of_all(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """Everything is the thing itself; an integer on an axis of size 1 drops the axis."""
+    """A slice of everything is the operand; an integer on an axis of size 1 only drops that axis."""
     (x,) = inputs
     parts = full_parts(op, x.shape)
     if all(p == whole(n) or (p == 0 and n == 1) for p, n in zip(parts, x.shape, strict=True)):
@@ -56,7 +55,7 @@ def slice_of_all(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
 
 
 def slice_of_slice(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """One slice of the first operand, where both take neighbours in order."""
+    """A slice of a slice is one slice, where both take neighbouring elements in order."""
     (x,) = inputs
     if not isinstance(x.op, Slice):
         return None
@@ -77,7 +76,7 @@ def slice_of_slice(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
 
 
 def slice_of_transpose(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """Slice first, then permute what is left."""
+    """Slice first, then permute the axes that are left."""
     (x,) = inputs
     if not isinstance(x.op, Transpose):
         return None
@@ -90,7 +89,7 @@ def slice_of_transpose(build: Builder, op: Slice, inputs: Inputs) -> Tensor | No
 
 
 def slice_of_reshape(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """A window of the first axis, where the reshape had split that axis off: a window of the rows before."""
+    """A window of the first axis, where the reshape had split the rows, is a window of the rows."""
     (x,) = inputs
     found = only_axis(op, x)
     if not is_op(x, Reshape) or found is None or found[0] != 0:
@@ -106,7 +105,7 @@ def slice_of_reshape(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None
 
 
 def slice_of_concat(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """A window within one part is a slice of that part."""
+    """A window within one part of a concatenation is a slice of that part."""
     (x,) = inputs
     if not isinstance(x.op, Concat):
         return None
@@ -123,7 +122,7 @@ def slice_of_concat(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
 
 
 def slice_of_gather(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
-    """Slice the ids, not the rows."""
+    """Slice the ids instead of the rows looked up."""
     (x,) = inputs
     if not is_op(x, Gather):
         return None
@@ -136,7 +135,7 @@ def slice_of_gather(build: Builder, op: Slice, inputs: Inputs) -> Tensor | None:
 
 
 def concat_of_gathers(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """Rows of one table one after another are one lookup."""
+    """Rows of one table concatenated are one lookup of concatenated ids."""
     if op.axis or not all(is_op(x, Gather) for x in inputs) or len({id(x.inputs[0]) for x in inputs}) > 1:
         return None
     ids = [x.inputs[1] for x in inputs]
@@ -144,7 +143,7 @@ def concat_of_gathers(build: Builder, op: Concat, inputs: Inputs) -> Tensor | No
 
 
 def concat_of_transposes(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """Join first, then permute."""
+    """Concatenate first, then permute."""
     if not all(is_op(x, Transpose) for x in inputs) or len({x.op for x in inputs}) > 1:
         return None
     axes = inputs[0].op.axes  # type: ignore[union-attr]
@@ -152,7 +151,7 @@ def concat_of_transposes(build: Builder, op: Concat, inputs: Inputs) -> Tensor |
 
 
 def concat_of_slices(build: Builder, op: Concat, inputs: Inputs) -> Tensor | None:
-    """Neighbouring windows of one thing are one window of it; integers along one axis bring that axis to the front."""
+    """Adjacent windows of one operand are one window; integer indices too, with their axis moved to the front."""
     if not all(is_op(x, Slice) for x in inputs) or len({id(x.inputs[0]) for x in inputs}) > 1:
         return None
     (source,) = inputs[0].inputs

@@ -1,6 +1,7 @@
-"""Sums of many terms as one: slices put together, products over stacked rows, sums of sums.
+"""Merges the terms of sums: slices are put side by side, products become one of stacked rows, sums one sum.
 
-A gradient used at every step of a loop arrives as a chain of additions. Its terms are found wherever they stand.
+The gradient of what is used at every step of a loop arrives as a chain of additions; the terms to merge may stand
+anywhere in it.
 """
 
 from collections import defaultdict
@@ -24,7 +25,7 @@ from minigrad.tensor import Tensor
 
 
 def sums(graph: Graph) -> Iterator[tuple[Tensor, list[Tensor]]]:
-    """Each addition that ends a chain of additions of one shape, with the chain's terms in order."""
+    """Each addition that ends a chain of additions of one shape, with the terms of the chain in order."""
     readers = consumers(graph)
     results = {id(y) for y in graph.outputs}
 
@@ -48,7 +49,7 @@ def sums(graph: Graph) -> Iterator[tuple[Tensor, list[Tensor]]]:
 
 
 def added(build: Builder, terms: Sequence[Tensor]) -> Tensor:
-    """The terms added up from left to right."""
+    """The sum of the terms, from left to right."""
     total = terms[0]
     for term in terms[1:]:
         total = build(Add(), total, term)
@@ -56,7 +57,7 @@ def added(build: Builder, terms: Sequence[Tensor]) -> Tensor:
 
 
 def join_puts(graph: Graph, build: Builder) -> Graph:
-    """Slices put into zeros and added up are one concatenation, if they share no element."""
+    """Slices put into zeros and added up become one concatenation, if no two of them overlap."""
     recipes = {}
     for root, terms in sums(graph):
         puts = [term for term in terms if is_op(term, SlicePut)]
@@ -73,7 +74,7 @@ def join_puts(graph: Graph, build: Builder) -> Graph:
 
 @dataclass(frozen=True)
 class Joining:
-    """Puts windows of one axis side by side: `windows[i]` is where operand i goes; what nobody fills is zero."""
+    """Concatenates operands along an axis: operand i fills `windows[i]`, and what nobody fills is zero."""
 
     axis: int
     shape: tuple[int, ...]
@@ -81,7 +82,7 @@ class Joining:
     count: int
 
     def __call__(self, build: Builder, *operands: Tensor) -> Tensor:
-        """The concatenation, and whatever else was added to it."""
+        """The concatenation plus the remaining operands."""
         parts, rest = operands[: self.count], operands[self.count :]
         at: dict[Range, list[Tensor]] = defaultdict(list)
         mixed = len({part.ndim for part in parts}) > 1  # an integer drops the axis, a slice of one keeps it
@@ -100,7 +101,7 @@ class Joining:
         return added(build, [build(Concat(self.axis), *pieces), *rest])
 
     def _one_by_one(self, at: Mapping[Range, list[Tensor]]) -> bool:
-        """Whether every index of an axis behind the first is filled on its own, as a loop over time does."""
+        """Whether every index of an axis other than the first is filled by itself, as a loop over time does."""
         return self.axis > 0 and sorted(at) == [(i, i + 1) for i in range(self.shape[self.axis])]
 
     def _with(self, *size: int) -> tuple[int, ...]:
@@ -111,7 +112,7 @@ class Joining:
 
 
 def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range, ...]] | None:
-    """Axis, whole shape and windows of SlicePuts that narrow the same axis and overlap only when equal."""
+    """Axis, whole shape and windows of SlicePuts that narrow the same axis and overlap only if equal; else None."""
     found = []
     for put in puts:
         op = put.op
@@ -131,7 +132,7 @@ def laid_out(puts: Sequence[Tensor]) -> tuple[int, tuple[int, ...], tuple[Range,
 
 
 def sum_products(graph: Graph, build: Builder) -> Graph:
-    """Σ aₜ @ bₜ is one product of the aₜ side by side and the bₜ one below the other; Σ of sums is one sum."""
+    """Σ aₜ @ bₜ is one product of the aₜ side by side and the bₜ one below the other; a sum of sums is one sum."""
     recipes, orders = {}, dict[frozenset[int], tuple[Tensor, ...]]()
     for kinds in ((MatMul,), (SumTo, Sum)):
         for root, terms in sums(graph):
@@ -151,7 +152,7 @@ def mergeable(terms: Sequence[Tensor], kinds: tuple[type[Op], ...]) -> list[list
 
 
 def worth_merging(term: Tensor) -> bool:
-    """Sums over rows; products of computed values, which are computed side by side, where leaves would be copied."""
+    """Whether to merge a term: sums over rows, and products of computed values (leaves would have to be copied)."""
     x = term.inputs[0]
     if is_op(term, MatMul):
         return term.ndim == 2 and all(source(x).op is not None for x in term.inputs)
@@ -160,7 +161,7 @@ def worth_merging(term: Tensor) -> bool:
 
 
 def ordered(group: list[Tensor], orders: dict[frozenset[int], tuple[Tensor, ...]]) -> list[Tensor]:
-    """In the order in which the last operands were joined before, else by age: each join is then made once."""
+    """A group in the order in which its last operands were concatenated before, else by age."""
     by_operand = {id(term.inputs[-1]): term for term in group}
     known = orders.get(frozenset(by_operand))
     if known is not None and len(by_operand) == len(group):
@@ -171,7 +172,7 @@ def ordered(group: list[Tensor], orders: dict[frozenset[int], tuple[Tensor, ...]
 
 
 def recipe_of_sum(terms: list[Tensor], groups: list[list[Tensor]]) -> Recipe:
-    """The operands of each group, to be made one product or sum, and the rest, to be added."""
+    """A recipe that merges each group into one product or sum and adds the other terms."""
     taken = {id(term) for group in groups for term in group}
     rest = [term for term in terms if id(term) not in taken]
     operands = [x for group in groups for term in group for x in term.inputs]
@@ -188,19 +189,19 @@ def recipe_of_sum(terms: list[Tensor], groups: list[list[Tensor]]) -> Recipe:
 
 
 def age(term: Tensor) -> int:
-    """When the earlier operand was made: a loop's forward values come in the order of its steps."""
+    """When the earlier operand was made: the forward values of a loop come in the order of its steps."""
     return min(source(x).serial for x in term.inputs)
 
 
 def source(x: Tensor) -> Tensor:
-    """What a transpose or reshape looks at."""
+    """What a transpose or reshape, or several, are views of."""
     while is_op(x, Transpose, Reshape):
         x = x.inputs[0]
     return x
 
 
 def merged_terms(build: Builder, op: Op | None, operands: list[tuple[Tensor, ...]]) -> Tensor:
-    """One node for a group of products, or of sums."""
+    """The one node that replaces a group of products or of sums."""
     columns = list(zip(*operands, strict=True))
     if isinstance(op, MatMul):
         return build(op, build(Concat(1), *columns[0]), build(Concat(0), *columns[1]))

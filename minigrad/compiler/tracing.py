@@ -1,6 +1,6 @@
-"""Tracing a function for good: its graph will be run again and again, in place of the function.
+"""Traces a function whose graph will be run again and again in its place.
 
-It is traced twice: what differs (a random number, a clock, a counter) would stay the same in every later run.
+It is traced twice: whatever differs (a random number, a clock, a counter) would wrongly stay the same in later runs.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 
 
 class Traced(NamedTuple):
-    """The graph, whose outputs are the Tensors of `result` and then what `noted.assigned` is to become."""
+    """A trace: the graph's outputs are the Tensors of `result`, then the new values of `noted.assigned`."""
 
     graph: Graph
     result: Any
@@ -31,7 +31,7 @@ class Traced(NamedTuple):
 
 
 def traced(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
-    """The traced call. TraceError when it cannot stand for later ones, UsageError for what cannot be returned."""
+    """The traced call. TraceError if it cannot stand for later calls, UsageError if a result cannot be returned."""
     first, second = (once(f, args, kwargs) for _ in range(2))
     differing = difference(first, second)
     if differing is not None:
@@ -61,7 +61,10 @@ def once(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
 
 
 def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
-    """What a function finds without being given it; and what those find that are compiled, among what it finds."""
+    """What a function can reach without being given it: its closure and globals.
+
+    If there are compiled functions among them, also what those can reach.
+    """
     own: tuple[Any, ...] = (f, getattr(f, "__self__", None))
     try:
         found = getclosurevars(f)
@@ -74,7 +77,7 @@ def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
 
 
 def is_tensor(y: Any) -> bool:
-    """Whether a part of a result is computed; UsageError for what is neither that nor a constant."""
+    """Whether a part of a result is computed; UsageError if it is neither that nor a constant."""
     if not isinstance(y, (Tensor, *CONSTANTS)):
         what = f"a {type(y).__name__}" + (", which would be the same at each call" if isinstance(y, np.ndarray) else "")
         raise UsageError(
@@ -85,7 +88,7 @@ def is_tensor(y: Any) -> bool:
 
 
 def difference(a: Traced, b: Traced) -> str | None:
-    """A line of the program, or a constant, in which two traces differ."""
+    """A line of the program, or a constant, in which two traces differ; None if they agree."""
     lines = zip_longest(*(str(t.graph).splitlines() for t in (a, b)))
     values = zip(a.graph.leaves, b.graph.leaves, strict=False)
     returned = zip(*([y for y in leaves(t.result) if not isinstance(y, Tensor)] for t in (a, b)), strict=False)
@@ -96,5 +99,5 @@ def difference(a: Traced, b: Traced) -> str | None:
 
 
 def alike(x: Any, y: Any) -> bool:
-    """Whether two leaves have the same values."""
+    """Whether two leaves have equal values."""
     return x is y or np.array_equal(x, y, equal_nan=x.dtype.kind in "fc")

@@ -1,12 +1,12 @@
 """Rules that move a transpose or reshape of leading axes past the work done on it, towards the outputs.
 
-What is left in between is work on plain matrices in the order in which they were made: time first, where a loop made
-them. The mirror image of a view is put on small operands only (targets, masks), and never moved again.
+What is left between is work on plain matrices in the order in which they were made: time first, where a loop made them.
+The inverse of a view is applied only to small operands (targets, masks) and is never moved again.
 """
 
 from math import prod
 
-from minigrad.compiler.rewrite import Builder, Rules, is_op
+from minigrad.compiler.rewrite import Builder, Inputs, Rules, is_op
 from minigrad.op import Op, Shape
 from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.index import ScatterAdd
@@ -16,8 +16,7 @@ from minigrad.ops.reduce import Sum
 from minigrad.ops.shape import Reshape, SumTo, Transpose
 from minigrad.tensor import Tensor
 
-Inputs = tuple[Tensor, ...]
-SMALL = 1 << 16  # elements; a copy of so much costs less than a call
+SMALL = 1 << 16  # elements; to copy so few costs less than a call
 
 
 class View:
@@ -35,20 +34,20 @@ class View:
 
     @property
     def moved(self) -> Shape:
-        """The leading sizes that it mixes, before."""
+        """The sizes, before the view, of the leading axes that it changes."""
         return self.source.shape[: self.source.ndim - self.fixed]
 
     @property
     def seen(self) -> Shape:
-        """The leading sizes that it gives."""
+        """The sizes of those axes after the view."""
         return self.shape[: len(self.shape) - self.fixed]
 
     def forward(self, build: Builder, x: Tensor) -> Tensor:
-        """The same view of something with the same leading axes."""
+        """The same view of another node with the same leading axes."""
         return self._applied(build, x, self.moved, self.seen, forward=True)
 
     def back(self, build: Builder, x: Tensor) -> Tensor:
-        """The mirror image: forward(back(x)) is x."""
+        """The inverse view: forward(back(x)) is x."""
         return self._applied(build, x, self.seen, self.moved, forward=False)
 
     def _applied(self, build: Builder, x: Tensor, old: Shape, new: Shape, forward: bool) -> Tensor:
@@ -62,7 +61,7 @@ class View:
 
 
 def common_tail(a: Shape, b: Shape) -> int:
-    """How many last sizes two shapes share, as long as what is before them holds as many elements."""
+    """How many last sizes two shapes share, such that the sizes before them hold equally many elements."""
     n = 0
     while n < min(len(a), len(b)) and a[-1 - n] == b[-1 - n]:
         n += 1
@@ -72,12 +71,12 @@ def common_tail(a: Shape, b: Shape) -> int:
 
 
 def view_of(build: Builder, node: Tensor) -> View | None:
-    """The view a node is, unless a rule put it there."""
+    """The node as a View, if it is one and was not put there by a rule."""
     return View(node) if is_op(node, Transpose, Reshape) and id(node) not in build.pinned else None
 
 
 def past_elementwise(build: Builder, op: Op, inputs: Inputs) -> Tensor | None:
-    """op(view(x), y) = view(op(x, mirror(y)))."""
+    """op(view(x), y) = view(op(x, inverse(y)))."""
     shape = op.shape(*(x.shape for x in inputs))
     views = [view_of(build, x) for x in inputs]
     largest = max((v for v in views if v), key=lambda v: len(v.shape), default=None)
@@ -90,7 +89,7 @@ def past_elementwise(build: Builder, op: Op, inputs: Inputs) -> Tensor | None:
 
 
 def mirrored(build: Builder, view: View, x: Tensor) -> Tensor | None:
-    """What stands under the view for operand x of an elementwise Op; None where that would cost a large copy."""
+    """Operand x of an elementwise Op as it is before the view; None where that would need a large copy."""
     if x.op == view.op and x.inputs[0].shape == view.source.shape and id(x) not in build.pinned:
         return x.inputs[0]
     if x.ndim <= view.fixed:
@@ -101,7 +100,7 @@ def mirrored(build: Builder, view: View, x: Tensor) -> Tensor | None:
 
 
 def past_rows(build: Builder, op: Op, inputs: Inputs) -> Tensor | None:
-    """An Op along the last axis of its first input, with one number or id for each row in the others."""
+    """Moves a view past an Op along the last axis whose other operands have one number or id for each row."""
     view = view_of(build, inputs[0])
     if view is None or view.fixed != 1:
         return None
@@ -112,7 +111,7 @@ def past_rows(build: Builder, op: Op, inputs: Inputs) -> Tensor | None:
 
 
 def row_operand(build: Builder, view: View, x: Tensor) -> Tensor | None:
-    """Ids or weights of shape `view.seen`, as they stand under the view."""
+    """Ids or weights of shape `view.seen` as they are before the view; None where that would need a large copy."""
     return build.pin(view.back(build, x)) if x.shape == view.seen and x.size <= SMALL else None
 
 
@@ -126,7 +125,7 @@ def past_product(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
 
 
 def flat_product(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
-    """A stack of rows times one matrix is one product of two matrices."""
+    """A stack of matrices times one matrix is one product of two matrices."""
     a, w = inputs
     if w.ndim != 2 or a.ndim <= 2:
         return None
@@ -135,7 +134,7 @@ def flat_product(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
 
 
 def rows_alike(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
-    """aᵀ @ b with the rows of both permuted alike: the sum does not care."""
+    """aᵀ @ b where the rows of both are permuted alike: the order of rows does not change the sum."""
     left, right = inputs
     if not (is_op(left, Transpose) and left.ndim == 2):
         return None
@@ -147,7 +146,7 @@ def rows_alike(build: Builder, op: MatMul, inputs: Inputs) -> Tensor | None:
 
 
 def order_of_rows(x: Tensor) -> tuple[Tensor, tuple[int, ...]] | None:
-    """Source and permutation where x is Reshape(Transpose(source)) to a matrix and the last axis stays."""
+    """Source and permutation, if x is a matrix Reshape(Transpose(source)) whose last axis stays in place; else None."""
     if x.ndim != 2 or not is_op(x, Reshape):
         return None
     (t,) = x.inputs
@@ -157,13 +156,13 @@ def order_of_rows(x: Tensor) -> tuple[Tensor, tuple[int, ...]] | None:
 
 
 def sum_to_of_view(build: Builder, op: SumTo, inputs: Inputs) -> Tensor | None:
-    """A sum over all that a view mixes does not see the view."""
+    """A sum over all axes that a view changes can skip the view."""
     view = view_of(build, inputs[0])
     return build(op, view.source) if view and view.fixed >= len(op.to) and len(op.to) < view.source.ndim else None
 
 
 def sum_of_view(build: Builder, op: Sum, inputs: Inputs) -> Tensor | None:
-    """Likewise where the axes are named."""
+    """Likewise for a Sum over named axes."""
     view = view_of(build, inputs[0])
     if view is None or op.keepdims or op.axes != tuple(range(len(op.axes))) or len(op.axes) < len(view.seen):
         return None
@@ -172,7 +171,7 @@ def sum_of_view(build: Builder, op: Sum, inputs: Inputs) -> Tensor | None:
 
 
 def scatter_of_view(build: Builder, op: ScatterAdd, inputs: Inputs) -> Tensor | None:
-    """Rows are added in whatever order their ids come."""
+    """Rows can be added up in any order, if their ids are in the same order."""
     x, ids = inputs
     view = view_of(build, x)
     if view is None or view.seen != ids.shape or ids.size > SMALL:

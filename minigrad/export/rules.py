@@ -1,4 +1,7 @@
-"""What the walks over a graph share: finding an Op's rule, and saying what has none. Imports the engine alone."""
+"""What the walks over a graph share: finding an Op's rule, and reporting an Op without one.
+
+Imports the engine alone.
+"""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -11,7 +14,7 @@ Rule = TypeVar("Rule")
 
 
 def rule_for(node: Tensor, table: Mapping[type[Op], Rule], cannot: Mapping[type[Op], str], who: str) -> Rule:
-    """The rule for the Op that made a node; ExportError where there is none, with the reason and the place."""
+    """The rule for the Op that made a node; ExportError with the reason and the scope if there is none."""
     op: Any = type(node.op)
     if op in table:
         return table[op]
@@ -19,6 +22,6 @@ def rule_for(node: Tensor, table: Mapping[type[Op], Rule], cannot: Mapping[type[
 
 
 def told(node: Tensor) -> str:
-    """An Op, and where it was made."""
+    """The Op that made a node, with scope, name, shape and dtype."""
     place = f" in {node.scope}" if str(node.scope) else ""
     return f"{node.op!r}{place}, which gives {node.name or 'a tensor'} {node.shape} {node.dtype}"

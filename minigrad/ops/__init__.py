@@ -1,1 +1,1 @@
-"""The operations, one file a family: forward, shape and dtype rule, and a vjp that serves arrays and Tensors."""
+"""The Ops, one file for each family: forward, shape and dtype rules, and a vjp that works on arrays and Tensors."""

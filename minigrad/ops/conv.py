@@ -1,8 +1,8 @@
 """Convolution and its two adjoints. Imports op.py and window.py.
 
-The three are the derivatives of one trilinear form, Σ y · conv(x, w): each one's gradients are the other two, to every
-order. Each is one product with the unfolded input, or of which the folded output is made, block by block so that it
-stays in the cache.
+The three are the derivatives of one trilinear form, Σ y · conv(x, w), so the gradients of each are the other two, to
+every order. Each is a matrix product: with the unfolded input (im2col: a row for each window), or giving rows that are
+folded (added up) into the result. Work is done block by block, so that what is unfolded stays in the cache.
 """
 
 from collections.abc import Iterator
@@ -32,30 +32,30 @@ from minigrad.ops.window import (
     windows,
 )
 
-FEW = 8  # channels: with fewer, products are of whole columns of pixels
+FEW = 8  # channels; with fewer, unfolded pictures lie column by column, for longer runs of memory
 
 
 @dataclass(frozen=True)
 class Convolution(Windowed):
-    """An Op on two of pictures x (N, C, H, W), weights w (K, C, kh, kw) and results y (N, K, H', W')."""
+    """An Op on two of these: pictures x (N, C, H, W), weights w (K, C, kh, kw) and results y (N, K, H', W')."""
 
     stride: Pair
     padding: Pair
     reads = "x"
 
     def result(self, x: Shape, w: Shape) -> Shape:
-        """The shape of y; ValueError when x and w do not fit."""
+        """The shape of y; ValueError when x and w do not fit together."""
         if len(x) != 4 or len(w) != 4 or x[1] != w[1]:
             raise ValueError(f"pictures (N, C, H, W) {x} need weights (K, C, kh, kw) of as many channels, not {w}")
         return x[0], w[0], *windows(x[2:], w[2:], self.stride, self.padding)
 
     def fitting(self, x: Shape, w: Shape, y: Shape) -> None:
-        """ValueError unless y is the result."""
+        """ValueError unless y is the shape of the result for x and w."""
         if self.result(x, w) != y:
             raise ValueError(f"weights {w} over pictures {x} give {self.result(x, w)}, not {y}")
 
     def unfolded(self, scratch: Scratch, x: Array, rows: slice, shape: Shape, kernel: Shape) -> Making:
-        """What the windows (n, h, W') of those rows see of x (N, H, W, C), as rows (n · h · W', kh · kw · C)."""
+        """What windows (n, h, W') of these rows see of x (N, H, W, C), one row each: (n · h · W', kh · kw · C)."""
         near = yield from self.near(scratch, x, rows, shape[2], kernel)
         n, h, w, c = near.strides
         strides = (n, h * self.stride[0], w * self.stride[1], h, w, c)
@@ -66,23 +66,24 @@ class Convolution(Windowed):
 
 
 def products(scratch: Scratch, a: Array, b: Array, y: Array) -> Calls:
-    """y = a @ b; in pieces only where BLAS would not share the whole among its threads."""
+    """Calls for y = a @ b, cut into pieces where BLAS has one thread; elsewhere BLAS shares the whole among its own."""
     yield from multiplied(a, b, y) if scratch.one_thread else [partial(np.matmul, a, b, y)]
 
 
 def added(pixels: Array, biases: Array) -> Call:
-    """Adds biases, repeated for a row of pixels (W', K), to pixels (…, K) in one piece: NumPy is quick in long rows."""
+    """A call that adds biases (W', K), each channel's bias repeated for a row of pixels, to pixels (…, K) in place."""
     lines = pixels.reshape(*pixels.shape[:-2], pixels.shape[-2] // len(biases), biases.size)
     return partial(np.add, lines, biases.reshape(-1), lines)
 
 
 class Conv2d(Convolution):
-    """y = x correlated with w, plus a bias (K,) where one is given."""
+    """y = the cross-correlation of x with w, plus a bias (K,) if one is given."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, w: Array, *bias: Array) -> Calls:
-        """Rows of the unfolded x times w; of a kernel of one pixel, rows of x itself.
+        """Multiplies rows of the unfolded x with w; for a kernel of one pixel, rows of x itself.
 
-        A bias is added in one piece of memory, of which what belongs into a concatenation is a copy.
+        A bias is added where the result lies in one piece of memory; where y does not (it may be part of a
+        concatenation), the result is computed elsewhere and copied.
         """
         columns = yield from self.columns(scratch, w)
         x, y = last(x), last(y)
@@ -107,14 +108,14 @@ class Conv2d(Convolution):
                 yield partial(np.copyto, part, out.reshape(part.shape))
 
     def parts(self, scratch: Scratch, x: Array, w: Array, y: Array, bare: bool, straight: bool) -> Iterator[Place]:
-        """Blocks of the result; all of it where nothing is made in between."""
+        """Blocks of the result; all of it in one block where nothing has to be unfolded or copied."""
         if bare:
             return blocks(scratch, y, 0 if straight else prod(y.shape[2:]), True)
         copied = len(w) + x.shape[3] * (w.shape[2:] == (1, 1))
         return blocks(scratch, y, y.shape[2] * prod(w.shape[1:]), prod(y.shape[1:]) * copied < w.size * len(w))
 
     def columns(self, scratch: Scratch, w: Array) -> Making:
-        """The weights as a matrix (kh · kw · C, K); its rows in one piece where small products read them."""
+        """The weights as a matrix (kh · kw · C, K), copied to lie row by row where small products read it."""
         columns = (yield from flat(scratch, last(w), 1)).T
         if columns.flags.c_contiguous or not scratch.one_thread or run_of_rows(columns) < RUN:
             return columns
@@ -123,7 +124,7 @@ class Conv2d(Convolution):
         return copy
 
     def of_rows(self, rows: slice, x: Shape, w: Shape, *bias: Shape) -> tuple[Windowed, Needs]:
-        """From the rows that their windows see."""
+        """Some rows of the result, from the rows of x that their windows see."""
         near, padding = self.seen(rows, w[2], x[2])
         return replace(self, padding=padding), (near, None, *(None for _ in bias))
 
@@ -134,7 +135,7 @@ class Conv2d(Convolution):
         return self.result(x, w)
 
     def vjp(self, g: Value, y: Value, x: Value, w: Value, *bias: Value) -> tuple[Gradient, ...]:
-        """gx = g spread by w, gw = x correlated with g, gb = Σ g."""
+        """gx = g spread by w (transposed convolution), gw = x correlated with g, gb = the sum of g."""
         gx = lambda: apply(ConvTranspose2d(self.stride, self.padding, x.shape[2:]), g, w)  # noqa: E731
         gw = lambda: apply(ConvWeight2d(self.stride, self.padding, w.shape[2:]), x, g)  # noqa: E731
         return gx, gw, *(lambda: g.sum(axis=(0, 2, 3)) for _ in bias)
@@ -142,19 +143,19 @@ class Conv2d(Convolution):
 
 @dataclass(frozen=True)
 class ConvTranspose2d(Convolution):
-    """x = y spread by w over pictures of `size`: each of y's elements adds its multiple of w. Adjoint of Conv2d in x.
+    """x = y spread by w over pictures of `size`: each element of y adds its multiple of w. Adjoint of Conv2d in x.
 
-    PyTorch's conv_transpose2d: w is (K, C, kh, kw), of y's K channels and the result's C.
+    As PyTorch's conv_transpose2d: w is (K, C, kh, kw) with the K channels of y and the C of the result.
     """
 
     size: Pair
 
     def order(self, shape: Shape) -> Shape:
-        """Few channels lie one after the other."""
+        """With few channels, each channel lies in one piece; otherwise channels-last."""
         return super().order(shape) if shape[1] >= FEW else (0, 1, 2, 3)
 
     def calls(self, scratch: Scratch, x: Array, y: Array, w: Array) -> Calls:
-        """Rows of y times w, folded: the reverse of unfolding."""
+        """Multiplies rows of y with w and folds the products: the reverse of unfolding."""
         if w.shape[2:] == self.stride == (1, 1) and self.padding == (0, 0):
             yield from Conv2d(self.stride, self.padding).calls(scratch, x, y, w.swapaxes(0, 1))
             return
@@ -171,7 +172,7 @@ class ConvTranspose2d(Convolution):
                 yield partial(np.add, place, spread[i, j][:, rows, columns], place)
 
     def spread(self, scratch: Scratch, y: Array, rows_of: Array, w: Shape) -> Making:
-        """For each place of the kernel (kh, kw): y (n, h, W', K) times w there, (n, h, W', C)."""
+        """For each place (i, j) of the kernel, y (n, h, W', K) times w there: (kh, kw, n, h, W', C)."""
         k, c, *kernel = w
         number, places = prod(y.shape[:3]), prod(kernel)
         rows = yield from flat(scratch, y, 3)
@@ -185,12 +186,12 @@ class ConvTranspose2d(Convolution):
         return by_place.reshape(*kernel, *y.shape[:3], c)
 
     def of_rows(self, rows: slice, y: Shape, w: Shape) -> tuple[Windowed, Needs]:
-        """From the rows that reach them."""
+        """Some rows of the result, from the rows of y that reach them."""
         near, padding = self.seeing(rows, w[2], y[2])
         return replace(self, padding=padding), (near, None)
 
     def shape(self, y: Shape, w: Shape) -> Shape:
-        """(N, C, *size), if the convolution of that gives y."""
+        """(N, C, *size); ValueError unless the convolution of such pictures has y's shape."""
         x = (*y[:1], *w[1:2], *self.size)
         self.fitting(x, w, y)
         return x
@@ -205,12 +206,12 @@ class ConvTranspose2d(Convolution):
 
 @dataclass(frozen=True)
 class ConvWeight2d(Convolution):
-    """w = x correlated with y, for a kernel of that size. Adjoint of Conv2d in w."""
+    """w = x correlated with y, for kernels of this size. Adjoint of Conv2d in w."""
 
     kernel: Pair
 
     def calls(self, scratch: Scratch, w: Array, x: Array, y: Array) -> Calls:
-        """Columns of y times rows of the unfolded x."""
+        """Multiplies columns of y with rows of the unfolded x, and adds up the blocks."""
         x, y, shape = last(x), last(y), (len(w), prod(w.shape[1:]))
         total, term = scratch(shape, w.dtype), scratch(shape, w.dtype)
         yield partial(total.fill, 0)
@@ -223,7 +224,7 @@ class ConvWeight2d(Convolution):
         yield partial(np.copyto, last(w), total.reshape(last(w).shape))
 
     def shape(self, x: Shape, y: Shape) -> Shape:
-        """(K, C, kh, kw), if the convolution with that gives y."""
+        """(K, C, kh, kw); ValueError unless the convolution with such weights has y's shape."""
         w = (*y[1:2], *x[1:2], *self.kernel)
         self.fitting(x, w, y)
         return w

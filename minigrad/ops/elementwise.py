@@ -1,7 +1,7 @@
 """Elementwise Ops with gradients: arithmetic, exponentials, selection. Imports op.py and logic.py.
 
-Conventions where a derivative does not exist, all finite: abs and sqrt have gradient 0 at 0, maximum and minimum share
-the gradient equally at ties, 0 ** 0 has gradient 0.
+Where a derivative does not exist the gradient is still finite: abs and sqrt have gradient 0 at 0, maximum and minimum
+share it equally at ties, 0 ** 0 has gradient 0.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from minigrad.ops.logic import Sign, broadcast
 
 
 class Elementwise(Op):
-    """An Op that acts on each element, after NumPy's broadcasting; `ufunc` is NumPy's name for it, if any."""
+    """An Op that acts on each element, after NumPy's broadcasting; `ufunc` is the NumPy function for it, if any."""
 
     ufunc: ClassVar[np.ufunc | None] = None
     broadcasts = True
@@ -24,18 +24,18 @@ class Elementwise(Op):
         return self.ufunc(*args)  # type: ignore[misc]
 
     def shape(self, *shapes: Shape) -> Shape:
-        """The shapes, broadcast."""
+        """The broadcast shape."""
         return shapes[0] if len(set(shapes)) == 1 else broadcast(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """What the ufunc gives for these dtypes."""
+        """The dtype that the ufunc returns for these dtypes."""
         if self.ufunc is None:
             return np.result_type(*dtypes)
         return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
 
 
 class Unary(Elementwise):
-    """An elementwise Op of one input."""
+    """An elementwise Op with one input."""
 
     broadcasts = False
 
@@ -93,7 +93,7 @@ class Negative(Unary):
 
 
 class Power(Elementwise):
-    """y = aᵇ, both arrays; a < 0 only for whole b."""
+    """y = aᵇ for two arrays; where a < 0, b must be whole."""
 
     ufunc = np.power
     reads = "xy"
@@ -118,7 +118,7 @@ class PowerOf(Unary):
     reads = "x"
 
     def forward(self, x: Array) -> Array:
-        """x ** n, n as a weak scalar."""
+        """x ** n; the Python number n does not change x's precision."""
         return x**self.exponent
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
@@ -133,7 +133,7 @@ class PowerOf(Unary):
 
 
 def power_of(exponent: Any) -> Op:
-    """x ** exponent as the Op that does it best."""
+    """The Op for x ** exponent: Square and Sqrt for 2 and 0.5, which are faster."""
     exponent = as_number(exponent)
     return {2: Square(), 0.5: Sqrt()}.get(exponent) or PowerOf(exponent)
 
@@ -228,7 +228,7 @@ class Abs(Unary):
 
 
 class Maximum(Elementwise):
-    """y = max(a, b), element by element; NaN wins."""
+    """y = max(a, b), element by element; NaN if either is NaN."""
 
     ufunc = np.maximum
     reads = "x"
@@ -239,7 +239,7 @@ class Maximum(Elementwise):
 
 
 class Minimum(Elementwise):
-    """y = min(a, b), element by element; NaN wins."""
+    """y = min(a, b), element by element; NaN if either is NaN."""
 
     ufunc = np.minimum
     reads = "x"
@@ -250,7 +250,7 @@ class Minimum(Elementwise):
 
 
 def shared(g: Value, weak: Value, strict: Value) -> tuple[Gradient, ...]:
-    """All of g to a where both comparisons hold, half of it where only the weak one does; the rest to b."""
+    """Gradients of max or min: g for a where `strict` holds, half for each where only `weak` does, else g for b."""
     ga = g * ((weak.astype(g.dtype) + strict.astype(g.dtype)) * 0.5)
     return ga, g - ga
 
@@ -265,7 +265,7 @@ class Where(Elementwise):
         return np.where(condition, a, b)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The dtypes of the two values, promoted."""
+        """The promoted dtype of the two values."""
         return np.result_type(*dtypes[1:])
 
     def vjp(self, g: Value, y: Value, condition: Value, a: Value, b: Value) -> tuple[Gradient, ...]:

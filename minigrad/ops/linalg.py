@@ -1,4 +1,4 @@
-"""Products of matrices and tensors. Imports op.py alone."""
+"""Matrix products and Einstein sums. Imports op.py alone."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +11,13 @@ from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 
 
 class MatMul(Op):
-    """y = a @ b, both at least 2-d; leading axes broadcast."""
+    """y = a @ b for operands of at least two dimensions; leading axes broadcast."""
 
     reads = "x"
     broadcasts = True
 
     def forward(self, a: Array, b: Array) -> Array:
-        """numpy.matmul; a stack of rows times one matrix as one product, where NumPy would make one for each."""
+        """numpy.matmul, but a stack of matrices times one matrix is one product of all rows, which is faster."""
         if b.ndim == 2 and a.ndim > 2:
             return np.matmul(rows(a), b).reshape(*a.shape[:-1], b.shape[-1])  # type: ignore[no-any-return]
         if a.ndim == b.ndim == 2 and quicker_turned(len(a), b.size) and b.flags.f_contiguous:
@@ -39,17 +39,17 @@ class MatMul(Op):
 
 
 def quicker_turned(rows: int, size: int) -> bool:
-    """Whether BLAS computes few rows times the transpose of a large matrix faster as its own transpose: up to twice."""
+    """Whether few rows times a large transposed matrix are faster as (b.T @ a.T).T, up to twice."""
     return rows <= 128 and size >= 1 << 17
 
 
 def rows(x: Value) -> Value:
-    """x as a matrix: all axes but the last as one."""
+    """x as a matrix, with all axes but the last merged into one."""
     return x if x.ndim == 2 else x.reshape((int(np.prod(x.shape[:-1])), x.shape[-1]))
 
 
 class Product:
-    """aᵀ g of two matrices, computed when called: the gradient of a matrix."""
+    """The product aᵀ g of two matrices, computed when called: the gradient of a matrix by one of its uses."""
 
     __slots__ = ("a", "g")
 
@@ -57,14 +57,15 @@ class Product:
         self.a, self.g = a, g
 
     def __call__(self) -> Value:
-        """aᵀ g."""
+        """The product aᵀ g."""
         return self.a.swapaxes(-1, -2) @ self.g
 
 
 class ProductSum:
-    """Σ aᵀ g over the uses of one matrix, such as the steps of a recurrence: one product of the stacked rows.
+    """The sum of aᵀ g over all uses of a matrix, such as the steps of a recurrence, as one product of stacked rows.
 
-    That is quicker than T products and T sums of whole matrices. Rows are held back up to a limit, then added in.
+    That is faster than T products and T sums of whole matrices. Up to LIMIT elements are held back before they are
+    multiplied.
     """
 
     LIMIT = 1 << 23  # elements of a and g held back: 32 MiB of float32
@@ -75,14 +76,14 @@ class ProductSum:
         self._total: Value = None
 
     def add(self, product: Product) -> None:
-        """Takes one more."""
+        """Adds one more product to the sum."""
         self._pairs.append(product)
         self._held += product.a.size + product.g.size
         if self._held > self.LIMIT:
             self._flush()
 
     def added_to(self, g: Value, dtype: np.dtype[Any]) -> Value:
-        """The whole sum, and g if there is one, as a new array of the dtype given."""
+        """The whole sum, plus g unless it is None, as a new array of this dtype."""
         self._flush()
         total = self._total if g is None else self._total + g
         return total.astype(dtype, copy=False)
@@ -99,29 +100,29 @@ class ProductSum:
 
 @dataclass(frozen=True)
 class Einsum(Op):
-    """y = Einstein sum; `terms` are the inputs' subscripts, `out` the output's: letters, none twice in a term."""
+    """y = an Einstein sum: `terms` are the inputs' subscripts, `out` the output's, with no letter twice in a term."""
 
     terms: tuple[str, ...]
     out: str
     reads = "x"
 
     def forward(self, *xs: Array) -> Array:
-        """numpy.einsum along its optimal path; unlike there, sizes of 1 are not stretched."""
+        """numpy.einsum along its optimal path; unlike there, an axis of size 1 does not broadcast."""
         letter_sizes(self.terms, tuple(x.shape for x in xs))
         return np.einsum(f"{','.join(self.terms)}->{self.out}", *xs, optimize=len(xs) > 1)  # type: ignore[no-any-return]
 
     def shape(self, *shapes: Shape) -> Shape:
-        """One size for each letter."""
+        """The sizes of the output's letters."""
         sizes = letter_sizes(self.terms, shapes)
         return tuple(sizes[letter] for letter in self.out)
 
     def vjp(self, g: Value, y: Value, *xs: Value) -> tuple[Gradient, ...]:
-        """Input i gets the sum with g in its place."""
+        """The gradient of input i is an Einstein sum too, with g in the place of input i."""
         sizes = letter_sizes(self.terms, tuple(x.shape for x in xs))
         return tuple(self._pull(i, g, xs, sizes) for i in range(len(xs)))
 
     def _pull(self, i: int, g: Value, xs: tuple[Value, ...], sizes: dict[str, int]) -> Value:
-        """Letters of input i that no other operand has are put back by a vector of ones."""
+        """The gradient of input i. Its letters that no other operand has are supplied by vectors of ones."""
         others = [(t, x) for j, (t, x) in enumerate(zip(self.terms, xs, strict=True)) if j != i]
         known = set(self.out).union(*(t for t, _ in others))
         others += [(c, beside(np.ones(sizes[c], xs[i].dtype), xs[i])) for c in self.terms[i] if c not in known]
@@ -130,7 +131,7 @@ class Einsum(Op):
 
 
 def letter_sizes(terms: tuple[str, ...], shapes: tuple[Shape, ...]) -> dict[str, int]:
-    """The size behind each subscript; ValueError when two operands disagree."""
+    """The size of each subscript's axis; ValueError when two operands disagree."""
     sizes: dict[str, int] = {}
     for term, shape in zip(terms, shapes, strict=True):
         if len(term) != len(shape):
@@ -142,7 +143,7 @@ def letter_sizes(terms: tuple[str, ...], shapes: tuple[Shape, ...]) -> dict[str,
 
 
 def parse_subscripts(subscripts: str, shapes: tuple[Shape, ...]) -> tuple[tuple[str, ...], str]:
-    """Terms and output of an einsum string, the output filled in as NumPy does. No ellipsis, no diagonals."""
+    """The terms and the output of an einsum string; a missing output is filled in as NumPy does."""
     left, arrow, out = subscripts.replace(" ", "").partition("->")
     terms = tuple(left.split(","))
     if len(terms) != len(shapes):

@@ -1,16 +1,16 @@
-"""Elementwise Ops without a gradient: comparisons, logic, sign, casts. Imports op.py alone."""
+"""Elementwise Ops without a gradient: comparisons, bitwise logic, sign, and casts. Imports op.py alone."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Constant, Gradient, SameShape, Shape, Value
+from minigrad.op import Array, Gradient, NonDifferentiable, SameShape, Shape, Value
 
 
 @dataclass(frozen=True)
-class Logical(Constant):
-    """An elementwise Op named after a ufunc, without a gradient."""
+class Logical(NonDifferentiable):
+    """An elementwise Op that is one NumPy ufunc and has no gradient."""
 
     ufunc: ClassVar[np.ufunc]
 
@@ -19,16 +19,16 @@ class Logical(Constant):
         return self.ufunc(*xs)  # type: ignore[no-any-return]
 
     def shape(self, *shapes: Shape) -> Shape:
-        """The shapes, broadcast."""
+        """The broadcast shape."""
         return broadcast(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """What the ufunc gives for these dtypes."""
+        """The dtype that the ufunc returns for these dtypes."""
         return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """The shape NumPy broadcasts to; ValueError that tells the rule when there is none."""
+    """The shape that NumPy broadcasts these to; where there is none, a ValueError that states the rule."""
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -102,26 +102,26 @@ class FloorDivide(Logical):
 
 
 class Sign(Logical):
-    """y = −1, 0 or 1."""
+    """y = −1, 0 or 1, the sign of x."""
 
     ufunc = np.sign
 
 
 class IsFinite(Logical):
-    """y = neither NaN nor infinite."""
+    """y = whether x is neither NaN nor infinite."""
 
     ufunc = np.isfinite
 
 
 class IsNan(Logical):
-    """y = is NaN."""
+    """y = whether x is NaN."""
 
     ufunc = np.isnan
 
 
 @dataclass(frozen=True)
 class Cast(SameShape):
-    """y = x in another dtype, given by NumPy's name for it (`float32`)."""
+    """y = x in another dtype, given by its NumPy name (`float32`)."""
 
     to: str
 
@@ -134,11 +134,11 @@ class Cast(SameShape):
         return np.dtype(self.to)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g in x's dtype; nothing when either side is not floating."""
+        """gx = g in x's dtype; None when y is not floating-point."""
         return (g.astype(x.dtype) if np.dtype(self.to).kind in "fc" else None,)
 
 
-class Detach(SameShape, Constant):
+class Detach(SameShape, NonDifferentiable):
     """y = x, through which no gradient passes."""
 
     def forward(self, x: Array) -> Array:

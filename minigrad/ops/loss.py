@@ -1,4 +1,4 @@
-"""Softmax and losses whose composed form would be slow or unstable. Imports op.py and siblings."""
+"""Softmax, and losses that would be slow or unstable if composed of other Ops. Imports op.py and siblings."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from minigrad.ops.index import OneHot, check_ids
 
 @dataclass(frozen=True)
 class AlongAxis(FloatingDtype, SameShape):
-    """An Op along one axis (non-negative)."""
+    """An Op that works along one axis (non-negative)."""
 
     axis: int
 
 
 def shifted(x: Array, axis: int) -> Array:
-    """x less its largest real part along the axis: exp of it never overflows."""
+    """x minus its largest real part along the axis, so that exp of it cannot overflow."""
     return x - x.real.max(axis=axis, keepdims=True)  # type: ignore[no-any-return]
 
 
@@ -31,7 +31,7 @@ class Softmax(AlongAxis):
     reads = "y"
 
     def forward(self, x: Array) -> Array:
-        """Stable at any size."""
+        """Stable for scores of any size."""
         y = shifted(x, self.axis)
         np.exp(y, out=y)
         y /= y.sum(axis=self.axis, keepdims=True)
@@ -49,7 +49,7 @@ class LogSoftmax(AlongAxis):
     reads = "y"
 
     def forward(self, x: Array) -> Array:
-        """Stable at any size."""
+        """Stable for scores of any size."""
         low = shifted(x, self.axis)
         return low - np.log(np.exp(low).sum(axis=self.axis, keepdims=True))  # type: ignore[no-any-return]
 
@@ -62,29 +62,29 @@ BLOCK = 1 << 16  # elements of a block of rows: a few such arrays of float32 sta
 
 
 def as_rows(x: Array, *others: Array) -> list[Array]:
-    """Scores (..., V) as (n, V), and what has a number for each row, or a row, likewise."""
+    """Scores (..., V) as a matrix (n, V), and the other arrays, with an entry or a row for each score row, likewise."""
     return [a.reshape((-1, *a.shape[x.ndim - 1 :])) if x.size else a.reshape(0) for a in (x, *others)]
 
 
 def in_blocks(work: Callable[..., None], *arrays: Array) -> None:
-    """The work on a few rows at a time: none of its temporaries leaves the cache."""
+    """Calls `work` on a few rows of the arrays at a time, so that its temporaries stay in the cache."""
     size = rows_of_block(arrays[0])
     for start in range(0, len(arrays[0]), size):
         work(*(a[start : start + size] for a in arrays))
 
 
 def rows_of_block(x: Array) -> int:
-    """How many rows of x make a block."""
+    """The number of rows of x in a block."""
     return max(1, BLOCK // max(1, x[:1].size))
 
 
 def block_of(x: Array) -> Array:
-    """Room for a block of rows of x."""
+    """Uninitialised memory for a block of rows of x."""
     return np.empty_like(x, shape=(min(len(x), rows_of_block(x)), *x.shape[1:]))
 
 
 def cross_entropy(room: Array, x: Array, target: Array, y: Array) -> None:
-    """y = −log softmax(x)[target] of scores (n, V)."""
+    """y = −log softmax(x)[target] for scores x (n, V); `room` is memory for one block."""
     low = np.subtract(x, x.real.max(axis=1, keepdims=True), out=room[: len(x)])
     picked = low[module_of(low).arange(len(low)), target]
     np.subtract(np.log(np.exp(low, out=low).sum(axis=1)), picked, out=y)
@@ -104,7 +104,7 @@ class CrossEntropy(SameDtype):
     reads = "x"
 
     def forward(self, x: Array, target: Array) -> Array:
-        """(..., V) and (...) give (...)."""
+        """Scores (..., V) and targets (...) give (...)."""
         check_ids(target, x.shape[-1])
         y = np.empty_like(x, shape=target.size).reshape(target.shape)  # CuPy takes the shape () for none
         rows = as_rows(x, target, y)
@@ -123,12 +123,12 @@ class CrossEntropy(SameDtype):
 
 
 class CrossEntropyGrad(SameShape, SameDtype):
-    """y = g (softmax(x) − one-hot(target)), the gradient of CrossEntropy, made in one new array."""
+    """y = g (softmax(x) − one-hot(target)), the gradient of CrossEntropy, computed in one new array."""
 
     reads = "x"
 
     def forward(self, x: Array, target: Array, g: Array) -> Array:
-        """(..., V), (...), (...) give (..., V)."""
+        """Scores (..., V), targets (...) and g (...) give (..., V)."""
         y = np.empty_like(x, order="C")
         in_blocks(softmax_less_hot, *as_rows(x, target, g, y))
         return y
@@ -142,7 +142,7 @@ class CrossEntropyGrad(SameShape, SameDtype):
 
 
 class BinaryCrossEntropy(FloatingDtype, Elementwise):
-    """y = max(x, 0) − x t + log1p(e^−|x|): binary cross entropy of logits x against t in [0, 1]."""
+    """y = max(x, 0) − x t + log1p(e^−|x|): the binary cross entropy of logits x and targets t in [0, 1]."""
 
     reads = "x"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Constant, FloatingDtype, Gradient, Op, SameShape, Shape, Value, apply
+from minigrad.op import Array, FloatingDtype, Gradient, NonDifferentiable, Op, SameShape, Shape, Value, apply
 from minigrad.ops.elementwise import Exp
 from minigrad.ops.shape import BroadcastTo, SummedDtype
 
@@ -144,7 +144,7 @@ class CumSum(SummedDtype, SameShape):
 
 
 @dataclass(frozen=True)
-class ArgMax(Constant):
+class ArgMax(NonDifferentiable):
     """y = index of the first largest element along `axis`."""
 
     axis: int

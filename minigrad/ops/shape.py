@@ -1,4 +1,4 @@
-"""Ops that move elements without changing them. Imports op.py alone. Adjoint pairs stand side by side."""
+"""Ops that move or repeat elements, and the sums that are their adjoints. Imports op.py alone."""
 
 import operator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from minigrad.op import Array, Gradient, Op, SameShape, Shape, Value, apply
 
 
 def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
-    """Axes as sorted non-negative numbers; None means all. ShapeError for an axis that is not there or named twice."""
+    """Axes as a sorted tuple of non-negative numbers; None means all. ShapeError for a missing or repeated axis."""
     if axis is None:
         return tuple(range(ndim))
     axes = tuple(axis) if isinstance(axis, tuple | list) else (operator.index(axis),)
@@ -25,20 +25,20 @@ def axes_of(axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
 
 
 def sizes_of(shape: Any) -> Shape:
-    """A shape, given as one size or several, as Python's integers."""
+    """A shape, given as one size or a sequence of sizes, as a tuple of Python integers."""
     return tuple(map(operator.index, shape)) if np.iterable(shape) else (operator.index(shape),)
 
 
 class SummedDtype(Op):
-    """An Op that sums elements of one input."""
+    """An Op that sums elements of its input."""
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """Booleans and small integers grow, as in numpy.sum."""
+        """The dtype of numpy.sum: booleans and small integers become larger ones."""
         return np.zeros(0, dtypes[0]).sum().dtype  # type: ignore[no-any-return]
 
 
 class Copy(SameShape):
-    """y = x, as a node of its own."""
+    """y = x in new memory."""
 
     def forward(self, x: Array) -> Array:
         """A copy."""
@@ -51,7 +51,7 @@ class Copy(SameShape):
 
 @dataclass(frozen=True)
 class Reshape(Op):
-    """y = the same elements, in C order, in another shape (all sizes given)."""
+    """y = the same elements in C order in the shape `to`, in which all sizes are given."""
 
     to: Shape
 
@@ -60,19 +60,19 @@ class Reshape(Op):
         return x.reshape(self.to)
 
     def shape(self, x: Shape) -> Shape:
-        """The shape asked for, which must hold as many elements."""
+        """The shape `to`; ValueError unless it has as many elements."""
         if prod(x) != prod(self.to):
             raise ValueError(f"cannot reshape {x} into {self.to}")
         return self.to
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g in the old shape."""
+        """gx = g in x's shape."""
         return (g.reshape(x.shape),)
 
 
 @dataclass(frozen=True)
 class Transpose(Op):
-    """y's axis i is x's axis `axes[i]`."""
+    """y = x with permuted axes: y's axis i is x's axis `axes[i]`."""
 
     axes: tuple[int, ...]
 
@@ -93,7 +93,7 @@ class Transpose(Op):
 
 @dataclass(frozen=True)
 class BroadcastTo(Op):
-    """y = x repeated along new or size-1 axes. Adjoint of SumTo."""
+    """y = x repeated along axes of size 1 and new leading axes, to the shape `to`. Adjoint of SumTo."""
 
     to: Shape
 
@@ -102,30 +102,30 @@ class BroadcastTo(Op):
         return np.broadcast_to(x, self.to)
 
     def shape(self, x: Shape) -> Shape:
-        """The shape asked for, if x broadcasts to it."""
+        """The shape `to`; ValueError unless x broadcasts to it."""
         if np.broadcast_shapes(x, self.to) != self.to:
             raise ValueError(f"cannot broadcast {x} to {self.to}")
         return self.to
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g summed over what was repeated."""
+        """gx = g, summed over what was repeated."""
         return (apply(SumTo(x.shape), g),)
 
 
 @dataclass(frozen=True)
 class SumTo(SummedDtype):
-    """y = x summed over the axes along which `to` would broadcast. Adjoint of BroadcastTo."""
+    """y = x summed to the shape `to`, over the axes along which `to` would broadcast to x. Adjoint of BroadcastTo."""
 
     to: Shape
 
     def forward(self, x: Array) -> Array:
-        """Sums leading axes, then those of size 1."""
+        """The sum over extra leading axes and over those where `to` has size 1."""
         lead = x.ndim - len(self.to)
         axes = tuple(i for i, size in enumerate(x.shape) if i < lead or (self.to[i - lead] == 1 and size != 1))
         return (x.sum(axis=axes, keepdims=True) if axes else x).reshape(self.to)
 
     def shape(self, x: Shape) -> Shape:
-        """The shape asked for, if it broadcasts to x."""
+        """The shape `to`; ValueError unless it broadcasts to x."""
         if np.broadcast_shapes(x, self.to) != x:
             raise ValueError(f"cannot sum {x} to {self.to}")
         return self.to
@@ -135,8 +135,8 @@ class SumTo(SummedDtype):
         return (apply(BroadcastTo(x.shape), g),)
 
 
-def joined(shapes: tuple[Shape, ...], axis: int) -> Shape:
-    """The shape of a concatenation; ValueError when sizes beside `axis` differ."""
+def concatenated(shapes: tuple[Shape, ...], axis: int) -> Shape:
+    """The shape of a concatenation; ValueError when sizes along other axes differ."""
     first = shapes[0]
     rest = {s[:axis] + s[axis + 1 :] for s in shapes}
     if len(rest) > 1 or len({len(s) for s in shapes}) > 1:
@@ -156,7 +156,7 @@ class Concat(Op):
 
     def shape(self, *shapes: Shape) -> Shape:
         """Sizes along the axis add up; the others must agree."""
-        return joined(shapes, self.axis)
+        return concatenated(shapes, self.axis)
 
     def vjp(self, g: Value, y: Value, *xs: Value) -> tuple[Gradient, ...]:
         """Each input gets its part of g."""
@@ -171,7 +171,7 @@ class Concat(Op):
 
 @dataclass(frozen=True)
 class Stack(Op):
-    """y = the inputs, of one shape, along a new axis (non-negative)."""
+    """y = the inputs, all of one shape, side by side along a new axis (non-negative)."""
 
     axis: int
 
@@ -180,7 +180,7 @@ class Stack(Op):
         return np.stack(xs, axis=self.axis)
 
     def shape(self, *shapes: Shape) -> Shape:
-        """One size more, where the axis says."""
+        """The inputs' shape with the new axis inserted."""
         if len(set(shapes)) > 1:
             raise ValueError(f"cannot stack different shapes {', '.join(map(str, dict.fromkeys(shapes)))}")
         return (*shapes[0][: self.axis], len(shapes), *shapes[0][self.axis :])
@@ -193,7 +193,7 @@ class Stack(Op):
 
 @dataclass(frozen=True)
 class Pad(Op):
-    """y = x with `widths[axis] = (before, after)` constant elements on each side. Its adjoint is a Slice."""
+    """y = x with `widths[axis] = (before, after)` constant elements added on each side. Its adjoint is a Slice."""
 
     widths: tuple[tuple[int, int], ...]
     value: float = 0.0
@@ -209,5 +209,5 @@ class Pad(Op):
         return tuple(n + a + b for n, (a, b) in zip(x, self.widths, strict=True))
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = the middle of g."""
+        """gx = the part of g where x stood."""
         return (g[tuple(slice(a, a + n) for n, (a, _) in zip(x.shape, self.widths, strict=True))],)

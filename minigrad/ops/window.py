@@ -1,9 +1,9 @@
 """How a window moves over pictures (N, C, H, W): what convolution and pooling share. Imports op.py alone.
 
 Memory is channels-last by strides: a result is an (N, H, W, C) array seen as (N, C, H, W). Elementwise Ops keep that
-order, and the next convolution or pooling reads the picture as it lies. Work is done block by block, a few rows of
-windows at a time, so that what is made in between stays in the cache: as a list of NumPy calls bound to their arrays,
-which a compiled program makes once and then only calls.
+order, so the next convolution or pooling reads the picture as it lies. Work is done block by block, a few rows of
+windows at a time, so that intermediate values stay in the cache. It is given as a list of NumPy calls bound to their
+arrays, which a compiled program makes once and then only calls.
 """
 
 from collections.abc import Callable, Generator, Iterator
@@ -28,9 +28,9 @@ BLOCK = 1 << 18  # elements worked on at a time: a megabyte of float32, a second
 
 
 class Scratch:
-    """Memory for what is needed within one block of work; what it has no room for is allocated, where `like` is.
+    """Memory for intermediate values within one block of work; what does not fit is allocated, on the device of `like`.
 
-    `one_thread` says whether BLAS has but one where this is used: in a program's workers, not in eager work.
+    `one_thread` says whether BLAS has a single thread here, as in the workers of a compiled program.
     """
 
     def __init__(self, nbytes: int, like: Array | None = None) -> None:
@@ -39,7 +39,7 @@ class Scratch:
         self.used = 0
 
     def __call__(self, shape: Shape, dtype: Any) -> Array:
-        """An array that is good until `used` is set back."""
+        """An uninitialised array. Its memory is used again once `used` is set back."""
         start, size = -(-self.used // ALIGNMENT) * ALIGNMENT, prod(shape) * np.dtype(dtype).itemsize
         if start + size > len(self._bytes) or np.dtype(dtype).hasobject:
             return np.empty_like(self._like, shape=shape, dtype=dtype, order="C")
@@ -49,7 +49,7 @@ class Scratch:
 
 
 class Windowed(Op):
-    """An Op whose windows move by `stride` over pictures with `padding` around them."""
+    """An Op whose window moves by `stride` over pictures with `padding` around them."""
 
     stride: Pair
     padding: Pair
@@ -63,22 +63,23 @@ class Windowed(Op):
         return y
 
     def calls(self, scratch: Scratch, *arrays: Any) -> Calls:
-        """`calls(scratch, y, *xs)`: what writes the result into y, of whatever strides."""
+        """`calls(scratch, y, *xs)`: the calls that write the result into y, whatever its strides."""
         raise NotImplementedError(f"{type(self).__name__}.calls")
 
     def order(self, shape: Shape) -> Shape:
-        """The axes of a result of this shape in the order in which they lie in memory."""
+        """The order in which the axes of a result of this shape lie in memory."""
         return LAST
 
     def of_rows(self, rows: slice, *shapes: Any) -> tuple["Windowed", Needs] | None:
-        """For operands of these shapes: an Op whose `calls` write some rows of the result, and the rows that it reads.
+        """An Op whose `calls` write only some rows of the result, and the rows of each operand that it reads.
 
-        Its padding is what is above and left of the rows that it is given. None where rows cannot be taken apart.
+        That Op's padding is what lies above and left of the rows it is given. None if rows cannot be computed
+        separately.
         """
         return None
 
     def near(self, scratch: Scratch, x: Array, rows: slice, across: int, kernel: Shape, value: Any = 0) -> Making:
-        """What so many windows across, of those rows, see of x (N, H, W, C); `value` outside."""
+        """The part of x (N, H, W, C) that `across` windows in each of these rows see; `value` outside the picture."""
         top, size = self.top(rows), ((rows.stop - rows.start - 1) * self.stride[0] + kernel[0])
         width = (across - 1) * self.stride[1] + kernel[1]
         inside, (above, left) = x[:, max(top, 0) : max(top + size, 0)], (max(-top, 0), self.padding[1])
@@ -91,23 +92,26 @@ class Windowed(Op):
         return near
 
     def top(self, rows: slice) -> int:
-        """The first row of a picture that the first of those rows of windows sees."""
+        """The first row of a picture that is seen by the first of these rows of windows; negative in the padding."""
         return int(rows.start) * self.stride[0] - self.padding[0]
 
     def seen(self, rows: slice, kernel: int, height: int) -> tuple[slice, Pair]:
-        """The rows of a picture that rows of windows see, and the padding that is left for those."""
+        """The rows of a picture that these rows of windows see, and the padding that is left around them."""
         top = self.top(rows)
         stop = min(height, top + (rows.stop - rows.start - 1) * self.stride[0] + kernel)
         start = max(0, top)
         return slice(start, max(start, stop)), (start - top, self.padding[1])
 
     def seeing(self, rows: slice, kernel: int, count: int) -> tuple[slice, Pair]:
-        """The rows of windows that see some rows of a picture, and the padding that is left for those."""
+        """The rows of windows that see any of these rows of a picture, and the padding that is left around them."""
         steps = reach(rows, kernel, self.stride[0], self.padding[0], slice(0, count))
         return steps, (rows.start - self.top(steps), self.padding[1])
 
     def place(self, steps: slice, size: int, shift: int, axis: int) -> tuple[slice, slice]:
-        """Along one axis, for a place in the kernel: which of those steps put it inside, from the first, and where."""
+        """Along one axis, for one place of the kernel: which steps of the window put it inside the picture, and where.
+
+        Steps are counted from the first of `steps`.
+        """
         stride, padding = self.stride[axis], self.padding[axis] - shift
         found = reach(slice(0, size), 1, stride, padding, steps)
         start, count = found.start * stride - padding, found.stop - found.start
@@ -116,12 +120,12 @@ class Windowed(Op):
 
 
 def last(x: Array) -> Array:
-    """(N, C, H, W) seen as (N, H, W, C)."""
+    """A view of (N, C, H, W) as (N, H, W, C), channels last."""
     return x.transpose(0, 2, 3, 1)
 
 
 def first(x: Array) -> Array:
-    """(N, H, W, C) seen as (N, C, H, W)."""
+    """A view of (N, H, W, C) as (N, C, H, W), channels first."""
     return x.transpose(0, 3, 1, 2)
 
 
@@ -134,9 +138,9 @@ def kept(g: Array, mask: Array, out: Array) -> Call:
 
 
 def windows(size: Shape, kernel: Shape, stride: Pair, padding: Pair, ceil_mode: bool = False) -> Pair:
-    """How many windows fit into pictures of `size`, down and across; ValueError when none does.
+    """The number of windows, down and across, that fit into pictures of `size`; ValueError when none does.
 
-    With `ceil_mode` the last may reach beyond the padding, if it begins before.
+    With `ceil_mode` the last window may reach beyond the padding, if it begins before.
     """
     sides = zip(size, kernel, stride, padding, strict=True)
     down, across = (steps(*side, ceil_mode) for side in sides)
@@ -148,7 +152,7 @@ def windows(size: Shape, kernel: Shape, stride: Pair, padding: Pair, ceil_mode: 
 
 
 def steps(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) -> int:
-    """The windows along one side."""
+    """The number of windows along one side."""
     room = size + 2 * padding - kernel
     if not ceil_mode or room < 0:
         return room // stride + 1
@@ -156,19 +160,19 @@ def steps(size: int, kernel: int, stride: int, padding: int, ceil_mode: bool) ->
 
 
 def empty(like: Array, shape: Shape, dtype: Any, order: Shape) -> Array:
-    """A new array (N, C, H, W) whose axes lie in memory in that order, of the same module as `like`."""
+    """A new array (N, C, H, W) whose axes lie in memory in this order, of the array module of `like`."""
     y = np.empty_like(like, shape=tuple(shape[a] for a in order), dtype=dtype, order="C")
     return y.transpose(tuple(order.index(a) for a in range(4)))
 
 
 def joins(x: Array, start: int, stop: int) -> bool:
-    """Whether those axes lie in memory as one would."""
+    """Whether the axes from start to stop could be merged into one without a copy."""
     found = [(n, s) for n, s in zip(x.shape[start:stop], x.strides[start:stop], strict=True) if n != 1]
     return all(s == m * t for (_, s), (m, t) in pairwise(found))
 
 
 def flat(scratch: Scratch, x: Array, lead: int) -> Making:
-    """x with its first axes as one and its others as one: a view, or a copy where its memory does not allow that."""
+    """x as a matrix: its first `lead` axes merged, and the others; a copy only where a view is impossible."""
     shape = prod(x.shape[:lead]), prod(x.shape[lead:])
     if joins(x, 0, lead) and joins(x, lead, x.ndim):
         return x.reshape(shape)
@@ -178,10 +182,10 @@ def flat(scratch: Scratch, x: Array, lead: int) -> Making:
 
 
 def blocks(scratch: Scratch, y: Array, each: int, several: bool) -> Iterator[Place]:
-    """Parts of y (N, H, W, C), of which a row needs so many elements: whole pictures, or rows of one.
+    """Parts of y (N, H, W, C) to work on at a time: several pictures, or rows of one. A row needs `each` elements.
 
-    Pictures of which y is but some rows, one by one, unless work on `several` at once is worth a copy. Each block has
-    the scratch memory for itself.
+    If y is only some rows of each picture, pictures are taken one by one unless `several` at once are worth a copy. All
+    scratch memory taken since the first block is free again in each block.
     """
     (number, count), mark = y.shape[:2], scratch.used
     pictures = max(1, BLOCK // max(1, count * each)) if several or joins(y, 0, 2) else 1
@@ -193,6 +197,6 @@ def blocks(scratch: Scratch, y: Array, each: int, several: bool) -> Iterator[Pla
 
 
 def reach(inside: slice, kernel: int, stride: int, padding: int, steps: slice) -> slice:
-    """Along one axis: which of those steps of a window touch positions `inside`."""
+    """Along one axis: which of these steps of a window touch the positions `inside`."""
     start = max(steps.start, -((kernel - 1 - padding - inside.start) // stride))
     return slice(start, max(start, min(steps.stop, (inside.stop - 1 + padding) // stride + 1)))

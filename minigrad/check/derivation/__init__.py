@@ -1,4 +1,4 @@
-"""Derivations: gradients as mathematics, in plain text, LaTeX and MathML.
+"""Derivations: gradients written as mathematics, in plain text, LaTeX and MathML.
 
 graph ─> reading (what each Op means) ─> expression (how people write it) ─> writers, page
 """

@@ -1,7 +1,7 @@
-"""`derive`: the gradient that the engine finds, as equations in the order in which a person would derive them.
+"""`derive`: the gradient found by the engine, as equations in the order in which a person would derive them.
 
-The traced function and its gradients become one graph; equal nodes are merged and pieces joined by the compiler's own
-passes; then every quantity with a name gets an equation, and what has none is written out where it is used.
+The traced function and its gradients become one graph, which some of the compiler's passes simplify. Then each named
+quantity gets an equation, and everything without a name is written out where it is used.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ Equation = tuple[Expression, Expression]
 
 @dataclass(frozen=True)
 class Derivation:
-    """Equations, forward and backward, of `graph`, whose outputs are the quantities with names, in that order."""
+    """The equations of the forward and backward pass, and the `graph`, whose outputs are the named quantities."""
 
     title: str
     forward: tuple[Equation, ...]
@@ -48,18 +48,18 @@ class Derivation:
 
     @property
     def text(self) -> str:
-        """Plain text, a line for each equation."""
+        """Plain text with one line for each equation."""
         parts = [self.title, "", *lines(self.forward, Writer()), "", *lines(self.backward, Writer())]
         return "\n".join(parts).rstrip()
 
     @property
     def latex(self) -> str:
-        """Two aligned blocks."""
+        """Two `aligned` environments, forward and backward."""
         return "\n\n".join(aligned(equations) for equations in (self.forward, self.backward) if equations)
 
     @property
     def html(self) -> str:
-        """One offline page with MathML."""
+        """A self-contained page with MathML."""
         writer = MathML()
         forward, backward = (
             [(writer.write(a), relation(a, b), writer.write(b)) for a, b in equations]
@@ -75,19 +75,19 @@ class Derivation:
 
 
 def lines(equations: Sequence[Equation], writer: Writer) -> Iterator[str]:
-    """`name = expression`, the signs of equality under each other."""
+    """`name = expression`, with the equals signs aligned."""
     pairs = [(writer.write(a), writer.write(b)) for a, b in equations]
     width = max((len(a) for a, _ in pairs), default=0)
     return (f"{a:>{width}} {relation(*e)} {b}" for (a, b), e in zip(pairs, equations, strict=True))
 
 
 def relation(name: Expression, value: Expression) -> str:
-    """What is known already and grows gets an arrow."""
+    """`←` if a quantity is updated (its name occurs in its value), else `=`."""
     return "←" if within(name, value) else "="
 
 
 def aligned(equations: Sequence[Equation]) -> str:
-    """An aligned environment."""
+    """The equations in a LaTeX `aligned` environment."""
     writer = LaTeX()
     signs = {"=": "=", "←": r"\leftarrow"}
     rows = (f"{writer.write(a)} &{signs[relation(a, b)]} {writer.write(b)}" for a, b in equations)
@@ -104,12 +104,13 @@ def derive(
     names: Function | None = None,
     sizes: Mapping[int, str] | None = None,
 ) -> Derivation:
-    """The equations of f and of its gradients by all floating inputs, parameters and named quantities.
+    """The equations of f, and of its gradients by all floating-point inputs, parameters and named quantities.
 
-    The examples (arrays or Tensors) say shapes and dtypes alone. `inputs` and `outputs` are names, by default those of
-    f's arguments and y; `parameters` those of Tensors that f finds elsewhere; `names(*arguments)` gives a dict of
-    quantities inside f, computed as f does: where f has the same, it is called that. `sizes` are names for numbers that
-    something is divided by. A scalar result is a loss L; for others dy is the gradient that comes from outside.
+    Of the examples (arrays or Tensors) only shapes and dtypes matter. `inputs` and `outputs` are names, by default
+    those of f's arguments, and y; `parameters` names Tensors that f uses without being given them. `names(*arguments)`
+    returns a dict of named quantities computed as inside f; where f computes the same, it gets that name. `sizes` maps
+    numbers that something is divided by to names. A scalar result is a loss L; for any other result, dy is the gradient
+    that comes from outside.
     """
     labels = [*(inputs or argument_names(f, len(examples)))]
     born = next(serials)
@@ -136,14 +137,14 @@ def argument_names(f: Function, count: int) -> list[str]:
 
 
 def default_names(outputs: Sequence[Tensor]) -> list[str]:
-    """L for a scalar, y for an array, numbered if there are several."""
+    """L for a scalar, y for an array; y_1, y_2, … if there are several outputs."""
     if len(outputs) == 1:
         return ["L" if outputs[0].shape == () else "y"]
     return [f"y_{i + 1}" for i in range(len(outputs))]
 
 
 def traced(f: Function, examples: Sequence[Any], names: Function | None) -> tuple[Graph, list[str]]:
-    """f's results and the quantities named, equal nodes merged; and their names."""
+    """The graph of f's results and the named quantities, with equal nodes merged; and the names."""
     inside: list[str] = []
 
     def both(*arguments: Any) -> Any:
@@ -157,7 +158,7 @@ def traced(f: Function, examples: Sequence[Any], names: Function | None) -> tupl
 def backward(
     results: Mapping[str, Tensor], wanted: Mapping[str, Tensor]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """The gradients that come from outside, and those of what is wanted, where there is a path."""
+    """The gradients that come from outside, and those by all wanted quantities that have a path."""
     floating = {name: y for name, y in results.items() if y.requires_grad}
     with tracing():
         upstream = {name: Tensor(Symbol(y.shape, y.dtype)) for name, y in floating.items() if y.shape}
@@ -169,7 +170,7 @@ def backward(
 
 
 def tidied(program: Graph, born: int) -> Graph:
-    """The same program, simpler to read."""
+    """The same program, simplified for reading."""
     program = numbers_inside(program, born)
     for rewriting in PASSES:
         if rewriting.name in TIDYING:
@@ -180,9 +181,9 @@ def tidied(program: Graph, born: int) -> Graph:
 def equations(
     program: Graph, given: Mapping[Expression, Tensor], found: Mapping[Expression, Tensor], sizes: Mapping[int, str]
 ) -> tuple[tuple[Equation, ...], tuple[Equation, ...]]:
-    """An equation for each quantity found, in the order of computing: those of the forward pass, those of gradients.
+    """An equation for each quantity in `found`, in the order of computation: those of the forward pass, then gradients.
 
-    What is long and used more than once gets a name too: u_1, u_2 and so on forward, δ_1, δ_2 backward.
+    A long expression that is used more than once gets a name too: u_1, u_2, … forward, δ_1, δ_2, … backward.
     """
     known: dict[int, Expression] = {id(node): name for name, node in given.items()}
     sought: dict[int, list[Expression]] = {}
@@ -205,12 +206,12 @@ def equations(
 
 
 def fresh_name(number: int, is_backward: bool) -> Expression:
-    """A name for what has none; the second part, empty, says that it belongs to the backward pass."""
+    """A new name. An empty second part marks it as belonging to the backward pass."""
     return Expression("symbol", (f"δ_{number}", "")) if is_backward else symbol(f"u_{number}")
 
 
 def with_sizes(x: Expression, sizes: Mapping[int, str]) -> Expression:
-    """A fraction whose denominator is a size, by the size's name."""
+    """A fraction whose denominator is a named size, with that name."""
     if x.kind == "negative":
         return negative(with_sizes(x.inner[0], sizes))
     if x.kind == "fraction" and x.inner[1].kind == "number":
@@ -220,7 +221,7 @@ def with_sizes(x: Expression, sizes: Mapping[int, str]) -> Expression:
 
 
 def parts_together(written: Sequence[tuple[Equation, Tensor]]) -> Iterator[Equation]:
-    """Slices that make up one quantity as one equation, [a_i a_f …] = a."""
+    """Slices that together make up one quantity become one equation, [a_i a_f …] = a."""
     slices: dict[int, list[tuple[Equation, Tensor]]] = {}
     for equation, node in written:
         if isinstance(node.op, Slice):
@@ -235,7 +236,7 @@ def parts_together(written: Sequence[tuple[Equation, Tensor]]) -> Iterator[Equat
 
 
 def meaning(node: Tensor, xs: list[Expression]) -> Expression:
-    """What a node without a name is."""
+    """The expression of a node without a name."""
     if node.op is not None:
         return read(node, xs)
     if node.value is not None and node.size and (node.value == node.value.flat[0]).all():

@@ -1,4 +1,4 @@
-"""A derivation as one offline page: MathML, light and dark, ready to print. Knows strings alone."""
+"""A derivation as one self-contained page: MathML, light and dark, ready to print. Knows strings alone."""
 
 from collections.abc import Sequence
 from html import escape
@@ -23,7 +23,7 @@ Row = tuple[str, str, str]
 
 
 def page(title: str, forward: Sequence[Row], backward: Sequence[Row]) -> str:
-    """The page; rows are equations: one side in MathML, the sign between, the other side."""
+    """The page. Each row is an equation: the left side in MathML, the sign, the right side."""
     return (
         f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width">\n<style>{STYLE}</style>\n<h1>{escape(title)}</h1>\n'
@@ -33,7 +33,7 @@ def page(title: str, forward: Sequence[Row], backward: Sequence[Row]) -> str:
 
 
 def section(heading: str, rows: Sequence[Row]) -> str:
-    """Equations under a heading, aligned at the sign of equality."""
+    """Equations under a heading, aligned at their signs."""
     if not rows:
         return ""
     body = "\n".join(f"<tr><td>{math(a)}</td><td>{sign}</td><td>{math(b)}</td></tr>" for a, sign, b in rows)
@@ -41,5 +41,5 @@ def section(heading: str, rows: Sequence[Row]) -> str:
 
 
 def math(inside: str) -> str:
-    """A formula."""
+    """A formula as a MathML element."""
     return f'<math displaystyle="true"><mrow>{inside}</mrow></math>'

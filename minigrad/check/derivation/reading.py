@@ -1,4 +1,4 @@
-"""What each Op means in the language of textbooks. Ops that only fit shapes together are not seen."""
+"""What each Op means in the language of textbooks. Ops that only adapt shapes are not shown."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,24 +17,24 @@ Reading = Callable[..., Expression]
 
 
 def read(node: Tensor, xs: list[Expression]) -> Expression:
-    """The expression that op(xs) is."""
+    """The expression for the node, from those of its inputs."""
     reading = READINGS.get(type(node.op))
     return reading(node, *xs) if reading else e.call(label(node.op), *xs)
 
 
 def label(op: Op | None) -> str:
-    """An Op without a sign of its own, by its name and attributes: `max[axes=(1,), keepdims=False]`."""
+    """The name of an Op that has no sign of its own, with its attributes: `max[axes=(1,), keepdims=False]`."""
     name, _, attributes = repr(op).removesuffix(")").partition("(")
     return f"{name.lower()}[{attributes}]" if attributes else name.lower()
 
 
 def same(node: Tensor, x: Expression) -> Expression:
-    """What only repeats, copies or converts."""
+    """An Op that only repeats, copies or converts is not shown."""
     return x
 
 
 def reshaped(node: Tensor, x: Expression) -> Expression:
-    """Not seen where axes of size 1 come or go, or leading axes are merged; a column as a row is a transpose."""
+    """Not shown where axes of size 1 come or go, or leading axes are merged; a column made a row is transposed."""
     before, after = node.inputs[0].shape, node.shape
     if before != after and before == after[::-1] and len(before) == 2 and 1 in before:
         return e.transpose(x)
@@ -43,12 +43,12 @@ def reshaped(node: Tensor, x: Expression) -> Expression:
 
 
 def transposed(node: Any, x: Expression) -> Expression:
-    """A matrix transposed; other permutations by name."""
+    """xᵀ for a matrix; other permutations by name."""
     return e.transpose(x) if node.ndim == 2 else e.call(label(node.op), x)
 
 
 def summed(node: Tensor, x: Expression) -> Expression:
-    """Σ over the axes that are gone."""
+    """Σ over the axes that disappear."""
     source = node.inputs[0].shape
     lead = len(source) - node.ndim
     fitted = [a for a in range(len(source)) if a < lead or node.shape[a - lead] != source[a]]
@@ -63,7 +63,7 @@ def averaged(node: Any, x: Expression) -> Expression:
 
 
 def sliced(node: Any, x: Expression) -> Expression:
-    """x[first:last], whole axes as colons."""
+    """x[first:last], with a colon for a whole axis."""
     places = []
     for part, size in zip(node.op.parts, node.inputs[0].shape, strict=True):
         whole = part == (0, size, 1)
@@ -72,7 +72,7 @@ def sliced(node: Any, x: Expression) -> Expression:
 
 
 def blocks(node: Any, *xs: Expression) -> Expression:
-    """[x y …] side by side."""
+    """[x y …], side by side."""
     return Expression("block", xs)
 
 
@@ -82,7 +82,7 @@ def picked(node: Any, x: Expression, ids: Expression) -> Expression:
 
 
 def indicator(node: Any, ids: Expression, *rest: Expression) -> Expression:
-    """1[ids]: a row with a one at each id."""
+    """1[ids]: rows with a one at each id."""
     return e.call("1", ids)
 
 
@@ -97,7 +97,7 @@ def likelihood_gradient(node: Any, x: Expression, target: Expression, g: Express
 
 
 def relation(sign: str) -> Reading:
-    """1[a = b]: 1 where it holds."""
+    """1[a = b] and the like: 1 where the relation holds."""
     return lambda node, a, b: e.call("1", e.call(sign, a, b))
 
 

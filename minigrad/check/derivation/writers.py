@@ -1,4 +1,4 @@
-"""Expressions as plain text, LaTeX and MathML: one writer each, with one method for every kind of expression."""
+"""Writes expressions as plain text, LaTeX and MathML: one class each, with a method for every kind of expression."""
 
 import re
 from html import escape
@@ -18,12 +18,12 @@ NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")
 
 
 class Writer:
-    """Plain text, and the frame that the other writers fill in."""
+    """Writes plain text, and is the base of the other writers."""
 
     times, minus, plus, transposed = " ⊙ ", "− ", " + ", "ᵀ"
 
     def write(self, x: Expression, binds: int = 0) -> str:
-        """The expression, in brackets where its surroundings hold together more strongly."""
+        """The expression, in brackets where its surroundings bind more tightly."""
         text: str = getattr(self, x.kind.replace(" ", "_"))(x)
         return self.bracketed(text) if BINDS.get(x.kind, 9) < binds else text
 
@@ -32,11 +32,11 @@ class Writer:
         return f"({text})"
 
     def symbol(self, x: Expression) -> str:
-        """The name as it is."""
+        """The name, with d in front for a gradient."""
         return "".join(map(str, reversed(x.parts)))
 
     def number(self, x: Expression) -> str:
-        """Its digits."""
+        """The digits."""
         return str(x.parts[0])
 
     def negative(self, x: Expression) -> str:
@@ -49,13 +49,13 @@ class Writer:
         return self.write(first, 1) + "".join(map(self.added, rest))
 
     def added(self, x: Expression) -> str:
-        """One term with its sign."""
+        """A further term of a sum, with its sign."""
         if x.kind == "negative":
             return f" {self.minus}" + self.write(x.inner[0], 2)
         return self.plus + self.write(x, 2)
 
     def product(self, x: Expression) -> str:
-        """Numbers stand close to the next factor."""
+        """x ⊙ y; after a number only a space."""
         first, *rest = x.inner
         text = self.write(first, 4)
         for factor in rest:
@@ -64,7 +64,7 @@ class Writer:
         return text
 
     def matrix_product(self, x: Expression) -> str:
-        """Side by side."""
+        """A B C."""
         return " ".join(self.write(factor, 4) for factor in x.inner)
 
     def transpose(self, x: Expression) -> str:
@@ -72,14 +72,14 @@ class Writer:
         return self.write(x.inner[0], 9) + self.transposed
 
     def power(self, x: Expression) -> str:
-        """xⁿ, the exponent of a function behind its name."""
+        """xⁿ; the exponent of a function stands after its name."""
         base, exponent = x.inner[0], str(x.parts[1])
         if base.kind == "call" and base.parts[0] in FUNCTIONS:
             return self.function(self.raised(self.name(str(base.parts[0])), exponent), base.inner)
         return self.raised(self.write(base, 9), exponent)
 
     def raised(self, base: str, exponent: str) -> str:
-        """Unicode's superscripts."""
+        """The base with Unicode superscripts."""
         return base + exponent.translate(str.maketrans("0123456789-.", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻·"))
 
     def fraction(self, x: Expression) -> str:
@@ -88,7 +88,7 @@ class Writer:
         return f"{self.write(above, 3)} / {self.write(below, 4)}"
 
     def call(self, x: Expression) -> str:
-        """f(x); 1[…] and relations have forms of their own."""
+        """f(x); indicators 1[…] and relations have forms of their own."""
         name = str(x.parts[0])
         if name in RELATIONS:
             return self.related(name, *map(self.write, x.inner))
@@ -101,7 +101,7 @@ class Writer:
         return f"{a} {sign} {b}"
 
     def indicator(self, inside: str) -> str:
-        """1 where it holds, or where the id is."""
+        """1[…]: 1 where the relation holds, or at the id."""
         return f"1[{inside}]"
 
     def function(self, name: str, arguments: tuple[Expression, ...]) -> str:
@@ -109,11 +109,11 @@ class Writer:
         return name + self.bracketed(", ".join(map(self.write, arguments)))
 
     def name(self, function: str) -> str:
-        """A function's name."""
+        """The name of a function."""
         return function
 
     def total(self, x: Expression) -> str:
-        """Σ over the axes."""
+        """Σ over axes."""
         return f"Σ_{x.parts[0]} {self.write(x.inner[0], 2)}"
 
     def block(self, x: Expression) -> str:
@@ -127,16 +127,16 @@ class Writer:
 
 
 class LaTeX(Writer):
-    """For a document or a notebook."""
+    """Writes LaTeX."""
 
     times, minus, plus, transposed = r" \odot ", "- ", " + ", r"^{\top}"
 
     def bracketed(self, text: str) -> str:
-        """Brackets that grow."""
+        """Brackets that grow with what they hold."""
         return rf"\left({text}\right)"
 
     def symbol(self, x: Expression) -> str:
-        """`dW_x` as dW_{x}, a word upright."""
+        """`dW_x` as dW_{x}; a name of several letters is upright."""
         base, sub, prime = named(str(x.parts[0]))
         base = base if len(base) == 1 else rf"\mathrm{{{base}}}"
         return rf"{''.join(map(str, x.parts[1:]))}{base}{f'_{{{sub}}}' if sub else ''}{prime}"
@@ -146,7 +146,7 @@ class LaTeX(Writer):
         return f"{base}^{{{exponent}}}"
 
     def fraction(self, x: Expression) -> str:
-        """Above and below a line."""
+        r"""\\frac{above}{below}."""
         above, below = map(self.write, x.inner)
         return rf"\frac{{{above}}}{{{below}}}"
 
@@ -155,7 +155,7 @@ class LaTeX(Writer):
         return r"\sigma" if function == "σ" else rf"\{function}" if function in FUNCTIONS else rf"\mathrm{{{function}}}"
 
     def indicator(self, inside: str) -> str:
-        """A bold one."""
+        """A bold 1."""
         return rf"\mathbf{{1}}[{inside}]"
 
     def related(self, sign: str, a: str, b: str) -> str:
@@ -172,17 +172,17 @@ class LaTeX(Writer):
 
 
 class MathML(Writer):
-    """For a page."""
+    """Writes MathML."""
 
     times, minus, plus = "<mo>⊙</mo>", "<mo>−</mo>", "<mo>+</mo>"
 
     def bracketed(self, text: str) -> str:
-        """Brackets that grow around what is high."""
+        """Brackets that grow if they hold a fraction or a sum."""
         grow = str("<mfrac>" in text or "<munder>" in text).lower()
         return f'<mrow><mo stretchy="{grow}">(</mo>{text}<mo stretchy="{grow}">)</mo></mrow>'
 
     def symbol(self, x: Expression, above: str = "") -> str:
-        """d upright before the name, subscript, primes, and what else stands above."""
+        """The name with subscript and primes; d in front for a gradient; `above` as a superscript."""
         base, sub, prime = named(str(x.parts[0]))
         text = f"<mi{UPRIGHT if len(base) > 1 else ''}>{escape(base)}{'′' * len(prime)}</mi>"
         above = above and f"<mi{UPRIGHT}>{above}</mi>"
@@ -196,7 +196,7 @@ class MathML(Writer):
         return f"<mn>{x.parts[0]}</mn>"
 
     def matrix_product(self, x: Expression) -> str:
-        """A thin space between."""
+        """The factors with thin spaces between."""
         return '<mspace width="0.2em"/>'.join(self.write(factor, 4) for factor in x.inner)
 
     def transpose(self, x: Expression) -> str:
@@ -219,11 +219,11 @@ class MathML(Writer):
         return name + self.bracketed("<mo>,</mo>".join(map(self.write, arguments)))
 
     def name(self, function: str) -> str:
-        """Upright by length."""
+        """Upright if it has several letters."""
         return f"<mi{UPRIGHT if len(function) > 1 else ''}>{escape(function)}</mi>"
 
     def indicator(self, inside: str) -> str:
-        """A bold one."""
+        """A bold 1."""
         return f'<mi class="bold">1</mi>{self.squared(inside)}'
 
     def related(self, sign: str, a: str, b: str) -> str:
@@ -252,6 +252,6 @@ class MathML(Writer):
 
 
 def named(name: str) -> tuple[str, str, str]:
-    """`W_x'` as W, x, '."""
+    """`W_x'` as base W, subscript x and prime '."""
     found = NAME.match(name)
     return (found["base"], found["sub"] or "", found["prime"]) if found else (name, "", "")

@@ -1,7 +1,7 @@
 """Functions of polynomials with their identities, each with its side condition: all the mathematics a proof uses.
 
-They hold wherever both sides are defined, and x · x⁻¹ is 1 only where x is provably not 0; log ab is log a + log b only
-for factors that are provably positive. Imports the algebra.
+The identities hold wherever both sides are defined. x · x⁻¹ is replaced by 1 only where x is provably not 0, and log ab
+by log a + log b only for factors that are provably positive. Imports the algebra.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ MOST_CASES = 8
 
 
 def by_cases(f: Function) -> Function:
-    """f(p) = (1 − b) f(p where b = 0) + b f(p where b = 1) for each 0/1 atom b in p: none is left inside f."""
+    """Splits f by each 0/1 atom b in p, so that none is left inside: f(p) = (1 − b) f(p | b = 0) + b f(p | b = 1)."""
 
     def split(p: Polynomial) -> Polynomial:
         binary = [a for a in p.atoms() if p.algebra.atoms[a].binary]
@@ -32,7 +32,7 @@ def by_cases(f: Function) -> Function:
 
 
 def where_one(p: Polynomial, b: int) -> Polynomial:
-    """p where the 0/1 atom b is 1; what excludes b is 0 there."""
+    """p where the 0/1 atom b is 1; atoms that exclude b are 0 there."""
     held = (p * p.algebra.power(b)).terms
     parts = (Polynomial(p.algebra, {tuple(f for f in m if f[0] != b): c}) for m, c in held.items())
     return p.algebra.total(parts)
@@ -42,7 +42,7 @@ def where_one(p: Polynomial, b: int) -> Polynomial:
 
 
 def sign(p: Polynomial) -> int:
-    """2 if p is provably positive, 1 if provably not negative, else 0: what squares make up is taken off."""
+    """2 if p is provably positive, 1 if provably not negative, else 0. Known squares in p are recognised."""
     for m in p.terms:
         square = p.algebra.squares.get(m)
         times = Fraction(p.terms.get(m, 0)) / square.terms[m] if square else 0
@@ -53,7 +53,7 @@ def sign(p: Polynomial) -> int:
 
 
 def monomial_sign(algebra: Algebra, m: Monomial) -> int:
-    """The same of a product: even powers are not negative."""
+    """Likewise for a product; even powers are not negative."""
     return min((max(algebra.atoms[a].sign, int(k % 2 == 0)) for a, k in m), default=2)
 
 
@@ -63,7 +63,7 @@ def never_zero(p: Polynomial) -> bool:
 
 
 def content(p: Polynomial) -> tuple[Any, Monomial, Polynomial]:
-    """p = number · monomial · rest: the rest has no common factor, and its leading coefficient is 1."""
+    """p = number · monomial · rest, where rest has no common factor and leading coefficient 1."""
     exponents = [dict(m) for m in p.terms]
     common = {a: min(e.get(a, 0) for e in exponents) for a in p.atoms()}
     shared = quotient(common, ONE)
@@ -88,13 +88,13 @@ def factors(p: Polynomial) -> tuple[Any, list[tuple[Polynomial, Any, bool]]]:
 
 
 def single(p: Polynomial) -> Any:
-    """The number of the atom that p is, or None."""
+    """The number of the atom if p is a single atom, else None."""
     ((m, c),) = p.terms.items() if len(p) == 1 else ((ONE, 0),)
     return m[0][0] if c == 1 and len(m) == 1 and m[0][1] == 1 else None
 
 
 def atom_of(p: Polynomial) -> Atom:
-    """The atom that p is; one of no kind if it is none."""
+    """The atom if p is a single one, else an atom of no kind."""
     number = single(p)
     return Atom(None) if number is None else p.algebra.atoms[number]
 
@@ -104,7 +104,7 @@ def atom_of(p: Polynomial) -> Atom:
 
 @by_cases
 def exp(p: Polynomial) -> Polynomial:
-    """The exponential of a sum is the product of those of its terms, each atom with the coefficient as exponent."""
+    """e to a sum is the product over its terms; each is one atom, with the coefficient as its exponent."""
     result = p.algebra.number(1)
     for m, c in p.terms.items():
         term = Polynomial(p.algebra, {m: 1})
@@ -118,7 +118,7 @@ def exp(p: Polynomial) -> Polynomial:
 
 @by_cases
 def log(p: Polynomial) -> Polynomial:
-    """The logarithm of a product is the sum of those of its factors, as far as they are provably positive."""
+    """The logarithm of a product is the sum over its factors, as far as they are provably positive."""
     algebra = p.algebra
     if not p.terms:
         return algebra.atom("log", p)
@@ -133,7 +133,7 @@ def log(p: Polynomial) -> Polynomial:
 
 
 def log_of_factor(q: Polynomial) -> Polynomial:
-    """The logarithm of a positive factor."""
+    """The logarithm of one positive factor."""
     if q.constant == 1:
         return q.algebra.number(0)
     atom = atom_of(q)
@@ -144,7 +144,7 @@ def log_of_factor(q: Polynomial) -> Polynomial:
 
 @by_cases
 def inverse(p: Polynomial) -> Polynomial:
-    """The inverse of a product is the product of those of its factors."""
+    """The inverse of a product is the product of its factors' inverses."""
     if not p.terms:
         return p.algebra.atom("inverse", p)
     number, parts = factors(p)
@@ -164,7 +164,7 @@ def inverse(p: Polynomial) -> Polynomial:
 
 
 def inverse_atom(q: Polynomial) -> Polynomial:
-    """q⁻¹, with q · q⁻¹ = 1 where q is never 0."""
+    """q⁻¹ as an atom, with the rule q · q⁻¹ = 1 if q is provably not 0."""
     rules: Rules = (lambda i: [solved(q, i, 1)]) if never_zero(q) else None
     return q.algebra.atom("inverse", q, sign=sign(q) // 2 * 2, rules=rules)
 
@@ -176,18 +176,18 @@ def is_logistic(q: Polynomial) -> bool:
 
 
 def solved(q: Polynomial, i: int, value: Any) -> Rule:
-    """q · atom = value as a rule for the product of the atom and q's greatest term, whose coefficient is 1."""
+    """q · atom = value as a rule for the product of the atom with q's leading term, whose coefficient is 1."""
     return (*q.lead, (i, 1)), value - (q - Polynomial(q.algebra, {q.lead: 1})) * q.algebra.power(i)
 
 
 def power(p: Polynomial, exponent: int) -> Polynomial:
-    """A whole power, negative ones included."""
+    """A whole power, possibly negative."""
     return p**exponent if exponent >= 0 else inverse(p) ** -exponent
 
 
 @by_cases
 def sqrt(p: Polynomial) -> Polynomial:
-    """√p, whose square is p."""
+    """√p as an atom whose square is p."""
     if p.constant in (0, 1):
         return p
     return p.algebra.atom("sqrt", p, sign=max(sign(p), 1), rules=lambda s: [(((s, 2),), p)])
@@ -195,7 +195,7 @@ def sqrt(p: Polynomial) -> Polynomial:
 
 @by_cases
 def tanh(p: Polynomial) -> Polynomial:
-    """An atom, odd in p; e²ᵖ tanh p = e²ᵖ − 1 − tanh p, where e²ᵖ is a product."""
+    """An atom, odd in p, with the rule e²ᵖ tanh p = e²ᵖ − 1 − tanh p if e²ᵖ is a single product."""
     if p.constant == 0:
         return p
     if p.terms[p.lead] < 0:
@@ -210,7 +210,7 @@ def tanh(p: Polynomial) -> Polynomial:
 
 
 def sigmoid(p: Polynomial) -> Polynomial:
-    """½ + ½ tanh ½p."""
+    """σ(p) = ½ + ½ tanh ½p."""
     return (1 + tanh(p / 2)) / 2
 
 
@@ -219,7 +219,7 @@ def sigmoid(p: Polynomial) -> Polynomial:
 
 @by_cases
 def is_zero(p: Polynomial) -> Polynomial:
-    """1 where p = 0, else 0. A product is 0 where one of its factors is."""
+    """[p = 0]: 1 where p is 0, else 0. A product is 0 where one of its factors is."""
     if p.constant is not None:
         return p.algebra.number(int(p.constant == 0))
     nowhere = p.algebra.number(1)
@@ -229,7 +229,10 @@ def is_zero(p: Polynomial) -> Polynomial:
 
 
 def factor_is_zero(q: Polynomial) -> Polynomial:
-    """[q = 0], with q · [q = 0] = 0 read as a rule, and [q = 0] [q = v] = 0 for each other number v met before."""
+    """[q = 0] as an atom, with the rule q · [q = 0] = 0.
+
+    Also [q = 0] [q = v] = 0 for every other number v for which [q = v] is known.
+    """
     algebra = q.algebra
     if never_zero(q):
         return algebra.number(0)
@@ -244,7 +247,7 @@ def factor_is_zero(q: Polynomial) -> Polynomial:
 
 @by_cases
 def is_positive(p: Polynomial) -> Polynomial:
-    """1 where p > 0, else 0. Of p and −p only one has an atom: [−p > 0] = 1 − [p > 0] − [p = 0]."""
+    """[p > 0]: 1 where p is positive, else 0. Only one of p and −p has an atom: [−p > 0] = 1 − [p > 0] − [p = 0]."""
     if sign(-p):
         return p.algebra.number(0)
     if sign(p) == 2:
@@ -261,17 +264,17 @@ def is_positive(p: Polynomial) -> Polynomial:
 
 
 def maximum(a: Polynomial, b: Polynomial) -> Polynomial:
-    """b + (a − b) [a > b]."""
+    """max(a, b) = b + (a − b) [a > b]."""
     return b + (a - b) * is_positive(a - b)
 
 
 def minimum(a: Polynomial, b: Polynomial) -> Polynomial:
-    """The other of the two."""
+    """min(a, b) = a + b − max(a, b)."""
     return a + b - maximum(a, b)
 
 
 def largest(values: Sequence[Polynomial]) -> Polynomial:
-    """The largest of several."""
+    """The largest of several values; an atom if more than two differ."""
     different = sorted(set(values), key=lambda p: sorted(p.terms.items()))
     if len(different) < 3:
         return maximum(different[0], different[-1])
@@ -279,7 +282,7 @@ def largest(values: Sequence[Polynomial]) -> Polynomial:
 
 
 def one_hot(p: Polynomial, depth: int) -> list[Polynomial]:
-    """[p = v] for each v below `depth`, of an integer p in that range: the last is 1 less the others."""
+    """[p = v] for each v below `depth`, for an integer p in that range: the last is 1 minus the others."""
     hot = [is_zero(p - v) for v in range(depth)]
     if p.constant is None and single(hot[-1]) is not None:
         p.algebra.add_rule(((single(hot[-1]), 1),), 1 - p.algebra.total(hot[:-1]))

@@ -1,7 +1,7 @@
-"""A chain of lemmas: what has equal numbers in both programs is proved equal first, and from then on is one atom.
+"""A chain of lemmas: elements with equal numbers in both programs are proved equal, and become one atom from then on.
 
-Numbers only propose; a lemma is an equality of normal forms over the lemmas before it. Without them the normal form of
-a recurrence grows exponentially with its steps, with them linearly.
+Numbers only propose; a lemma is an equality of normal forms over the lemmas before it. Without lemmas the normal form
+of a recurrence grows exponentially with the number of steps, with them linearly.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ MOST_UNFOLDED, LARGEST_GAP = 60, 400
 
 
 class Lemmas:
-    """The algebra of a proof, its inputs, and the elements that are atoms since they occur in both programs."""
+    """The algebra of a proof, the atoms of its inputs, and elements that became atoms as both programs have them."""
 
     def __init__(self, inputs: Sequence[Tensor], shared: Iterable[Key], limit: int) -> None:
         self.algebra = Algebra(limit)
@@ -36,7 +36,7 @@ class Lemmas:
         self._known: dict[Key, tuple[Polynomial, Polynomial]] = {}
 
     def outputs(self, graph: Graph, keys: Sequence[Form]) -> list[Form]:
-        """The normal forms of a program's results; `keys` are those of its nodes."""
+        """The normal forms of a program's results; `keys` identify the elements of its nodes."""
         forms = {id(x): form for x, form in zip(graph.inputs, self.inputs, strict=True)}
         for node, key in zip(graph.nodes, keys, strict=True):
             if node.op is None and id(node) not in forms:
@@ -47,7 +47,7 @@ class Lemmas:
         return [forms[id(y)] for y in graph.outputs]
 
     def same(self, p: Polynomial, q: Polynomial) -> bool:
-        """Whether the two are equal: in their difference the newest lemma is unfolded again and again."""
+        """Whether p and q are equal; if need be, the newest lemma in their difference is replaced by its definition."""
         gap, unfolded = p - q, 0
         while gap.terms and unfolded < MOST_UNFOLDED:
             lemmas = [a for a in gap.atoms() if self.algebra.atoms[a].kind == "lemma"]
@@ -63,7 +63,7 @@ class Lemmas:
         return np.array([self.algebra.atom(k, binary=x.dtype.kind == "b") for k in kinds], object).reshape(x.shape)
 
     def _named(self, p: Polynomial, key: Key) -> Polynomial:
-        """The atom that p is called, where it occurs in both programs and is more than a few symbols."""
+        """The atom for p, if p is more than a few symbols and occurs in both programs; else p."""
         atoms = p.atoms() if key in self._shared and len(p) > 1 else ()
         if len(atoms) < 3 or all(self.algebra.atoms[a].binary for a in atoms):
             return p
@@ -77,7 +77,7 @@ class Lemmas:
         return name
 
     def _unfolded(self, p: Polynomial, lemma: int) -> Polynomial:
-        """p with the definition of a lemma in its place."""
+        """p with a lemma replaced by its definition."""
         definition = self.algebra.atoms[lemma].arguments[0]
         powers: dict[Any, dict[Any, Any]] = {}
         for m, c in p.terms.items():
@@ -88,9 +88,9 @@ class Lemmas:
 
 
 def keys_of(values: Sequence[Sequence[Array]], ordinary: int) -> list[Form]:
-    """A key for each element of arrays known for several arguments: equal for equal numbers, None where all are 0.
+    """A key for each element, from its values in all trials: equal for equal numbers, None where all are 0.
 
-    The first `ordinary` ones make the key where they can: others are rounded away by saturation, or cancel.
+    The first `ordinary` trials make the key if they can: in others, values may saturate or cancel.
     """
     numbers = [grouped(np.concatenate([np.ravel(a).astype(float) for a in arrays])).tolist() for arrays in values]
     keys = np.empty(len(numbers[0]), object)
@@ -101,7 +101,7 @@ def keys_of(values: Sequence[Sequence[Array]], ordinary: int) -> list[Form]:
 
 
 def grouped(numbers: Array) -> Array:
-    """A positive integer for each, the same for numbers that nothing but rounding tells apart; 0 for 0 and for NaN."""
+    """A positive integer for each number, the same for numbers that differ by rounding alone; 0 for 0 and NaN."""
     order = np.argsort(numbers)
     ordered = np.nan_to_num(numbers[order])
     found = np.empty(len(numbers), int)

@@ -1,6 +1,7 @@
 """Polynomial: one number of a program as a sum of products of atoms. Knows of its algebra only how to multiply.
 
-Coefficients are exact. An atom is a place in its algebra's list; exponents are whole, but for those of exponentials.
+Coefficients are exact. An atom is given by its position in the algebra's list. Exponents are whole numbers, except
+those of exponentials.
 """
 
 from collections.abc import Mapping
@@ -21,9 +22,9 @@ ONE: Monomial = ()
 
 
 class Polynomial:
-    """An immutable sum of coefficient · monomial; equal ones have equal terms.
+    """An immutable sum of coefficient · monomial; equal polynomials have equal terms.
 
-    Its algebra gives `product(a, b)`, the terms of the product of two monomials, and counts `work`, the terms handled.
+    Its algebra computes `product(a, b)`, the terms of the product of two monomials, and counts the terms handled.
     """
 
     __slots__ = ("_hash", "algebra", "terms")
@@ -83,16 +84,16 @@ class Polynomial:
 
     @property
     def constant(self) -> Any:
-        """Its value if it is a number, else None."""
+        """The value if it is a number, else None."""
         return self.terms.get(ONE, 0) if not self.terms or self.terms.keys() == {ONE} else None
 
     @property
     def lead(self) -> Monomial:
-        """The greatest monomial: by degree, then by its oldest atoms, an order that products keep."""
+        """The greatest monomial: by degree, then by its oldest atoms. Products respect this order."""
         return max(self.terms, key=rank)
 
     def atoms(self) -> set[int]:
-        """The atoms that occur."""
+        """The atoms that occur in it."""
         return {atom for m in self.terms for atom, _ in m}
 
     def _plus(self, total: dict[Monomial, Any], terms: Terms, factor: Any) -> dict[Monomial, Any]:
@@ -107,17 +108,17 @@ class Polynomial:
         return total
 
     def _lifted(self, other: Any) -> "Polynomial":
-        """A number as a polynomial."""
+        """A number as a polynomial; a polynomial as it is."""
         return other if isinstance(other, Polynomial) else self.algebra.number(other)
 
 
 def rank(m: Monomial) -> tuple[Any, ...]:
-    """Degree, then exponents from the oldest atom on."""
+    """The order of monomials: by degree, then by the exponents from the oldest atom on."""
     return sum(k for _, k in m), tuple((-atom, k) for atom, k in m)
 
 
 def rational(value: Any) -> Any:
-    """The simplest fraction that rounds to the value, so that 0.1 and 1 / 3 mean what was written; whole if it is."""
+    """The simplest fraction that rounds to the value, so that 0.1 and 1 / 3 mean what was written."""
     if isinstance(value, int):
         return value
     if not isfinite(value):

@@ -1,4 +1,4 @@
-"""`prove`: whether two programs compute the same function of real numbers, formula against formula."""
+"""`prove`: whether two programs compute the same function of real numbers, decided by comparing formulas."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -23,9 +23,10 @@ LIMIT = 2_000_000
 
 @dataclass(frozen=True)
 class Verdict:
-    """One output: "proved"; "refuted" by a counterexample; or "not decided", with the smallest pair that differs.
+    """One output: "proved", "refuted" by a counterexample, or "not decided", with the smallest pair that differs.
 
-    Without such a pair it took too long, or there was no number to compare: no element, or none defined where tried.
+    Without such a pair the proof took too long, or there was nothing to compare: no element, or none defined in any
+    trial.
     """
 
     output: str
@@ -36,9 +37,9 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Proof:
-    """The verdict on each output, and what it took: lemmas, terms handled, seconds.
+    """The verdict on each output, and the effort: lemmas, terms handled, seconds.
 
-    `assumptions` are about the inputs, `sizes` their shapes: a theorem is about these.
+    `assumptions` are about the inputs; `sizes` are their shapes, to which the theorem is limited.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -50,7 +51,7 @@ class Proof:
 
     @property
     def status(self) -> str:
-        """Proved if all outputs are; refuted if any is."""
+        """ "proved" if all outputs are; "refuted" if any is; else "not decided"."""
         found = {verdict.status for verdict in self.verdicts}
         return next((s for s in (REFUTED, NOT_DECIDED) if s in found), PROVED)
 
@@ -58,10 +59,10 @@ class Proof:
 def prove(
     automatic: Graph, textbook: Graph, names: Sequence[str] | None = None, below: int = 2, limit: int = LIMIT
 ) -> Proof:
-    """Whether two programs over the same inputs have equal outputs, for all real numbers; `names` are the outputs'.
+    """Whether two programs over the same inputs have equal outputs for all real numbers; `names` are for the outputs.
 
-    Boolean inputs are 0 or 1; integer ones are ids, from 0 to what they pick from, and tried with numbers `below`.
-    Parameters that are no inputs are the numbers they hold. Sizes are those of the graphs: distinct primes leave no
+    Boolean inputs are 0 or 1; integer ones are ids, within the range they index, and tried with numbers `below`.
+    Parameters that are no inputs have the values they hold. Sizes are those of the graphs: distinct primes leave no
     accidental fit. ShapeError when inputs or outputs do not correspond, DTypeError for complex numbers.
 
     Rounding, and integers beyond 64 bits, are not modelled. Nothing is claimed where a program divides by zero or takes
@@ -90,7 +91,7 @@ def prove(
 def normal_forms(
     automatic: Graph, textbook: Graph, keys: Sequence[list[Form]], wanted: Iterable[int], limit: int
 ) -> tuple[set[int], list[Lemmas]]:
-    """Which of the outputs wanted have one normal form: along a chain of lemmas, or else without any."""
+    """Which wanted outputs have one normal form in both programs: by a chain of lemmas, or else without any."""
     shared = [{key for form in k for key in form.flat} for k in keys]
     proved, passes = set[int](), list[Lemmas]()
     for chosen, most in ((shared[0] & shared[1], limit), (set[Any](), limit // 20)):

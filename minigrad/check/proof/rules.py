@@ -1,6 +1,6 @@
-"""What each Op does to arrays of polynomials. Ops that only move, add and multiply run their own forward pass on them.
+"""What each Op does to arrays of polynomials. Ops that only move, add and multiply run their own forward pass.
 
-An Op without a rule is an unknown function of all its inputs' elements: equal Ops of equal inputs are equal.
+An Op without a rule is an unknown function of all its inputs' elements; equal Ops of equal inputs are equal.
 """
 
 import operator
@@ -28,7 +28,7 @@ PLAIN = (*ARITHMETIC, *PICTURES, reduce.Mean, index.Slice, index.SlicePut, logic
 
 
 def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
-    """The array of polynomials that the node is, made of its inputs'."""
+    """The array of polynomials of a node, from those of its inputs."""
     kind, op = type(node.op), node.op
     if wraps(kind, node.dtype):
         return unknown(algebra, node, *xs)
@@ -43,36 +43,36 @@ def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:
 
 
 def wraps(kind: type[Any], dtype: np.dtype[Any]) -> bool:
-    """Whether a result is no real number: a sum of booleans, which joins by or; arithmetic of short integers."""
+    """Whether an Op's result is no real number: a sum of booleans (which is "or"), or arithmetic of short integers."""
     return kind in ADDING if dtype.kind == "b" else dtype.kind in "iu" and dtype != np.int64 and kind in ARITHMETIC
 
 
 def lifted(algebra: Algebra, form: Any) -> Form:
-    """An array in which sums of nothing, plain zeros, are polynomials too."""
+    """The array with plain numbers, such as sums of nothing, turned into polynomials."""
     return each(lambda p: p if isinstance(p, Polynomial) else algebra.number(p), np.asarray(form, object))
 
 
 def each(function: Callable[..., Any], *forms: Form) -> Form:
-    """The function on each element, broadcasting."""
+    """The function applied to each element, with broadcasting."""
     result = np.empty(np.broadcast_shapes(*(x.shape for x in forms)), object)
     result[...] = np.frompyfunc(function, len(forms), 1)(*forms)
     return result
 
 
 def along(function: Callable[[list[Polynomial]], Polynomial], x: Form, axes: tuple[int, ...], keepdims: bool) -> Form:
-    """The function on all elements of each group that a reduction makes one of."""
+    """The function applied to each group of elements that a reduction turns into one."""
     rest = [a for a in range(x.ndim) if a not in axes]
     groups = x.transpose((*rest, *axes)).reshape((prod(x.shape[a] for a in rest), -1))
     return np.array([function(list(g)) for g in groups], object).reshape(reduce.reduced(x.shape, axes, keepdims))
 
 
 def hot(ids: Form, depth: int) -> Form:
-    """(…) ids to (…, depth)."""
+    """One-hot rows: ids (…) give (…, depth)."""
     return np.array([h for p in ids.flat for h in f.one_hot(p, depth)], object).reshape((*ids.shape, depth))
 
 
 def unknown(algebra: Algebra, node: Tensor, *xs: Form) -> Form:
-    """A function that nothing is known of but its arguments."""
+    """Atoms of a function of which nothing is known but its arguments."""
     signature = (node.op, tuple((x.shape, x.dtype) for x in node.inputs))
     arguments = [p for x in xs for p in x.flat]
     binary = node.dtype.kind == "b"
@@ -86,36 +86,36 @@ def exp_sum(values: list[Polynomial]) -> Polynomial:
 
 
 def softmax(x: Form, axis: int) -> Form:
-    """eˣ / Σ eˣ."""
+    """eˣ / Σ eˣ along an axis."""
     return each(operator.mul, each(f.exp, x), each(f.inverse, along(exp_sum, x, (axis,), True)))
 
 
 def log_sum(x: Form, axes: tuple[int, ...], keepdims: bool) -> Form:
-    """log Σ eˣ."""
+    """log Σ eˣ over axes."""
     return each(f.log, along(exp_sum, x, axes, keepdims))
 
 
 def gather(node: Tensor, x: Form, ids: Form) -> Any:
-    """Σᵥ [id = v] x[v]."""
+    """x[id] as Σᵥ [id = v] x[v]."""
     return (hot(ids, len(x)).reshape(ids.shape + (-1,) + (1,) * (x.ndim - 1)) * x).sum(axis=ids.ndim)
 
 
 def scatter_add(node: Any, x: Form, ids: Form) -> Any:
-    """Σ over places of [id = v] x."""
+    """For each row v, the sum of [id = v] x over all ids."""
     picked = np.moveaxis(hot(ids, node.op.rows), -1, 0)  # (rows, places)
     picked = picked.reshape(picked.shape + (1,) * (x.ndim - ids.ndim))
     return (picked * x).sum(axis=tuple(range(1, 1 + ids.ndim)))
 
 
 def rows_picked(node: Any, x: Form, *ids: Form) -> Any:
-    """Gather, where the index array picks rows and nothing else; from the end if it is a number less than 0."""
+    """An index array that picks whole rows, as gather; a constant negative id counts from the end."""
     if node.op.parts != (None, *((0, n, 1) for n in x.shape[1:])):
         return unknown(x.flat[0].algebra, node, x, *ids)
     return gather(node, x, each(lambda p: p + len(x) if (p.constant or 0) < 0 else p, *ids))
 
 
 def cast(node: Any, x: Form) -> Form:
-    """Nothing to a number whose value fits, but to a boolean whether it is 0; what may not fit is unknown."""
+    """x itself if its value fits the dtype; [x ≠ 0] for booleans; unknown if it may not fit."""
     if node.dtype.kind == "b":
         return truth(node, x)
     fits = node.dtype.kind == "f" or np.can_cast(node.inputs[0].dtype, node.dtype)
@@ -123,12 +123,12 @@ def cast(node: Any, x: Form) -> Form:
 
 
 def truth(node: Any, x: Form) -> Form:
-    """1 where x is not 0."""
+    """[x ≠ 0]."""
     return x if node.inputs[0].dtype.kind == "b" else each(lambda p: 1 - f.is_zero(p), x)
 
 
 def power_of(node: Any, x: Form) -> Form:
-    """Whole powers are products, and half ones those of the root."""
+    """Whole powers are products, half-integer powers are powers of the square root."""
     twice = 2 * node.op.exponent
     if twice != int(twice):
         return unknown(x.flat[0].algebra, node, x)

@@ -1,4 +1,4 @@
-"""JAX: `table` and the rules of windows say what each Op is there, `function` walks a graph.
+"""Export to JAX: `table` and `windows` say what each Op is in JAX, `function` walks a graph.
 
-Only files of this folder import the package jax; `minigrad.export` imports them when a function is asked for.
+Only files of this folder import jax; `minigrad.export` imports them when a function is asked for.
 """

@@ -1,4 +1,4 @@
-"""A graph as a function of JAX: every node by its rule. Imports the table, and jax."""
+"""A graph as a function of JAX that computes every node by its rule. Imports the table, and jax."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from minigrad.graph import Graph
 
 
 class Function:
-    """Called with the graph's inputs, gives a tuple of its outputs; of a parameter it takes the value when called."""
+    """Called with the graph's inputs, returns a tuple of its outputs.
+
+    Parameters have the values they hold when called.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -19,11 +22,11 @@ class Function:
 
     @property
     def given(self) -> set[int]:
-        """The ids of the inputs."""
+        """The ids of the graph's inputs."""
         return {id(x) for x in self.graph.inputs}
 
     def __call__(self, *arguments: Any) -> tuple[Any, ...]:
-        """`jax.jit`, `jax.grad`, `jax.vmap` take it like any function of theirs."""
+        """The outputs for these inputs; works under `jax.jit`, `jax.grad` and `jax.vmap`."""
         if len(arguments) != len(self.graph.inputs):
             raise UsageError(f"the graph has {len(self.graph.inputs)} inputs and was given {len(arguments)}")
         values = {id(x): jnp.asarray(a) for x, a in zip(self.graph.inputs, arguments, strict=True)}
@@ -36,7 +39,7 @@ class Function:
         return tuple(values[id(y)] for y in self.graph.outputs)
 
     def value(self, y: Any, operands: list[Any]) -> Any:
-        """A node's value, in the dtype that NumPy's promotion gives it, as far as JAX has it."""
+        """A node's value, in the dtype that NumPy promotes to, as far as JAX has it."""
         if y.op is None:
             return jnp.asarray(y.numpy())
         return self.rules[id(y)](y.op, *operands).astype(kept(y.dtype))

@@ -1,6 +1,6 @@
-"""The one table from Op to JAX. Imports jax and the Ops, the compiler's one too; `function` walks with it.
+"""The table from Op to JAX. Imports jax and the Ops, the compiler's included; `function` walks with it.
 
-A rule is given the Op and its operands. What it returns is cast to the dtype that the node has with us.
+A rule is given the Op and its operands. What it returns is cast to the dtype that our node has.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,15 @@ CANNOT: dict[type[Op], str] = {}
 
 
 def kept(*dtypes: Any) -> Any:
-    """The dtype to which NumPy promotes these; without `jax_enable_x64` that of half the width."""
+    """The dtype that NumPy promotes these to.
+
+    Without `jax_enable_x64`, the one of at most half the width that JAX uses.
+    """
     return jax.dtypes.canonicalize_dtype(np.result_type(*dtypes))
 
 
 def plain(f: Callable[..., Any]) -> Rule:
-    """A function of arrays alone, in the dtype of NumPy's promotion, which is not always JAX's."""
+    """The rule for a function of arrays alone: operands are cast as NumPy promotes, which is not always as JAX does."""
 
     def rule(op: Op, *xs: Any) -> Any:
         common = kept(*(x.dtype for x in xs))
@@ -37,18 +40,18 @@ def plain(f: Callable[..., Any]) -> Rule:
 
 
 def over_axes(f: Callable[..., Any]) -> Rule:
-    """A reduction."""
+    """The rule for a reduction."""
     return lambda op, x: f(x, axis=op.axes, keepdims=op.keepdims)
 
 
 def where(op: Op, condition: Any, a: Any, b: Any) -> Any:
-    """Whatever the condition's dtype."""
+    """The condition may have any dtype."""
     common = kept(a.dtype, b.dtype)
     return jnp.where(condition.astype(bool), a.astype(common), b.astype(common))
 
 
 def clip(op: Any, x: Any) -> Any:
-    """Bounds that are infinite are none."""
+    """An infinite bound is left out."""
     return jnp.clip(x, *(None if np.isinf(bound) else bound for bound in (op.low, op.high)))
 
 
@@ -58,19 +61,19 @@ def cumsum(op: Any, x: Any) -> Any:
 
 
 def sum_to(op: Any, x: Any) -> Any:
-    """Summed over the axes that would be repeated."""
+    """A sum over the axes that `to` would be broadcast along."""
     lead = x.ndim - len(op.to)
     axes = tuple(i for i, n in enumerate(x.shape) if i < lead or (op.to[i - lead] == 1 and n != 1))
     return x.sum(axis=axes).reshape(op.to)
 
 
 def pad(op: Any, x: Any) -> Any:
-    """With a constant."""
+    """Padding with a constant."""
     return jnp.pad(x, op.widths, constant_values=op.value) if op.widths else x
 
 
 def slice_put(op: Any, x: Any) -> Any:
-    """Zeros with x at one place."""
+    """Zeros with x assigned at a place."""
     return jnp.zeros(op.to, x.dtype).at[index.as_index(op.parts)].set(x)
 
 
@@ -80,22 +83,22 @@ def index_add(op: Any, x: Any, *arrays: Any) -> Any:
 
 
 def scatter_add(op: Any, x: Any, ids: Any) -> Any:
-    """Zeros with rows added."""
+    """Zeros with rows added by id."""
     return jnp.zeros((op.rows, *x.shape[ids.ndim :]), x.dtype).at[ids].add(x)
 
 
 def one_hot(op: Any, ids: Any) -> Any:
-    """1 at the id."""
+    """1 at each id."""
     return jax.nn.one_hot(ids, op.depth, dtype=kept(op.to))
 
 
 def einsum(op: Any, *xs: Any) -> Any:
-    """The same letters."""
+    """The same subscripts."""
     return jnp.einsum(f"{','.join(op.terms)}->{op.out}", *xs)
 
 
 def cross_entropy(op: Op, x: Any, target: Any) -> Any:
-    """The targets' elements of −log softmax."""
+    """−log softmax at the targets."""
     return -jnp.take_along_axis(jax.nn.log_softmax(x), target[..., None], axis=-1)[..., 0]
 
 

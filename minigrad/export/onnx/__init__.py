@@ -1,4 +1,4 @@
-"""ONNX: `emit` adds nodes, the rules say which, `table` has a rule for each Op, `model` walks a graph, `runtime` runs.
+"""Export to ONNX: `table` has a rule for each Op, `emit` adds nodes, `model` walks a graph, `runtime` runs a model.
 
-Only files of this folder import the package onnx; `minigrad.export` imports them when an export is asked for.
+Only files of this folder import onnx; `minigrad.export` imports them when an export is asked for.
 """

@@ -1,4 +1,4 @@
-"""Rules of elementwise Ops: arithmetic, comparisons, activation functions. Imports the emitter."""
+"""Rules for elementwise Ops: arithmetic, comparisons, activation functions. Imports the emitter."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from minigrad.op import Op
 
 
 def arithmetic(kind: str) -> Rule:
-    """Operands in the result's dtype; ONNX has no arithmetic of booleans, so it is done in whole numbers."""
+    """Operands are cast to the result's dtype; for booleans, which ONNX cannot compute with, int32 is used."""
 
     def rule(emit: Emit, op: Op, *xs: str) -> str:
         work = numbered(emit.y.dtype)
@@ -19,7 +19,7 @@ def arithmetic(kind: str) -> Rule:
 
 
 def comparison(kind: str, negated: bool = False) -> Rule:
-    """Operands in their common dtype."""
+    """Operands are cast to their common dtype."""
 
     def rule(emit: Emit, op: Op, *xs: str) -> str:
         common = np.result_type(*emit.dtypes)
@@ -30,7 +30,7 @@ def comparison(kind: str, negated: bool = False) -> Rule:
 
 
 def bitwise(kind: str, of_whole: str) -> Rule:
-    """One operator for booleans, another for whole numbers."""
+    """One operator for booleans, another for integers."""
 
     def rule(emit: Emit, op: Op, *xs: str) -> str:
         return emit(kind if emit.y.dtype == bool else of_whole, *emit.operands(xs, emit.y.dtype))
@@ -39,18 +39,18 @@ def bitwise(kind: str, of_whole: str) -> Rule:
 
 
 def power_of(emit: Emit, op: Any, x: str) -> str:
-    """A constant as second operand."""
+    """A power with a constant exponent."""
     (x,) = emit.operands((x,), emit.y.dtype)
     return emit("Pow", x, emit.constant(op.exponent, emit.y.dtype))
 
 
 def square(emit: Emit, op: Op, x: str) -> str:
-    """x times x."""
+    """x · x."""
     return emit("Mul", x, x)
 
 
 def log1p(emit: Emit, x: str, dtype: Any) -> str:
-    """log(1 + x) without loss for small x: log u − ((u − 1) − x) / u for u = 1 + x; log u where that is infinite."""
+    """log(1 + x), accurate for small x: log u − ((u − 1) − x) / u with u = 1 + x; log u where that is infinite."""
     one = emit.constant(1, dtype)
     u = emit("Add", x, one)
     y = emit("Log", u)
@@ -60,12 +60,12 @@ def log1p(emit: Emit, x: str, dtype: Any) -> str:
 
 
 def log1p_of(emit: Emit, op: Op, x: str) -> str:
-    """As above: ONNX has none."""
+    """By `log1p`: ONNX has no such operator."""
     return log1p(emit, emit.operands((x,), emit.y.dtype)[0], emit.y.dtype)
 
 
 def where(emit: Emit, op: Op, condition: str, a: str, b: str) -> str:
-    """onnxruntime selects no booleans: they are selected as small whole numbers."""
+    """Booleans are selected as uint8, since onnxruntime cannot select them."""
     of, *dtypes = emit.dtypes
     work = np.uint8 if emit.y.dtype == bool else emit.y.dtype
     a, b = (emit.cast(x, dtype, work) for x, dtype in zip((a, b), dtypes, strict=True))
@@ -73,7 +73,7 @@ def where(emit: Emit, op: Op, condition: str, a: str, b: str) -> str:
 
 
 def leaky_relu(emit: Emit, op: Any, x: str) -> str:
-    """Selected by sign: ONNX's own has its slope in single precision."""
+    """Selected by sign, since ONNX's own operator has its slope in single precision."""
     dtype = emit.y.dtype
     (x,) = emit.operands((x,), dtype)
     positive = emit("Greater", x, emit.constant(0, dtype))
@@ -81,7 +81,7 @@ def leaky_relu(emit: Emit, op: Any, x: str) -> str:
 
 
 def softplus(emit: Emit, op: Op, x: str) -> str:
-    """max(x, 0) + log1p(e^−|x|): ONNX's own overflows."""
+    """max(x, 0) + log1p(e^−|x|), since ONNX's own operator overflows."""
     dtype = emit.y.dtype
     x = emit.cast(x, emit.dtypes[0], dtype)
     rest = log1p(emit, emit("Exp", emit("Neg", emit("Abs", x))), dtype)
@@ -95,14 +95,14 @@ def binary_cross_entropy(emit: Emit, op: Op, x: str, t: str) -> str:
 
 
 def clip(emit: Emit, op: Any, x: str) -> str:
-    """A bound that is infinite is left out."""
+    """An infinite bound is left out."""
     (x,) = emit.operands((x,), emit.y.dtype)
     low, high = ("" if np.isinf(b) else emit.constant(b, emit.y.dtype) for b in (op.low, op.high))
     return emit("Clip", x, low, high)
 
 
 def floor_divide(emit: Emit, op: Op, a: str, b: str) -> str:
-    """(a − the remainder, which has b's sign) / b, as NumPy does it: ⌊a / b⌋ would round twice."""
+    """(a − remainder) / b with a remainder of b's sign, as NumPy does it: ⌊a / b⌋ would round twice."""
     dtype = emit.y.dtype
     a, b = emit.operands((a, b), dtype)
     if dtype.kind in "iu":
@@ -114,19 +114,19 @@ def floor_divide(emit: Emit, op: Op, a: str, b: str) -> str:
 
 
 def floating(emit: Emit, x: str) -> tuple[str, Any]:
-    """x, which may be whole, as a floating number."""
+    """x, which may be of integers, as floating-point numbers; and its dtype."""
     (of,) = emit.dtypes
     to = of if of.kind == "f" else np.float32
     return emit.cast(x, of, to), to
 
 
 def is_nan(emit: Emit, op: Op, x: str) -> str:
-    """Whole numbers never are."""
+    """Integers are never NaN."""
     return emit("IsNaN", floating(emit, x)[0])
 
 
 def is_finite(emit: Emit, op: Op, x: str) -> str:
-    """|x| is less than ∞; a comparison with NaN is false."""
+    """|x| < ∞, which is false for NaN."""
     x, dtype = floating(emit, x)
     return emit("Less", emit("Abs", x), emit.constant(np.inf, dtype))
 
@@ -137,10 +137,10 @@ def cast(emit: Emit, op: Any, x: str) -> str:
 
 
 def scalar(emit: Emit, op: Any) -> str:
-    """A number of a compiled program's own."""
+    """A number that a compiled program contains."""
     return emit.constant(op.number, op.to)
 
 
 def identity(emit: Emit, op: Op, x: str) -> str:
-    """x itself."""
+    """No node at all: x itself."""
     return x

@@ -1,4 +1,4 @@
-"""What a rule of the table is given: it adds ONNX nodes for one Op of ours, each under a name. Imports onnx."""
+"""What a rule of the table is given: it adds named ONNX nodes for one of our Ops. Imports onnx."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -16,14 +16,14 @@ SHOWN = 4  # elements of a constant that are its name
 
 
 class Names:
-    """Names that are all different: the second `h` is `h_2`."""
+    """Makes names unique: the second `h` becomes `h_2`."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
         self._next: dict[str, int] = {}
 
     def __call__(self, wanted: str) -> str:
-        """The name, numbered where it is taken."""
+        """The wanted name, numbered if it is taken."""
         name = wanted
         while name in self._taken:
             self._next[wanted] = self._next.get(wanted, 1) + 1
@@ -33,7 +33,7 @@ class Names:
 
 
 class Emit:
-    """`emit("Tanh", x)` adds a node and gives the name of its value. `y` is the Tensor whose Op is being written."""
+    """`emit("Tanh", x)` adds a node and returns the name of its value; `y` is the Tensor whose Op is being written."""
 
     def __init__(self) -> None:
         self.values, self.labels = Names(), Names()
@@ -44,11 +44,11 @@ class Emit:
         self._label, self._start = "", 0
 
     def writing(self, y: Tensor, wanted: str) -> None:
-        """From now on nodes belong to y, and their names begin with this one, numbered where it is taken."""
+        """Starts writing y: from now on nodes belong to it, and their names begin with `wanted`."""
         self.y, self._label, self._start = y, self.labels(wanted), len(self.nodes)
 
     def finished(self, result: str, wanted: str = "") -> str:
-        """Gives y's own name to the node that computes the result, and to its value, or to that the name wanted."""
+        """Ends writing y: the node that computes the result, and its value, get y's own name, or the one wanted."""
         if not any(result in node.output for node in self.nodes[self._start :]):
             result = self("Identity", result)
         node = next(node for node in self.nodes[self._start :] if result in node.output)
@@ -59,23 +59,23 @@ class Emit:
 
     @property
     def shapes(self) -> list[Shape]:
-        """Those of the operands."""
+        """The shapes of the operands."""
         return [x.shape for x in self.y.inputs]
 
     @property
     def dtypes(self) -> list[np.dtype[Any]]:
-        """Those of the operands."""
+        """The dtypes of the operands."""
         return [x.dtype for x in self.y.inputs]
 
     def __call__(self, kind: str, *inputs: str, index: int = 0, **attributes: Any) -> str:
-        """Adds an ONNX node; gives the name of its output `index`, the earlier ones being of no use."""
+        """Adds an ONNX node and returns the name of its output number `index`; earlier outputs are not used."""
         label = self.labels(f"{self._label}/{kind}")
         outputs = [self.values(label) for _ in range(index + 1)]
         self.nodes.append(helper.make_node(kind, inputs, outputs, label, f"part of {self.y.op!r}", **attributes))
         return outputs[-1]
 
     def constant(self, value: Any, dtype: Any = None) -> str:
-        """An initializer with this value, int64 unless told: one for all who ask for the same."""
+        """The name of an initializer with this value, int64 by default; equal constants share one."""
         array = np.asarray(value, dtype or np.int64)
         key = (array.dtype, array.shape, array.tobytes())
         if key not in self._constants:
@@ -84,7 +84,7 @@ class Emit:
         return self._constants[key]
 
     def initializer(self, array: Array, wanted: str) -> str:
-        """A tensor that is part of the model; its name."""
+        """Adds a tensor to the model and returns its name."""
         name = self.values(wanted)
         self.initializers.append(numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name))
         return name
@@ -92,11 +92,11 @@ class Emit:
     # what many rules need
 
     def cast(self, x: str, of: Any, to: Any) -> str:
-        """x in another dtype; x itself where that is its own."""
+        """x in another dtype; x itself if it has that already."""
         return x if np.dtype(of) == np.dtype(to) else self("Cast", x, to=onnx_dtype(to))
 
     def operands(self, xs: tuple[str, ...], to: Any) -> list[str]:
-        """The Op's operands in one dtype."""
+        """The Op's operands, all in one dtype."""
         return [self.cast(x, of, to) for x, of in zip(xs, self.dtypes, strict=True)]
 
     def reshaped(self, x: str, shape: Shape) -> str:
@@ -104,15 +104,15 @@ class Emit:
         return self("Reshape", x, self.constant(shape), allowzero=1)
 
     def zeros(self, shape: Shape, dtype: Any) -> str:
-        """As many zeros, which take no room in the file."""
+        """An array of zeros that takes no room in the file."""
         return self("Expand", self.constant(0, dtype), self.constant(shape))
 
 
 def onnx_dtype(dtype: Any) -> int:
-    """ONNX's number for a dtype of NumPy's."""
+    """ONNX's number for a NumPy dtype."""
     return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
 def numbered(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype, or for booleans, with which ONNX does not compute, one of whole numbers."""
+    """The dtype itself; for booleans, with which ONNX cannot compute, int32."""
     return np.dtype(np.int32) if dtype.kind == "b" else dtype

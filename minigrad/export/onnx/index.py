@@ -1,6 +1,6 @@
-"""Rules of Ops that pick elements and put them back, and of the losses that pick targets. Imports the emitter.
+"""Rules for Ops that pick elements or put them back, and for losses that pick targets. Imports the emitter.
 
-What ONNX has no operator for is done on the array laid flat, with places that are computed or known.
+Where ONNX has no operator, elements are picked from or added to the flattened array, at computed flat indices.
 """
 
 from math import prod
@@ -16,7 +16,7 @@ BEGINNING = -(1 << 62)  # a stop before the first element; −1 would mean the l
 
 
 def sliced(emit: Emit, op: Any, x: str) -> str:
-    """Slices of the axes that are not taken whole; an integer is a slice of one, whose axis is dropped."""
+    """A slice of the axes that are not taken whole; an integer index is a slice of one whose axis is dropped."""
     (of,) = emit.shapes
     parts = [(p, p + 1, 1) if isinstance(p, int) else p for p in op.parts]
     cut = [(i, *p) for i, (p, n) in enumerate(zip(parts, of, strict=False)) if p != (0, n, 1)]
@@ -28,7 +28,7 @@ def sliced(emit: Emit, op: Any, x: str) -> str:
 
 
 def slice_put(emit: Emit, op: Any, x: str) -> str:
-    """x padded with zeros, or where there are gaps, scattered."""
+    """x padded with zeros, or scattered if the slice has gaps."""
     parts = [(p, p + 1, 1) if isinstance(p, int) else p for p in op.parts]
     if any(step != 1 for _, _, step in parts) or len(parts) < len(op.to):
         return scattered(emit, op.to, emit.constant(static_places(op.parts, op.to, ())), x)
@@ -41,13 +41,16 @@ def slice_put(emit: Emit, op: Any, x: str) -> str:
 
 
 def static_places(parts: index.Parts, of: Shape, arrays: tuple[Shape, ...]) -> Any:
-    """Where, in an array of that shape laid flat, the elements of x[parts] are, were all index arrays 0."""
+    """The flat indices, in an array of this shape, of the elements of x[parts], if all index arrays were 0."""
     key = index.as_index(parts, tuple(np.zeros(s, np.intp) for s in arrays))
     return np.arange(prod(of)).reshape(of)[key]
 
 
 def places(emit: Emit, parts: index.Parts, of: Shape, ids: tuple[str, ...]) -> str:
-    """The same for index arrays that are known when the model runs; their axes stand together, or else first."""
+    """Those flat indices for index arrays known only when the model runs.
+
+    As in NumPy, axes of index arrays stay together if they were, or else come first.
+    """
     shapes, dtypes = emit.shapes[1:], emit.dtypes[1:]
     slices = [i for i, part in enumerate(parts) if isinstance(part, tuple)]
     others = [i for i in range(len(parts)) if i not in slices]
@@ -63,36 +66,36 @@ def places(emit: Emit, parts: index.Parts, of: Shape, ids: tuple[str, ...]) -> s
 
 
 def counted_from_start(emit: Emit, ids: str, size: int) -> str:
-    """Negative ids count from the end."""
+    """Ids with negative ones, which count from the end, made positive."""
     negative = emit("Less", ids, emit.constant(0))
     return emit("Where", negative, emit("Add", ids, emit.constant(size)), ids)
 
 
 def scattered(emit: Emit, to: Shape, where_to: str, x: str) -> str:
-    """Zeros with x's elements added at flat places."""
+    """Zeros with x's elements added at flat indices."""
     zeros, flat = emit.zeros((prod(to),), emit.y.dtype), emit.constant([-1])
     given = (emit("Reshape", where_to, flat), emit("Reshape", x, flat))
     return emit.reshaped(emit("ScatterElements", zeros, *given, axis=0, reduction="add"), to)
 
 
 def indexed(emit: Emit, op: Any, x: str, *ids: str) -> str:
-    """Gathered from the flat array."""
+    """Gathered from the flattened array."""
     (of, *_) = emit.shapes
     return emit("Gather", emit("Reshape", x, emit.constant([-1])), places(emit, op.parts, of, ids))
 
 
 def index_add(emit: Emit, op: Any, x: str, *ids: str) -> str:
-    """Added into the flat array."""
+    """Added into the flattened array."""
     return scattered(emit, op.to, places(emit, op.parts, op.to, ids), x)
 
 
 def gather(emit: Emit, op: Op, x: str, ids: str) -> str:
-    """Rows."""
+    """Rows of a table."""
     return emit("Gather", x, emit.cast(ids, emit.dtypes[1], np.int64))
 
 
 def scatter_add(emit: Emit, op: Any, x: str, ids: str) -> str:
-    """Each element of a row at its place in the flat array."""
+    """Each element of a row added at its flat index."""
     row = prod(emit.y.shape[1:])
     first = emit("Mul", emit.cast(ids, emit.dtypes[1], np.int64), emit.constant(row))
     column = emit.reshaped(first, (prod(emit.shapes[1]), 1))
@@ -100,19 +103,19 @@ def scatter_add(emit: Emit, op: Any, x: str, ids: str) -> str:
 
 
 def one_hot(emit: Emit, op: Any, ids: str) -> str:
-    """Compared with every id."""
+    """The ids compared with all possible ids."""
     of, dtype = emit.shapes[0], emit.dtypes[0]
     column = emit.reshaped(ids, (*of, 1))
     return emit.cast(emit("Equal", column, emit.constant(np.arange(op.depth), dtype)), bool, emit.y.dtype)
 
 
 def along_axis(kind: str) -> Rule:
-    """Softmax and its logarithm."""
+    """The rule for softmax and its logarithm."""
     return lambda emit, op, x: emit(kind, *emit.operands((x,), emit.y.dtype), axis=op.axis)
 
 
 def cross_entropy(emit: Emit, op: Op, x: str, target: str) -> str:
-    """The targets' elements of −log softmax."""
+    """−log softmax at the targets."""
     (_, ids), (of, _) = emit.dtypes, emit.shapes
     column = emit.reshaped(emit.cast(target, ids, np.int64), (*of[:-1], 1))
     picked = emit("GatherElements", emit("LogSoftmax", x, axis=-1), column, axis=-1)

@@ -18,7 +18,7 @@ IR_VERSION = 8  # the one that belongs to the operator set: older readers take i
 
 
 def model(graph: Graph, outputs: Sequence[str], about: Mapping[str, str]) -> ModelProto:
-    """The model, which ONNX's checker accepts; `outputs` names the graph's outputs, one for each or none at all."""
+    """The model, as ONNX's checker accepts it; `outputs` has a name for each output of the graph, or none at all."""
     if outputs and len(outputs) != len(graph.outputs):
         raise UsageError(f"{len(outputs)} names for {len(graph.outputs)} outputs")
     emit = Emit()
@@ -49,7 +49,7 @@ def model(graph: Graph, outputs: Sequence[str], about: Mapping[str, str]) -> Mod
 
 
 def leaves(emit: Emit, graph: Graph) -> dict[int, str]:
-    """Names of inputs, parameters and constants, by id: before all others, so that they keep their own."""
+    """Names of inputs, parameters and constants, by id. They are given first, so that none is numbered."""
     for node in graph.nodes:
         refuse_dtype(node)
     known = {id(x): emit.values(x.name or "input") for x in graph.inputs}
@@ -60,30 +60,30 @@ def leaves(emit: Emit, graph: Graph) -> dict[int, str]:
 
 
 def written(emit: Emit, node: Tensor, known: dict[int, str], wanted: str) -> str:
-    """Adds a node of ours; the name of its value, which is the one wanted where the graph gives it out."""
+    """Adds the nodes for one of ours; returns the name of its value, which is `wanted` if it is an output."""
     rule = rule_for(node, TABLE, CANNOT, "ONNX")
     emit.writing(node, path_of(node, node.name or type(node.op).__name__))
     return emit.finished(rule(emit, node.op, *(known[id(x)] for x in node.inputs)), wanted)
 
 
 def path_of(node: Tensor, last: str) -> str:
-    """Where a node was made, as a path: `captioner/cell/t=3/h`, by which viewers group."""
+    """The scope of a node as a path, `captioner/cell/t=3/h`, by which viewers group nodes."""
     return "/".join([*str(node.scope).replace(".", "/").split(), last])
 
 
 def refuse_dtype(node: Tensor) -> None:
-    """ExportError for complex numbers and the like."""
+    """ExportError for dtypes with which ONNX cannot compute, such as complex ones."""
     if node.dtype.kind not in "fiub":
         raise ExportError(f"ONNX's operators do not compute with {node.dtype}: {told(node)}")
 
 
 def described(name: str, x: Tensor) -> ValueInfoProto:
-    """A name with dtype and shape."""
+    """A name with its dtype and shape."""
     return helper.make_tensor_value_info(name, onnx_dtype(x.dtype), x.shape)
 
 
 def checked(proto: ModelProto) -> ModelProto:
-    """The model; ExportError where ONNX's own checker refuses it, as for products of narrow whole numbers."""
+    """The model; ExportError if ONNX's own checker refuses it, as it does products of short integers."""
     try:
         onnx.checker.check_model(proto, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:

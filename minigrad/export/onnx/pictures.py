@@ -1,4 +1,4 @@
-"""Rules of convolutions and pooling. Imports the emitter."""
+"""Rules for convolution and pooling. Imports the emitter."""
 
 from math import prod
 from typing import Any
@@ -11,19 +11,22 @@ from minigrad.op import Shape
 
 
 def around(padding: Shape, after: Shape = (0, 0)) -> list[int]:
-    """Padding above, left, below, right, with so much more below and right."""
+    """Padding above, left, below and right, with `after` more below and right."""
     return [*padding, *(p + more for p, more in zip(padding, after, strict=True))]
 
 
 def conv2d(emit: Emit, op: Any, x: str, *others: str) -> str:
-    """Weights and bias as they are."""
+    """ONNX's Conv takes weights and bias as they are."""
     x, *others = emit.operands((x, *others), emit.y.dtype)  # type: ignore[assignment]
     kernel = emit.shapes[1][2:]
     return emit("Conv", x, *others, kernel_shape=kernel, strides=op.stride, pads=around(op.padding))
 
 
 def conv_transpose(emit: Emit, y: str, w: str, shapes: tuple[Shape, Shape, Shape], op: Any, group: int = 1) -> str:
-    """ONNX counts what is left over as padding of the output; `shapes` are those of y, the kernel and the result."""
+    """ONNX's ConvTranspose; `shapes` are those of y, the kernel and the result.
+
+    What the stride left over at the edge counts as padding of the output.
+    """
     sizes = zip(shapes[0][2:], shapes[1], shapes[2][2:], op.stride, op.padding, strict=True)
     left = [size - ((n - 1) * s + k - 2 * p) for n, k, size, s, p in sizes]
     about = {"kernel_shape": shapes[1], "strides": op.stride, "pads": around(op.padding), "output_padding": left}
@@ -46,7 +49,7 @@ def conv_weight2d(emit: Emit, op: Any, x: str, y: str) -> str:
 
 
 def max_pool(emit: Emit, op: Any, x: str, windows: Shape, places: bool = False) -> str:
-    """The largest elements, or their places in x laid flat; what a last window needs beyond the edge is padding."""
+    """The largest elements, or their flat indices in x. What the last window needs beyond the edge is padding."""
     sizes = zip(windows[2:], emit.shapes[0][2:], op.kernel, op.stride, op.padding, strict=True)
     beyond = tuple(max(0, (n - 1) * s + k - size - 2 * p) for n, size, k, s, p in sizes)
     about = {"kernel_shape": op.kernel, "strides": op.stride, "pads": around(op.padding, beyond)}
@@ -54,29 +57,29 @@ def max_pool(emit: Emit, op: Any, x: str, windows: Shape, places: bool = False) 
 
 
 def max_pool2d(emit: Emit, op: Any, x: str) -> str:
-    """The elements."""
+    """The largest elements."""
     return max_pool(emit, op, x, emit.y.shape)
 
 
 def max_pool_grad(emit: Emit, op: Any, x: str, g: str) -> str:
-    """g at the places."""
+    """g added at the places of the largest elements."""
     return scattered(emit, emit.y.shape, max_pool(emit, op, x, emit.shapes[1], places=True), g)
 
 
 def max_pool_take(emit: Emit, op: Any, x: str, u: str) -> str:
-    """u at the places."""
+    """u at the places of the largest elements."""
     return emit("Gather", emit("Reshape", u, emit.constant([-1])), max_pool(emit, op, x, emit.y.shape, places=True))
 
 
 def avg_pool2d(emit: Emit, op: Any, x: str) -> str:
-    """Padding counts."""
+    """The mean, with padding counted."""
     (x,) = emit.operands((x,), emit.y.dtype)
     pads = around(op.padding)
     return emit("AveragePool", x, kernel_shape=op.kernel, strides=op.stride, pads=pads, count_include_pad=1)
 
 
 def avg_pool_grad(emit: Emit, op: Any, g: str) -> str:
-    """Spread by weights that are all alike, channel by channel."""
+    """A transposed convolution with equal weights, channel by channel."""
     channels = emit.y.shape[1]
     w = emit.constant(np.full((channels, 1, *op.kernel), 1 / prod(op.kernel)), emit.y.dtype)
     return conv_transpose(emit, g, w, (emit.shapes[0], op.kernel, emit.y.shape), op, channels)

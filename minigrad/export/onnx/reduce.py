@@ -1,4 +1,4 @@
-"""Rules of reductions, of Ops that move elements, of products. Imports the emitter."""
+"""Rules for reductions, Ops that move elements, and products. Imports the emitter."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from minigrad.op import Op
 
 
 def reduction(kind: str) -> Rule:
-    """Axes as a constant; over none of them, x itself."""
+    """The axes are an operand; a reduction over no axes is x itself."""
 
     def rule(emit: Emit, op: Any, x: str) -> str:
         work = numbered(emit.y.dtype)
@@ -21,7 +21,7 @@ def reduction(kind: str) -> Rule:
 
 
 def log_sum_exp(emit: Emit, op: Any, x: str) -> str:
-    """The largest element taken out first, unless it is infinite."""
+    """The largest element is subtracted first, unless it is infinite."""
     dtype = emit.y.dtype
     (x,) = emit.operands((x,), dtype)
     axes, zero = emit.constant(op.axes), emit.constant(0, dtype)
@@ -41,24 +41,24 @@ def cumsum(emit: Emit, op: Any, x: str) -> str:
 
 
 def arg_max(emit: Emit, op: Any, x: str) -> str:
-    """The first of equal ones."""
+    """The first of equal elements."""
     of = emit.dtypes[0]
     x = emit.cast(x, of, numbered(of))
     return emit("ArgMax", x, axis=op.axis, keepdims=int(op.keepdims))
 
 
 def reshape(emit: Emit, op: Any, x: str) -> str:
-    """The shape that comes out."""
+    """The shape of the result."""
     return emit.reshaped(x, emit.y.shape)
 
 
 def broadcast_to(emit: Emit, op: Any, x: str) -> str:
-    """ONNX calls it Expand."""
+    """ONNX's Expand."""
     return emit("Expand", x, emit.constant(op.to))
 
 
 def sum_to(emit: Emit, op: Any, x: str) -> str:
-    """A sum over the axes that would be repeated."""
+    """A sum over the axes that `to` would be broadcast along."""
     (x,) = emit.operands((x,), emit.y.dtype)
     (of,) = emit.shapes
     lead = len(of) - len(op.to)
@@ -67,19 +67,19 @@ def sum_to(emit: Emit, op: Any, x: str) -> str:
 
 
 def concat(emit: Emit, op: Any, *xs: str) -> str:
-    """In one dtype."""
+    """All parts in one dtype."""
     return emit("Concat", *emit.operands(xs, emit.y.dtype), axis=op.axis)
 
 
 def stack(emit: Emit, op: Any, *xs: str) -> str:
-    """A new axis for each, then one after another."""
+    """A new axis for each part, then a concatenation."""
     axis = emit.constant([op.axis])
     rows = [emit("Unsqueeze", x, axis) for x in emit.operands(xs, emit.y.dtype)]
     return emit("Concat", *rows, axis=op.axis)
 
 
 def pad(emit: Emit, op: Any, x: str) -> str:
-    """All widths before, then all after."""
+    """ONNX takes all widths before, then all widths after."""
     if not op.widths:
         return x
     widths = [before for before, _ in op.widths] + [after for _, after in op.widths]
@@ -87,15 +87,15 @@ def pad(emit: Emit, op: Any, x: str) -> str:
 
 
 def transpose(emit: Emit, op: Any, x: str) -> str:
-    """The same convention."""
+    """The same convention as ours."""
     return emit("Transpose", x, perm=op.axes) if op.axes else x
 
 
 def matmul(emit: Emit, op: Op, a: str, b: str) -> str:
-    """The same rule of broadcasting."""
+    """The same broadcasting as ours."""
     return emit("MatMul", *emit.operands((a, b), emit.y.dtype))
 
 
 def einsum(emit: Emit, op: Any, *xs: str) -> str:
-    """The same letters."""
+    """The same subscripts."""
     return emit("Einsum", *emit.operands(xs, emit.y.dtype), equation=f"{','.join(op.terms)}->{op.out}")

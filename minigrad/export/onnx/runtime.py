@@ -1,4 +1,4 @@
-"""An ONNX model run by onnxruntime, and compared with our own interpreter. Imports onnxruntime."""
+"""Runs an ONNX model by onnxruntime, and compares it with our own interpreter. Imports onnxruntime."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +15,9 @@ ERRORS_ONLY = 3
 
 
 def run(model: bytes | Path, arguments: Sequence[Array], threads: int = 0) -> list[Array]:
-    """The outputs for the inputs, in the model's order; on so many threads, 0 for all.
+    """The outputs for these inputs, in the model's order; on so many threads, 0 for all.
 
-    ExportError where onnxruntime lacks an operator for a dtype, which ONNX's checker does not know.
+    ExportError if onnxruntime lacks an operator for a dtype, which ONNX's checker does not know.
     """
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = ERRORS_ONLY, threads
@@ -31,13 +31,13 @@ def run(model: bytes | Path, arguments: Sequence[Array], threads: int = 0) -> li
 
 
 def differences(model: bytes | Path, graph: Graph, arguments: Sequence[Any]) -> list[float]:
-    """For each output: how far onnxruntime's is from ours, relative to the largest element."""
+    """For each output, the largest difference between onnxruntime and us, relative to the largest element."""
     found = run(model, arguments)
     return [relative(a, b) for a, b in zip(found, graph.run(*arguments), strict=True)]
 
 
 def relative(a: Array, b: Array) -> float:
-    """max|a − b| / max(max|a|, max|b|); ∞ where shapes, dtypes, infinities or NaNs differ."""
+    """max|a − b| / max(max|a|, max|b|); infinite where shapes, dtypes, infinities or NaNs differ."""
     if (a.shape, a.dtype) != (b.shape, b.dtype):
         return np.inf
     a, b = a.astype(float), b.astype(float)
