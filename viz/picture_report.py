@@ -14,8 +14,8 @@ from viz.curves import LOOKS, Line, Log, Panel
 from viz.image_grid import Image
 from viz.page import Number, Section, command_line, figures, image_figure, table, write_page
 
-_LEAST = 240
-"""Pixels at which pictures stand side by side."""
+_LEAST, _IN_A_ROW = 240, 3
+"""Pixels at which pictures stand side by side, and how many can where there is room."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Shown:
     lead: str
     pictures: Sequence[tuple[str, Image]]
     panels: Sequence[Panel] = ()
-    facts: Sequence[tuple[str, str]] = ()
+    facts: Sequence[Sequence[str]] = ()
     header: Sequence[str] = ()
 
 
@@ -48,6 +48,15 @@ def write_picture_report(
     return write_page(path, title, kind=kind, lead=lead, numbers=numbers, sections=sections)
 
 
+FIRST_AND_LAST = ("", "at first", "at the end")
+"""The header of `loss_facts`."""
+
+
+def loss_facts(log: Log, terms: Sequence[str]) -> list[tuple[str, ...]]:
+    """The terms of a loss before the first step and after the last one."""
+    return [(term, *(f"{record[term]:.3g}" for record in (log[0], log[-1]))) for term in terms]
+
+
 def loss_panel(log: Log, terms: Sequence[str] = ("loss",), title: str = "Loss") -> Panel:
     """The terms of a loss over the iterations, a line each."""
     lines = [Line.of(log, term, term, look) for term, look in zip(terms, LOOKS, strict=False)]
@@ -55,10 +64,13 @@ def loss_panel(log: Log, terms: Sequence[str] = ("loss",), title: str = "Loss") 
 
 
 def _section(part: Shown, number: int) -> Section:
-    blocks = [figures([image_figure(image, caption) for caption, image in part.pictures], _LEAST)]
+    """Pictures, curves and facts in rows, or beside each other where a row would be left nearly empty."""
+    pictures = [image_figure(image, caption) for caption, image in part.pictures]
     drawings = curve_figures([panel for panel in part.panels if panel.drawn], f"curve-{number}")
-    if drawings:
-        blocks.append(figures(drawings))
-    if part.facts:
-        blocks.append(table(part.facts, part.header))
-    return Section(part.title, part.lead, blocks)
+    facts = [table(part.facts, part.header)] if part.facts else []
+    if len(pictures) + len(drawings) <= _IN_A_ROW:
+        pictures, drawings = [*pictures, *drawings], []
+    elif len(drawings) == 1:
+        drawings, facts = [*drawings, *facts], []
+    rows = [figures(pictures, _LEAST), *([figures(drawings)] if drawings else [])]
+    return Section(part.title, part.lead, [*rows, *facts])

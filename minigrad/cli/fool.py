@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad.cli import console
 from minigrad.cli.seeing import Studio, add_common, count, pictures, strength
+from minigrad.op import Array
 from models.data.imagenet import deprocess, framed, preprocess
 from models.data.images import Pixels, read_image
 from models.image_gradients import ImageGradient, probabilities
@@ -16,6 +17,7 @@ from models.image_synthesis import fooling_image
 from viz.heat import difference
 from viz.picture_report import Shown, loss_panel
 
+_SUREST = 3
 _FACTOR = 10
 """How many times the change is enlarged, to be seen."""
 
@@ -81,7 +83,14 @@ def fooled(
     }
     change = f"No colour is changed by more than {result['largest_change']} of 255."
     panels = [loss_panel(watched.log, title="−log of the class's probability")]
-    return result, Shown(f"{name} as {wanted}", f"{found.iterations} steps. {change}", views, panels)
+    lead, header = f"{found.iterations} steps. {change}", ("taken for", "original", "fooling")
+    return result, Shown(f"{name} as {wanted}", lead, views, panels, facts(studio, before, after), header)
+
+
+def facts(studio: Studio, before: Array, after: Array) -> list[tuple[str, ...]]:
+    """The classes that the network is surest of, before and after, and how sure."""
+    surest = dict.fromkeys(int(k) for likely in (before, after) for k in likely.argsort()[::-1][:_SUREST])
+    return [(studio.label(k), f"{100 * before[k]:.1f} %", f"{100 * after[k]:.1f} %") for k in surest]
 
 
 def top(studio: Studio, likely: Any) -> str:

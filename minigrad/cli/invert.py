@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     for name, image in named:
         found = [inverted(studio, name, framed(image), layer) for layer in layers]
         results += [result for result, _, _ in found]
-        views = [("original", framed(image)), *((result["layer"], made) for result, made, _ in found)]
+        views = [("original", framed(image)), *((caption(result), made) for result, made, _ in found)]
         panels = [
             loss_panel(log, ("loss", "features", "variation"), f"Loss, {result['layer']}") for result, _, log in found
         ]
@@ -50,6 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         console.say("\n".join(f"{r['file']}: features differ by {100 * r['error']:.1f} %" for r in results))
     studio.finish("Feature inversion", shown, results)
     return 0
+
+
+def caption(result: dict[str, Any]) -> str:
+    """`features.6: features differ by 12.3 %`."""
+    return f"{result['layer']}: features differ by {100 * result['error']:.1f} %"
 
 
 def inverted(studio: Studio, name: str, image: Pixels, layer: str) -> tuple[dict[str, Any], Pixels, Any]:

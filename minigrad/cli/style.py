@@ -13,7 +13,7 @@ from models.data.images import Pixels, resize_shorter
 from models.image_optimisation import Descent
 from models.style_transfer import Style, style_transfer, texture
 from viz.page import Number
-from viz.picture_report import Shown, loss_panel
+from viz.picture_report import FIRST_AND_LAST, Shown, loss_facts, loss_panel
 
 LARGEST = 1024
 """Pixels on a shorter side: more would not fit into the memory of most machines."""
@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
     results = [result for result, _ in found]
     if not arguments.json:
         console.say("\n".join(f"{r['file']}: {in_words(r)}" for r in results))
-    numbers = [number("of the loss" if len(found) == 1 else f"of {part.title}", result) for result, part in found]
+    numbers = [number("" if len(found) == 1 else f", {part.title}", result) for result, part in found]
     studio.finish("Textures" if arguments.texture else "Style transfer", [part for _, part in found], results, numbers)
     return 0
 
@@ -74,12 +74,12 @@ def in_words(result: dict[str, Any]) -> str:
     return f"the loss fell by {100 * share:.1f} %, from {first:.3g} to {last:.3g}"
 
 
-def number(what: str, result: dict[str, Any]) -> Number:
+def number(which: str, result: dict[str, Any]) -> Number:
     """The headline of a result: the share of its loss that is gone, or that it rose."""
     first, last, share = result["first"]["loss"], result["last"]["loss"], result["loss_fell_by"] or 0.0
     if last > first:
-        return Number(f"rise {what}", f"{first:.3g} → {last:.3g}")
-    return Number(f"fall {what}", f"{100 * share:.1f} %", share)
+        return Number(f"rise of the loss{which}", f"{first:.3g} → {last:.3g}")
+    return Number(f"fall of the loss{which}", f"{100 * share:.1f} %", share)
 
 
 def settings(arguments: argparse.Namespace) -> tuple[Style, Descent]:
@@ -106,9 +106,10 @@ def styled(
         )  # fmt: skip
     image = deprocess(x)[0]
     views = [("content", content), ("style", painting), ("result", image)]
-    panels = [loss_panel(watched.log, ("loss", "content", "style", "variation"))]
+    terms = ("loss", "content", "style", "variation")
+    panels, facts = [loss_panel(watched.log, terms)], loss_facts(watched.log, terms)
     result = {"content": name, "style": painting_name, **losses(studio, title, image, watched)}
-    return result, Shown(title, "", views, panels)
+    return result, Shown(title, "", views, panels, facts, FIRST_AND_LAST)
 
 
 def textured(studio: Studio, name: str, painting: Pixels) -> tuple[dict[str, Any], Shown]:
@@ -121,9 +122,11 @@ def textured(studio: Studio, name: str, painting: Pixels) -> tuple[dict[str, Any
             studio.arguments.seed, watched, studio.arguments.eager,
         )  # fmt: skip
     image = deprocess(x)[0]
-    panels = [loss_panel(watched.log, ("loss", "style", "variation"))]
+    terms = ("loss", "style", "variation")
+    panels, facts = [loss_panel(watched.log, terms)], loss_facts(watched.log, terms)
+    views = [("painting", painting), ("texture", image)]
     result = {"style": name, **losses(studio, title, image, watched)}
-    return result, Shown(title, "", [("painting", painting), ("texture", image)], panels)
+    return result, Shown(title, "", views, panels, facts, FIRST_AND_LAST)
 
 
 def losses(studio: Studio, title: str, image: Pixels, watched: Any) -> dict[str, Any]:

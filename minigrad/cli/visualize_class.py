@@ -8,6 +8,7 @@ from minigrad.cli.seeing import Studio, add_common, count, seed, strength
 from models.data.imagenet import SIDE, deprocess
 from models.image_gradients import ImageGradient
 from models.image_synthesis import Visualization, class_visualization
+from viz.curves import Line, Panel
 from viz.picture_report import Shown, loss_panel
 
 
@@ -60,6 +61,6 @@ def visualized(studio: Studio, gradient: ImageGradient, target: int) -> tuple[di
     lead = f"Score {watched.log[0]['score']:.1f} in the noise, {last['score']:.1f} in the picture."
     panels = [
         loss_panel(watched.log, title="−log of the class's probability"),
-        loss_panel(watched.log, ["score"], "Score"),
+        Panel("Score", (Line.of(watched.log, "score", "score"),)),
     ]
     return result, Shown(label, lead, [(f"{label} {100 * last['probability']:.1f} %", image)], panels)
