@@ -1,4 +1,4 @@
-"""An Op of your own: its rule is written once, and serves values, gradients of any order and pictures.
+"""An Op of your own: its rule is written once, serves values, gradients of any order and pictures, and is proved.
 
 Run: python examples/own_op.py
 """
@@ -6,7 +6,7 @@ Run: python examples/own_op.py
 import numpy as np
 
 import minigrad as mg
-from minigrad.check import gradcheck
+from minigrad.check import gradcheck, prove
 from minigrad.op import Array, Gradient, Op, Shape, Value, apply
 
 
@@ -28,7 +28,18 @@ class Swish(Op):
         return (g * (y + mg.sigmoid(x) * (1 - y)),)
 
 
+def definition(x: Value) -> Value:
+    """What Swish is, in Ops that the prover knows: to it an Op of your own is any function."""
+    return x * mg.sigmoid(x)
+
+
 if __name__ == "__main__":
-    x = mg.tensor(np.linspace(-3, 3, 7), requires_grad=True)
+    x = mg.tensor(np.linspace(-3, 3, 7), requires_grad=True, name="x")
     print(apply(Swish(), x))
     print(gradcheck(lambda x: apply(Swish(), x), [x]))
+    print(gradcheck(lambda x: apply(Swish(), x), [x], order=2))
+
+    g = np.ones(7)
+    automatic = mg.trace(lambda x, g: mg.grad(definition(x), [x], g), x, g)
+    by_rule = mg.trace(lambda x, g: Swish().vjp(g, definition(x), x), x, g)
+    print(prove(automatic, by_rule, names=["gx"]))

@@ -253,6 +253,7 @@ def test_a_backward_pass_by_hand_is_compared(by_hand: Callable[..., Any], verdic
     report = compare_backward(by_hand, affine, AFFINE)
     assert verdict in str(report)
     assert report.ok == (by_hand is affine_by_hand)
+    assert ("places checked" in str(report)) == ("by hand       automatic" in str(report))
 
 
 def test_the_closed_form_of_a_recurrent_step_is_compared() -> None:

@@ -143,6 +143,12 @@ def test_numbers_that_agree_are_no_proof() -> None:
     assert compared(lambda x: mg.tanh(x), lambda x: mg.tanh(x) * (1 + 1e-9), (2,)).status == "not decided"
 
 
+def test_a_proof_says_what_it_found() -> None:
+    found = str(compared(lambda x: (2 * x, 3 * x), lambda x: (x + x, 2 * x), (2,)))
+    assert found.startswith("output 0: proved\noutput 1: refuted at [")
+    assert str(compared(mg.tanh, lambda x: mg.tanh(x) * (1 + 1e-9), (2,))) == "output 0: not decided"
+
+
 def test_an_identity_of_probabilities_is_proved() -> None:
     assert compared(lambda x: mg.softmax(x).sum(axis=1), lambda x: x[:, 0] * 0 + 1, (N, 3)).status == "proved"
     assert compared(mg.log_softmax, lambda x: mg.log(mg.softmax(x)), (N, 3)).status == "proved"

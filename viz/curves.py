@@ -142,7 +142,7 @@ def draw_speed_ups(lines: Mapping[str, Sequence[tuple[int, float]]], path: str |
     for (name, points), look in zip(lines.items(), cycle(LOOKS), strict=False):
         workers, values = np.array(points, np.float64).T
         drawn.append(Line(name, workers, values, look))
-    return draw_panels([Panel("Speed-up", tuple(drawn), axis="ranks", doublings=True)], path)
+    return draw_panels([Panel("Speed-up, predicted", tuple(drawn), axis="ranks", doublings=True)], path)
 
 
 def training_panels(log: Log | Mapping[str, Log]) -> tuple[Panel, ...]:

@@ -61,4 +61,4 @@ def compared(name: str, given: Array, right: Array | None, x: Array, tolerance: 
     pairs = zip(np.ndindex(x.shape), given.flat, exact.flat, wrong.flat, strict=True)
     places = tuple(Place(i, float(a), float(b), bool(bad)) for i, a, b, bad in pairs)
     kind = diagnose(Case(given, np.arange(x.size), exact.ravel(), x)) if wrong.any() else ""
-    return Finding(name, x.shape, float(gaps.max(initial=0) / (scale or 1.0)), places, kind)
+    return Finding(name, x.shape, float(gaps.max(initial=0) / (scale or 1.0)), places, kind, ("by hand", "automatic"))

@@ -27,13 +27,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Finding:
-    """The comparison of one gradient; `error` is relative, over the elements where the function is smooth."""
+    """The comparison of one gradient; `error` is relative, over the elements where the function is smooth.
+
+    `columns` names the two numbers of each place.
+    """
 
     name: str
     shape: tuple[int, ...]
     error: float
     places: tuple[Place, ...] = ()
     kind: str = ""
+    columns: tuple[str, str] = ("analytic", "numeric")
 
     @property
     def ok(self) -> bool:
@@ -63,7 +67,7 @@ class Finding:
         yield f"{head}, {self.kind}"
         if self.places:
             yield f"  {self.share:.0%} of the {len(self.places)} places checked are wrong; the worst:"
-            yield f"  {'index':<16}{'analytic':>16}{'numeric':>16}"
+            yield f"  {'index':<16}{self.columns[0]:>16}{self.columns[1]:>16}"
         for place in self.worst():
             yield f"  {place.index!s:<16}{place.analytic:>16.8g}{place.numeric:>16.8g}"
 

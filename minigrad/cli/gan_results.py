@@ -57,7 +57,7 @@ def write_results(run: GanRun, training: GanTraining, test: Digits, command: str
         *(draw_panels([panel], folder / name) for name in ("curves.svg", "curves.png")),
         write_page(
             folder / "report.html",
-            f"Digits by a {run.settings.loss} GAN",
+            f"Digits by {run.settings.networks} networks, {run.settings.loss} loss",
             kind="Training report",
             lead=f"{training.place.step:,} steps on {'drawn digits' if run.data == 'drawn' else Path(run.data).name}.",
             numbers=list(headlines(found)),
@@ -124,10 +124,10 @@ def headlines(found: Record) -> Iterator[Number]:
     """The numbers at the head of the report."""
     yield Number("recognised with confidence", f"{100 * found['confident']:.1f} %", found["confident"])
     yield Number("the same of real digits", f"{100 * found['confident_of_real']:.1f} %", found["confident_of_real"])
-    yield Number("classes", f"{found['classes']} of 10")
+    yield Number("classes among those recognised", f"{found['classes']} of 10")
     mean, spread = np.mean(found["frechet_distances"]), np.std(found["frechet_distances"])
-    yield Number("Fréchet distance", f"{mean:.2f} ± {spread:.2f}")
-    yield Number("between real digits", f"{found['frechet_floor']:.2f}")
+    yield Number("Fréchet distance", f"{mean:,.1f} ± {spread:.1f}")
+    yield Number("Fréchet distance between real digits", f"{found['frechet_floor']:.1f}")
     yield Number("classifier's accuracy", f"{100 * found['classifier_accuracy']:.1f} %")
     yield Number("generator's parameters", f"{found['generator_parameters']:,}")
 

@@ -139,9 +139,8 @@ def looked_at(
     for gap in (gap for gap in gaps if gap > arguments.tolerance):
         console.complain(f"{name}: a word's integrated gradients add up within {100 * gap:.2g} % only")
     facts = [(f"{s.total:.3f}", run.vocabulary.decode(s.ids)) for s in sentences]
-    part = Shown(
-        name, run.vocabulary.decode(best.ids), list(zip(["photograph", *labels], views, strict=True)), facts=facts
-    )
+    pictures = list(zip(["photograph", *labels], views, strict=True))
+    part = Shown(name, run.vocabulary.decode(best.ids), pictures, facts=facts, header=("log-probability", "caption"))
     return {"words": str(path), **({"completeness_gaps": gaps} if gaps else {})}, part
 
 
@@ -166,8 +165,8 @@ def attributed(
 
 def report(run: Run, arguments: argparse.Namespace, shown: Sequence[Shown], folder: Path) -> Path:
     """Writes the page."""
-    lead = f"What the run {run.folder.name} writes, how sure it is of each word given those before, and the pixels on "
-    lead += f"which that depends: {METHODS[arguments.method]}."
+    lead = f"What the run {run.folder.name} writes, how sure it is of each word given those before, and, bright, the "
+    lead += f"pixels on which that depends: {METHODS[arguments.method]}."
     title = shown[0].title if len(shown) == 1 else f"{len(shown)} photographs"
     return write_picture_report(
         folder / "report.html", kind="Captions", title=title, shown=shown, lead=lead, command=arguments.command_line

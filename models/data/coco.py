@@ -105,7 +105,7 @@ def feature_name(folder: Path, wanted: str | None) -> str:
         return next((name for name in PREFERRED if name in names), names[0])
     if wanted not in names:
         path = folder / f"train2014_{wanted or 'NAME'}.h5"
-        hint = choices(wanted or "", names) if names else _REMEDY
+        hint = f"{choices(wanted or '', names)}; name the features you want" if names else _REMEDY
         raise MissingFileError(f"there is no {path}, which holds the features of the images: {hint}")
     return wanted
 

@@ -52,8 +52,10 @@ class Proof:
     @property
     def status(self) -> str:
         """ "proved" if all outputs are; "refuted" if any is; else "not decided"."""
-        found = {verdict.status for verdict in self.verdicts}
-        return next((s for s in (REFUTED, NOT_DECIDED) if s in found), PROVED)
+        return min((verdict.status for verdict in self.verdicts), key=(REFUTED, NOT_DECIDED, PROVED).index)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{v.output}: {v.status} {v.counterexample or ''}".rstrip() for v in self.verdicts)
 
 
 def prove(
@@ -61,9 +63,10 @@ def prove(
 ) -> Proof:
     """Whether two programs over the same inputs have equal outputs for all real numbers; `names` are for the outputs.
 
-    Boolean inputs are 0 or 1; integer ones are ids, within the range they index, and tried with numbers `below`.
-    Parameters that are no inputs have the values they hold. Sizes are those of the graphs: distinct primes leave no
-    accidental fit. ShapeError when inputs or outputs do not correspond, DTypeError for complex numbers.
+    Printed, the result has one line for each output. Boolean inputs are 0 or 1; integer ones are ids, within the range
+    they index, and tried with numbers `below`. Parameters that are no inputs have the values they hold. Sizes are those
+    of the graphs: distinct primes leave no accidental fit. ShapeError when inputs or outputs do not correspond,
+    DTypeError for complex numbers.
 
     Rounding, and integers beyond 64 bits, are not modelled. Nothing is claimed where a program divides by zero or takes
     a logarithm or root outside its domain. Nothing is called proved because numbers agree.

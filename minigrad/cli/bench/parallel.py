@@ -180,8 +180,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
     from viz.curves import draw_speed_ups
 
     lines: dict[str, Sequence[tuple[int, float]]] = {
-        "same batch": [(p.ranks, p.speed_up) for p in result["same"]],
-        "growing": [(p.ranks, p.speed_up) for p in result["growing"]],
+        "one batch": [(p.ranks, p.speed_up) for p in result["same"]],
+        "one a rank": [(p.ranks, p.speed_up) for p in result["growing"]],
         "ideal": [(p.ranks, float(p.ranks)) for p in result["same"]],
     }
     draw_speed_ups(lines, path)
