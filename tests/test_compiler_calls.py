@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -137,6 +138,61 @@ def test_a_module_is_told_from_one_that_had_its_place_in_memory() -> None:
     for i in range(20):
         model = Linear(3, 2, rng=np.random.default_rng(i), dtype=np.float64)
         assert np.array_equal(f(model, X).numpy(), model(X).numpy())
+
+
+SCALE = 2.0
+
+
+def scaled(x: Any) -> Any:
+    return (x * SCALE).sum()
+
+
+class Scaled(mg.Module):
+    def __init__(self) -> None:
+        self.factor, self.calls = 2.0, 0
+
+    def forward(self, x: Any) -> Any:
+        return self.times(x).sum()
+
+    def times(self, x: Any) -> Any:
+        return x * self.factor
+
+    @mg.compile
+    def compiled(self, x: Any, power: int = 1) -> Any:
+        return self(x) ** power
+
+
+@pytest.mark.fault(number=22)
+def test_a_number_that_the_function_finds_is_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, factor = Scaled(), 2.0
+    functions = (
+        scaled, lambda x: sum(scaled(y) for y in (x,)), mg.value_and_grad(scaled), partial(scaled), mg.compile(scaled),
+        lambda x: (x * factor).sum(), module, module.forward, lambda x: module(x),
+    )  # fmt: skip
+    compiled = [mg.compile(f) for f in functions]
+    for number in (2.0, 3.0, -0.0, float("nan"), 2):
+        monkeypatch.setattr(f"{__name__}.SCALE", number)
+        module.factor = factor = number
+        for f, original in zip(compiled, functions, strict=True):
+            for found, wanted in (
+                (y[0], z[0]) if isinstance(y, tuple) else (y, z) for y, z in [(f(X), original(mg.tensor(X)))]
+            ):
+                assert repr(found.item()) == repr(wanted.item())
+
+
+def test_numbers_that_no_method_names_change_nothing() -> None:
+    module, traced = Scaled(), []
+    f = mg.compile(lambda x: traced.append(1) or module(x))
+    for module.calls in range(3):
+        f(X)
+    assert len(traced) == 2
+
+
+def test_a_method_is_compiled_for_each_owner() -> None:
+    one, two = Scaled(), Scaled()
+    two.factor = 5.0
+    assert one.compiled(X).item() == 2 * X.sum() and two.compiled(X, power=2).item() == (5 * X.sum()) ** 2
+    assert "traced" in str(one.compiled.explain())
 
 
 @pytest.mark.parametrize("thing", [np.random.default_rng(0), {1, 2}, object(), Holder(), iter([1])])

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
 from queue import SimpleQueue
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, TypeAlias
+from weakref import WeakSet
 
 import numpy as np
 
@@ -45,15 +47,19 @@ class Workers:
     """Threads that share an arena, each with its own scratch memory."""
 
     def __init__(self, count: int) -> None:
-        if count < 1:
-            raise UsageError(f"{count} workers: there must be at least one")
-        self._count = count
+        if not isinstance(count, int) or count < 1:
+            raise UsageError(f"{count!r} workers: there must be at least one, and a whole number of them")
         self.arena = Arena()
         self.scratches = [Scratch(SCRATCH) for _ in range(count)]
-        self._pool = ThreadPoolExecutor(count, "minigrad")
+        self.begin()
+        _ALL.add(self)
+
+    def begin(self) -> None:
+        """Makes a pool of threads, which start when needed, and `turn`, the lock for whoever uses the arena."""
+        self.turn, self._pool = RLock(), ThreadPoolExecutor(len(self), "minigrad")
 
     def __len__(self) -> int:
-        return self._count
+        return len(self.scratches)
 
     def map(self, f: Callable[[Any], None], things: Iterable[Any]) -> Iterable[None]:
         """Calls f on each thing, on all threads at once."""
@@ -72,16 +78,20 @@ class Workers:
             futures = [self._pool.submit(copy_context().run, meeting.attend, i, stages) for i in range(len(self))]
             try:
                 wait(futures)
-            finally:  # whatever interrupts the waiting: nobody else may touch the arena before they have ended
-                wait(futures)
+            finally:  # whatever interrupts the waiting, and however often: nobody else may touch the arena before
+                meeting.over = True
+                while not all(future.done() for future in futures):
+                    with suppress(BaseException):
+                        wait(futures)
         for future in futures:
             future.result()
 
 
 class Meeting:
-    """The workers of one run, who wait for each other after every stage."""
+    """The workers of one run, who wait for each other after every stage. Once `over`, they compute nothing more."""
 
     def __init__(self, count: int) -> None:
+        self.over = False
         self._arrivals = {(i, j): SimpleQueue[None]() for i in range(count) for j in range(count) if i != j}
 
     def attend(self, worker: int, stages: Sequence[Stage]) -> None:
@@ -90,7 +100,7 @@ class Meeting:
         for stage in stages:
             try:
                 if error is None:
-                    follow(stage[worker])
+                    follow(step for step in stage[worker] if not self.over)
             except Exception as raised:
                 error = raised
             self._wait(worker)
@@ -104,7 +114,7 @@ class Meeting:
             arrivals.get()
 
 
-def follow(steps: Steps) -> None:
+def follow(steps: Iterable[list[Call]]) -> None:
     """Makes all calls, in order."""
     for step in steps:
         for call in step:
@@ -155,7 +165,13 @@ class Held:
     """
 
     def __init__(self) -> None:
-        self._lock, self._inside, self._limit = Lock(), 0, None
+        self._limit: Any = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts with nobody inside, and no limit set."""
+        self._lock, self._inside = Lock(), 0
+        self._give_back()
 
     def __enter__(self) -> None:
         with self._lock:
@@ -166,12 +182,28 @@ class Held:
     def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
-            if not self._inside and self._limit is not None:
-                self._limit.restore_original_limits()
-                self._limit = None
+            if not self._inside:
+                self._give_back()
+
+    def _give_back(self) -> None:
+        if self._limit is not None:
+            self._limit.restore_original_limits()
+            self._limit = None
 
 
 HELD = Held()
+_ALL: WeakSet[Workers] = WeakSet()
+
+
+def after_fork() -> None:
+    """Makes new threads and locks in a forked child process: of its parent's threads it has one, of the locks all."""
+    HELD.begin()
+    for workers in _ALL:
+        workers.begin()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)
 
 
 def one_blas_thread() -> Held:

@@ -14,16 +14,16 @@ import numpy as np
 
 from minigrad.compiler.rewrite import Scalar, is_op
 from minigrad.graph import Graph
+from minigrad.measure import VIEWS
 from minigrad.op import Array, Shape
 from minigrad.ops.activation import Relu, Sigmoid, Tanh
 from minigrad.ops.elementwise import Add, Divide, Elementwise, Multiply, Negative, Subtract
 from minigrad.ops.index import Slice, SlicePut
 from minigrad.ops.logic import Cast, Logical
-from minigrad.ops.shape import BroadcastTo, Concat, Copy, Reshape, Transpose
+from minigrad.ops.shape import Concat, Copy, Reshape
 from minigrad.ops.window import ALIGNMENT, Windowed
 from minigrad.tensor import Tensor
 
-VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
 IN_PLACE = (Add, Subtract, Multiply, Divide, Negative, Relu, Sigmoid, Tanh)
 """Ops whose result may lie where an operand was: element by element, and no call reads an operand after writing."""
 Span: TypeAlias = tuple[int, int]

@@ -26,14 +26,11 @@ class Program:
     """A plan with its memory, divided among workers. Two programs of the same workers must not run at the same time."""
 
     def __init__(self, plan: Plan, workers: Workers) -> None:
-        self.plan, self._workers = plan, workers
-        self._bytes: Array | None = None  # of the arena, when the calls were bound
-        self._memory: dict[int, Array] = {}
+        self.plan, self.workers = plan, workers
         self.works = list(works(plan))
         self.divisions = divided(plan, self.works, len(workers))
         self._bound: list[list[list[Call]]] = [[[] for _ in range(len(workers))] for _ in self.works]
         self.stages = staged(self.divisions, self._bound)
-        self._results = {id(r.node): Pool(r) for r in plan.roots.values() if r.kind == "result"}
         self._overlapping = set(overlapping(plan))
         self._leaves = [r.node for r in plan.roots.values() if r.kind == "given" and r.node.op is None]
         reshapes = (n for n in plan.graph.nodes if id(n) in plan.views and is_op(n, Reshape))
@@ -42,27 +39,40 @@ class Program:
         for i, work in enumerate(self.works):
             for key in {id(plan.root(x).node) for x in (work.node, *work.inputs)}:
                 self._users[key].append(i)
-        for root in plan.roots.values():
-            if root.node.op is not None and root.kind == "given":
-                self._memory[id(root.node)] = root.node.op.forward()
         workers.arena.hold(plan.arena)
+        self.forget()
+
+    def forget(self) -> None:
+        """Frees arguments, results and calls; the next run binds them again."""
+        roots = self.plan.roots.values()
+        self._bytes: Array | None = None  # of the arena, when the calls were bound
+        self._memory = {id(r.node): r.node.op.forward() for r in roots if r.node.op is not None and r.kind == "given"}
+        self._results = {id(r.node): Pool(r) for r in roots if r.kind == "result"}
+        for call in (call for parts in self._bound for call in parts):
+            call.clear()
 
     @property
-    def workers(self) -> int:
-        """The number of workers."""
-        return len(self._workers)
+    def outgrown(self) -> bool:
+        """Whether the calls are bound to an older arena than the workers have now, or to none."""
+        return self._bytes is not self.workers.arena.bytes
 
     def __call__(self, *arguments: Array) -> list[Array]:
         """The results. They belong to the caller: no later run changes them."""
-        if self._renew(arguments):
-            for pool in self._results.values():
-                pool.expect()
         try:
-            self._workers.run(self.stages)
-        except (IndexError, TypeError):
-            self.plan.graph.run(*arguments)  # raises it again, with places counted in the whole array, not in a part
+            if self._renew(arguments):
+                for pool in self._results.values():
+                    pool.expect()
+            self.workers.run(self.stages)
+        except BaseException as error:
+            self.forget()  # calls may be bound to other memory than was meant
+            if isinstance(error, IndexError | TypeError):
+                self.plan.graph.run(*arguments)  # raises it again, with places in the whole array, not in a part
             raise
         return [self._result(i, y) for i, y in enumerate(self.plan.graph.outputs)]
+
+    def arguments(self) -> list[Array]:
+        """The arguments of the last run; zeros if they were freed."""
+        return [self._memory.get(id(x), np.zeros(x.shape, x.dtype)) for x in self.plan.graph.inputs]
 
     def timed(self, repeats: int) -> list[float]:
         """The shortest time in seconds of each piece of work (of its longest part), on the values of the last run."""
@@ -85,8 +95,8 @@ class Program:
         renewed = [(key, pool.renewed()) for key, pool in self._results.items()]
         fresh += [(key, array) for key, array in renewed if array is not None]
         self._memory.update(fresh)
-        if self._bytes is not self._workers.arena.bytes:
-            self._bytes = self._workers.arena.bytes
+        if self.outgrown:
+            self._bytes = self.workers.arena.bytes
             self._memory.update(carved(self.plan, self._bytes))
             self._bind(range(len(self.works)))
         elif fresh:
@@ -101,8 +111,8 @@ class Program:
         for i in places:
             work = self.works[i]
             xs, y = work.arrays(self._array)
-            parts = parts_of(work, self.divisions[i].axis, xs, y, len(self._workers))
-            for part, bound, scratch in zip(parts, self._bound[i], self._workers.scratches, strict=False):
+            parts = parts_of(work, self.divisions[i].axis, xs, y, len(self.workers))
+            for part, bound, scratch in zip(parts, self._bound[i], self.workers.scratches, strict=False):
                 bound[:] = calls(part.op, part.xs, part.y, scratch)
 
     def _array(self, node: Tensor) -> Array:

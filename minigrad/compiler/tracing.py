@@ -3,9 +3,11 @@
 It is traced twice: whatever differs (a random number, a clock, a counter) would wrongly stay the same in later runs.
 """
 
-from collections.abc import Callable
-from inspect import getclosurevars
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from inspect import getclosurevars, isfunction
 from itertools import zip_longest
+from types import CodeType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ from minigrad.tensor import Tensor
 
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
 """What a function may return beside Tensors."""
+PLAIN = (int, float, complex, str)
 
 
 class Traced(NamedTuple):
@@ -74,6 +77,41 @@ def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
     known |= {id(f)}
     inside = [x.__wrapped__ for x in own if "__wrapped__" in getattr(x, "__dict__", ())]
     return own + tuple(y for g in inside if id(g) not in known for y in at_hand(g, known))
+
+
+def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[[], Any], Any]]:
+    """The numbers and strings that a function, or a Module's methods, use without being given them.
+
+    Each comes as a call that looks it up, and its value now. Functions that the function finds in its closure or its
+    file are searched too.
+    """
+    places, waiting, seen = [], [f], set[int]()
+    while waiting:
+        g = waiting.pop()
+        g = getattr(g, "func", getattr(g, "__wrapped__", g))
+        if id(g) not in seen and hasattr(g, "__code__"):
+            seen.add(id(g))
+            there = [partial(g.__globals__.get, name) for name in names_in(g.__code__) & g.__globals__.keys()]
+            around = [partial(getattr, held, "cell_contents", None) for held in g.__closure__ or ()]
+            waiting += [y for look in there if getattr(y := look(), "__module__", None) == g.__module__]
+            waiting += [look() for look in around]
+            places += there + around
+    for module in modules:
+        methods = (g for kind in type(module).__mro__ for g in vars(kind).values() if isfunction(g))
+        named = {name for g in methods if g.__name__ != "__init__" for name in names_in(g.__code__)}
+        places += (partial(vars(module).get, name) for name in named & vars(module).keys())
+    return ((look, value) for look in places if isinstance(value := look(), PLAIN))
+
+
+def names_in(code: CodeType) -> set[str]:
+    """The names of globals and attributes in a function's code, and in that of functions defined inside it."""
+    inside = (names_in(inner) for inner in code.co_consts if isinstance(inner, CodeType))
+    return set(code.co_names).union(*inside)
+
+
+def same(x: Any, y: Any) -> bool:
+    """Whether two numbers or strings have the same type and value, NaN being equal to itself, −0.0 not to 0.0."""
+    return x is y or (type(x) is type(y) and repr(x) == repr(y))
 
 
 def is_tensor(y: Any) -> bool:
