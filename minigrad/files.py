@@ -23,11 +23,10 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def put(part: Path, path: Path) -> None:
-    """Renames a file or folder once all of it is on the disk, so that a power cut leaves the old content or the new."""
-    for content in (*part.rglob("*"), part):
-        _sync(content)
+    """Renames a file, or a folder whose files are on the disk, once it is: a power cut leaves the old or the new."""
+    sync(part)
     os.replace(part, path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
 def parts(folder: Path) -> list[Path]:
@@ -35,7 +34,7 @@ def parts(folder: Path) -> list[Path]:
     return list(folder.glob(".*.[0-9]*.part"))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Waits until a file's content, or the names in a folder, are on the disk (Windows cannot do that for folders)."""
     if os.name != "nt" or path.is_file():
         descriptor = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -19,6 +20,7 @@ from models.data import preparation
 from models.data.scenes.build import build
 from models.data.unpacking import unpacked
 from models.data.writing import Recipe
+from models.folders import alone
 from models.photo_features import PhotoFeatures
 from models.squeezenet import SqueezeNet
 from models.weights import download
@@ -88,7 +90,7 @@ def test_preparing(tmp_path: Path, prepare: Callable[[], object]) -> None:
     assert not list(tmp_path.glob("data.*"))
 
 
-def test_a_kill_when_all_is_there_leaves_nothing_to_do_but_to_tidy(
+def test_a_kill_when_all_is_there_leaves_a_name_that_is_in_nobody_s_way(
     tmp_path: Path, prepare: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tidy = shutil.rmtree
@@ -101,10 +103,55 @@ def test_a_kill_when_all_is_there_leaves_nothing_to_do_but_to_tidy(
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(shutil, "rmtree", killed)
         prepare()
-    whole = sorted((tmp_path / "data").iterdir())
-    assert list(tmp_path.glob("data.*"))
-    with pytest.raises(UsageError, match=r"data is prepared, all of it is there; only .* was left, and is removed now"):
-        prepare()
-    assert not list(tmp_path.glob("data.*")) and sorted((tmp_path / "data").iterdir()) == whole
+    left = tmp_path / "data.unfinished"
+    assert [path.name for path in left.iterdir()] == ["identity.json"]
     with pytest.raises(UsageError, match="data exists and is not empty"):
         prepare()
+    (left / "identity.json").write_text('{"features": "others"}')
+    shutil.rmtree(tmp_path / "data")
+    prepare()
+    assert (tmp_path / "data").is_dir() and not left.exists()
+
+
+def test_folders_of_the_user_s_stay_as_they_are(tmp_path: Path, prepare: Callable[[], object]) -> None:
+    for name in ("data.unfinished", "data.finished"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "notes.txt").write_text("mine")
+    with pytest.raises(UsageError, match=r"data\.unfinished is where the data would be made, and is no unfinished"):
+        prepare()
+    shutil.move(tmp_path / "data.unfinished", tmp_path / "elsewhere")
+    prepare()
+    assert (tmp_path / "elsewhere/notes.txt").read_text() == (tmp_path / "data.finished/notes.txt").read_text()
+
+
+def test_what_somebody_made_meanwhile_costs_no_block(
+    tmp_path: Path, prepare: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = preparation._write_all
+
+    def while_somebody(*arguments: Any) -> Any:
+        (tmp_path / "data").mkdir()
+        (tmp_path / "data/notes.txt").write_text("mine")
+        return write(*arguments)
+
+    monkeypatch.setattr(preparation, "_write_all", while_somebody)
+    with pytest.raises(UsageError, match="data exists and is not empty"):
+        prepare()
+    assert list((tmp_path / "data.unfinished/train").glob("*.npz"))
+    monkeypatch.setattr(preparation, "_write_all", write)
+    shutil.rmtree(tmp_path / "data")
+    prepare()
+
+
+def test_one_process_at_a_time_prepares_a_folder(tmp_path: Path, prepare: Callable[[], object]) -> None:
+    (tmp_path / "data.unfinished").mkdir()
+    with alone(tmp_path / "data.unfinished"), pytest.raises(UsageError, match="another process is at work in"):
+        prepare()
+    prepare()
+
+
+def test_a_link_to_an_empty_folder_leads_to_the_data(tmp_path: Path, prepare: Callable[[], object]) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "disk")
+    prepare()
+    assert (tmp_path / "data").is_symlink() and (tmp_path / "disk/photographs.json").is_file()

@@ -2,8 +2,8 @@
 
 Beside them lie `projection.npz`, with which a new photograph gets such features, and `photographs.json`: number, file
 and captions as people wrote them, of each row. A folder is made in FOLDER.unfinished, a block of photographs after the
-other, and renamed when whole; preparing again goes on where it stopped, to the same bytes. While that is tidied away it
-is FOLDER.finished. The command line uses this.
+other; preparing again goes on where it stopped, to the same bytes. When all is written the blocks go, and then the
+folder is put in its place. The command line uses this.
 """
 
 import hashlib
@@ -19,17 +19,21 @@ from minigrad import compile
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.context import no_grad
 from minigrad.errors import DataError, UsageError
-from minigrad.files import put, write_whole
+from minigrad.files import parts as parts_of_files
+from minigrad.files import write_whole
 from minigrad.op import Array
 from models.data.annotations import Annotations, Photograph
 from models.data.measuring import Measured, measured, photographs_of
 from models.data.projection import PROJECTION, Origin, Projection, fit
 from models.data.vocabulary import Vocabulary
 from models.data.writing import Recipe, WrittenCaptions, write_captions, write_features, write_json
+from models.folders import alone, put_folder, settle
 from models.photo_features import KINDS, PhotoFeatures, weights_digest
 
 PHOTOGRAPHS = "photographs.json"
 """Which photograph each row is: its number, its file, its captions as written."""
+IDENTITY = "identity.json"
+"""What an unfinished preparation is of."""
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and of how much."""
 
@@ -72,30 +76,38 @@ def prepare(
     UsageError where the folder holds something or another preparation is unfinished beside it, DataError for
     photographs that cannot be read, unless they are to be skipped.
     """
-    folder = Path(folder).absolute()
-    finished = folder.with_name(f"{folder.name}.finished")
-    _refuse_taken(folder, finished)
+    folder = Path(os.path.realpath(folder))  # where a link leads: a folder cannot be put in a link's place
+    _refuse_taken(folder)
     _refuse_shared(parts)
     if not recipe.skip:
         for part in parts.values():
             _refuse_missing(part)
-    work = _unfinished(folder, finished, _identity(parts, features, recipe))
-    with one_blas_thread():  # the bits do not depend on how many there are
+    work = folder.with_name(f"{folder.name}.unfinished")
+    work.mkdir(parents=True, exist_ok=True)
+    with alone(work), one_blas_thread():  # the bits do not depend on how many threads BLAS has
+        _begin(work, _identity(parts, features, recipe))
         found = _measure_all(work, parts, features, recipe, progress or _silent)
         prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
-    os.replace(work, finished)
-    put(finished / "whole", folder)
-    shutil.rmtree(finished)
+        _put(work, folder, parts)
     return replace(prepared, folder=folder)
 
 
-def _refuse_taken(folder: Path, finished: Path) -> None:
-    """UsageError where the folder holds something; what a kill kept its preparation from tidying away is removed."""
+def _put(work: Path, folder: Path, splits: Iterable[str]) -> None:
+    """Puts what was written in its place, after what it was made of is gone: a kill leaves no more than a name."""
+    settle(work / "whole")
+    _refuse_taken(folder)  # in the hours since somebody may have made it
+    for split in splits:
+        shutil.rmtree(work / split)
+    put_folder(work / "whole", folder)
+    shutil.rmtree(work)
+
+
+def _refuse_taken(folder: Path) -> None:
+    """UsageError where the folder holds something, or cannot be replaced by another."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if finished.is_dir():
-            shutil.rmtree(finished)
-            raise UsageError(f"{folder} is prepared, all of it is there; only {finished} was left, and is removed now")
         raise UsageError(f"{folder} exists and is not empty: remove it, or prepare the data elsewhere")
+    if os.path.ismount(folder):
+        raise UsageError(f"{folder} is where a disk is mounted, and nothing can take its place: name a folder in it")
 
 
 def _refuse_shared(parts: Mapping[str, Part]) -> None:
@@ -141,24 +153,28 @@ def _identity(parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe
     }
 
 
-def _unfinished(folder: Path, finished: Path, identity: Mapping[str, Any]) -> Path:
-    """The folder that is worked in, new or that of an interrupted preparation of the same; UsageError for another's."""
-    work = folder.with_name(f"{folder.name}.unfinished")
-    if finished.is_dir():  # and was not put in its place
-        os.replace(finished, work)
-    work.mkdir(parents=True, exist_ok=True)
-    noted = work / "identity.json"
-    if not noted.is_file():
+def _begin(work: Path, identity: Mapping[str, Any]) -> None:
+    """Notes what is prepared, or goes on with an interrupted preparation of it; UsageError where something else is."""
+    noted = work / IDENTITY
+    there = set(work.iterdir()) - set(parts_of_files(work))
+    if there and noted not in there:
+        raise UsageError(f"{work} is where the data would be made, and is no unfinished preparation: move it away")
+    if there <= {noted}:  # nothing is measured yet
         write_whole(noted, json.dumps(identity, indent=2).encode())
-    try:
-        before = json.loads(noted.read_bytes())
-    except ValueError:
-        before = {}
+    before = _noted(noted)
     other = [key for key in identity if before.get(key) != identity[key]]
     if other:
         raise UsageError(f"{work} is an unfinished preparation with other {', '.join(other)}: finish it, or remove it")
     shutil.rmtree(work / "whole", ignore_errors=True)
-    return work
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    """What a preparation noted of itself; nothing where that is damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _measure_all(

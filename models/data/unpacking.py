@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from minigrad.errors import DataError
-from minigrad.files import put
+from models.folders import put_folder
 
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 """Bytes of a file that compression may hide, and how many times larger than in the archive more may be."""
@@ -39,7 +39,7 @@ def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = 
                     progress(number, len(inside))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{archive} is no whole zip archive ({error}): remove it and fetch it again") from None
-    put(part, folder)
+    put_folder(part, folder)
     return folder
 
 

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
-from minigrad.files import put
 from models.data.hdf5_writing import new_hdf5
 from models.data.scenes.drawing import draw
 from models.data.scenes.extractor import Extractor, fit, measure
@@ -22,6 +21,7 @@ from models.data.scenes.features import Array, random_filters
 from models.data.scenes.grammar import CAPTIONS_PER_SCENE, captions, words
 from models.data.scenes.picture import SIDE, Image
 from models.data.scenes.world import Scene, Triple, held_out_scenes, random_held_out_triples, training_scenes
+from models.folders import put_folder
 
 NAME = "scenes_pca"
 """The name of the features: the loader finds them in {split}2014_scenes_pca.h5."""
@@ -57,7 +57,7 @@ def build(
         whole.mkdir()
         with one_blas_thread():  # the bits do not depend on how many there are
             _write_all(whole, seed, train, held_out, progress or _silent)
-        put(whole, folder)
+        put_folder(whole, folder)
     return folder
 
 

@@ -1,0 +1,51 @@
+"""Folders that one process at a time writes in, and that are in their place when the disk has all of them.
+
+Imports `minigrad.files`; what makes or fills whole folders uses it.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from minigrad.errors import UsageError
+from minigrad.files import put, sync
+
+_AT_ONCE = 16
+"""Files that the disk is waited for together: one after the other takes ten times as long."""
+
+
+def put_folder(part: Path, folder: Path) -> None:
+    """Renames a folder with all that it holds when it is on the disk: a power cut leaves all or nothing."""
+    settle(part)
+    put(part, folder)
+
+
+def settle(folder: Path) -> None:
+    """Returns when the disk has all that a folder holds."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(sync, folder.rglob("*")))
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """In it no other process gets here with the same folder; UsageError where one has. The end of a process ends it.
+
+    The folder itself is locked, nothing is left in it. Where that cannot be, as on Windows, nobody is kept out.
+    """
+    descriptor = None
+    try:
+        try:
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(f"another process is at work in {folder}: wait for it, or name another folder") from None
+        except (ImportError, OSError):
+            pass
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
