@@ -157,20 +157,19 @@ def accumulate(op: Op, x: Node, g: Array, gradients: Gradients, owned: set[int])
     op.accumulate(total, g, x.data)
 
 
+def read_by(node: AnyNode, op: Op) -> list[AnyNode]:
+    """The nodes whose values a node's rule reads in the backward pass: they are kept until then."""
+    return [*(node.inputs if "x" in op.reads else ()), *([node] if "y" in op.reads else ())]
+
+
 def refuse_changed(node: Node, op: Op) -> None:
     """GradientError when an array that this node's rule reads was changed in place after the node was made."""
-    read = [*(node.inputs if "x" in op.reads else ()), *([node] if "y" in op.reads else ())]
-    for saved in read:
+    for saved in read_by(node, op):
         if (change := changes.since(saved.data, node.serial)) is not None:
             raise GradientError(
-                f"{change.name} was changed in place at {change.line} after {op!r}{where(node.scope)} read it, and the "
+                f"{change.name} was changed in place at {change.line} after {op!r}{node.scope.place} read it, and the "
                 "backward pass needs its old value; change it after backward(), or work on a copy"
             )
-
-
-def where(scope: Scope) -> str:
-    """` in captioner.cell t=3`, or nothing."""
-    return f" in {scope}" if str(scope) else ""
 
 
 def pull_back_nodes(path: list[Node], gradients: Gradients, keep: set[int]) -> Gradients:

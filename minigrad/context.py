@@ -24,6 +24,12 @@ class Scope:
         step = "" if self.step is None else f"t={self.step}"
         return " ".join(part for part in (self.path, step, "backward" if self.backward else "") if part)
 
+    @property
+    def place(self) -> str:
+        """` in captioner.cell t=3`, as part of a message; empty outside of all scopes."""
+        text = str(self)
+        return f" in {text}" if text else ""
+
 
 class Observer(Protocol):
     """An object that is told of every operation inside a block, as debuggers and measurements need."""

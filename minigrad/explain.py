@@ -23,9 +23,8 @@ def worded(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> M
         return error
     error = clearest(error, op, operands)
     kind = next((k for k in (IndexRangeError, DTypeError) if isinstance(error, k.__mro__[2])), ShapeError)
-    place = f" in {scope}" if str(scope) else ""
     named = ", ".join(described(x) for x in operands)
-    return kind(f"{op!r}{place}: {error}; operands: {named}; at {user_line()}")
+    return kind(f"{op!r}{scope.place}: {error}; operands: {named}; at {user_line()}")
 
 
 def clearest(error: Exception, op: Op, operands: Sequence[Any]) -> Exception:

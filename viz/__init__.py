@@ -1,4 +1,4 @@
-"""Drawing only, no mathematics: graphs, curves, image grids, reports."""
+"""Drawing alone, no mathematics: graphs, curves, image grids, reports."""
 
 from viz.animation import animate
 from viz.comparing import Difference, Sheet, compare, diff

@@ -1,4 +1,4 @@
-"""animate: a drawing that plays, forward and then backward, in one SVG without a script. For slides."""
+"""animate: a drawing that plays, forward and then backward, as one SVG without a script. For slides."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -21,9 +21,9 @@ PAUSE = 4
 
 
 def animate(target: Any, path: str | Path | None = None, *, seconds: float = 12.0, **options: Any) -> str:
-    """The drawing of a Graph or Tensor as an SVG whose boxes appear in the order of computing, again and again.
+    """The drawing of a Graph or Tensor as an SVG whose boxes appear in the order of computation, repeated for ever.
 
-    `options` are those of `draw`; both passes are shown unless `view` says otherwise. Written to `path` when given.
+    `options` are those of `draw`; both passes are shown unless `view` says otherwise. Written to `path` if given.
     """
     drawing = draw(target, **{"view": "both", **options})
     svg = played(drawing, seconds)
@@ -33,7 +33,7 @@ def animate(target: Any, path: str | Path | None = None, *, seconds: float = 12.
 
 
 def played(drawing: Drawing, seconds: float) -> str:
-    """The SVG of a drawing, each box and wire with the time at which it appears."""
+    """The SVG of a drawing in which each box and wire appears at its time."""
     layout, diagram = drawing.layout, drawing.shown
     moment = moments(drawing)
     end = max(moment.values(), default=0) + PAUSE
@@ -64,13 +64,16 @@ def moments(drawing: Drawing) -> dict[str, int]:
 
 
 def start_of(shown: Placed | Wire, moment: Mapping[str, int]) -> float:
-    """The moment at which a box appears, or a wire: when its value arrives; what stands for nothing is always there."""
+    """The moment at which a box appears, or a wire (when its value arrives).
+
+    Parts of the decoration are there from the start.
+    """
     keys = [shown.box.id] if isinstance(shown, Placed) else list(shown.targets)
     return min((moment.get(key.partition(".")[0], 0) for key in keys), default=0)
 
 
 def captions(diagram: Diagram, moment: Mapping[str, int], end: int, seconds: float) -> Iterable[str]:
-    """What is being computed, in words: the forward pass, then the backward pass."""
+    """Texts that say which pass is being computed."""
     turn = min((moment[box.id] for box in diagram.boxes if box.backward), default=end) / end
     for words, start, stop in (("forward", 0.0, turn), ("backward", turn, 1.0)):
         if start < 1:
@@ -79,12 +82,12 @@ def captions(diagram: Diagram, moment: Mapping[str, int], end: int, seconds: flo
 
 
 def appearing(element: str, start: float, seconds: float) -> str:
-    """An element that is pale until its share of the time has passed; as it is where animations do not play."""
+    """An element that is pale until its time comes. Where animations do not play it is never pale."""
     return f"<g>{motion('opacity', [(0, PALE), (start, 1)], seconds)}{element}</g>" if start else element
 
 
 def lit(box: Placed, start: float, length: float, seconds: float) -> str:
-    """An outline around a box while it is computed; none where animations do not play."""
+    """An outline around a box while it is computed. Where animations do not play there is none."""
     r = box.rect
     around = Rect(r.x - 2.5, r.y - 2.5, r.width + 5, r.height + 5)
     frame = tag("rect", **sides(around), rx=6, fill="none", stroke=NOW, stroke_width=2)
@@ -92,7 +95,7 @@ def lit(box: Placed, start: float, length: float, seconds: float) -> str:
 
 
 def running(shown: Wire, start: float, length: float, seconds: float) -> str:
-    """A point that runs along a wire in the moment before its value arrives; none where animations do not play."""
+    """A point that runs along a wire just before its value arrives. Where animations do not play there is none."""
     first = max(0.0, start - length)
     times = f"0;{first:.4f};{start:.4f};1"
     way = tag(
@@ -104,7 +107,10 @@ def running(shown: Wire, start: float, length: float, seconds: float) -> str:
 
 
 def motion(name: str, steps: Sequence[tuple[float, float]], seconds: float) -> str:
-    """The values of an attribute from shares of the time on, again and again; a share that comes again overrides."""
+    """An `<animate>` element: the values of an attribute, each from a fraction of the time on.
+
+    A later value overrides.
+    """
     kept = list({f"{min(share, 1.0):.4f}": value for share, value in steps if share < 1}.items())
     return tag(
         "animate", attributeName=name, values=";".join(f"{value:g}" for _, value in kept), calcMode="discrete",

@@ -1,4 +1,4 @@
-"""Samples as cards of a page: picture, caption, verdict, true captions; with a choice of which to show."""
+"""Samples as cards of a page: picture, caption, verdict, true captions; with a choice of which ones to show."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ _CROSS = Html(
 
 
 def caption_cards(samples: Sequence[Sample]) -> Html:
-    """The samples as a list of cards, after radio buttons that choose by verdict and by group."""
+    """The samples as a list of cards, preceded by radio buttons that filter by verdict and by group."""
     groups = groups_of(samples)
     cards = [_card(sample, number, groups) for number, sample in enumerate(samples, 1)]
     return element("div", *_filters(samples, groups), element("ul", *cards, class_="cards"), class_="samples")
 
 
 def groups_of(samples: Sequence[Sample]) -> tuple[str, ...]:
-    """The labels in order of appearance where they are groups: at least two, few, and shared."""
+    """The labels in order of appearance, if they are groups: at least two, few, and shared by samples; else none."""
     counts = Counter(sample.label for sample in samples if sample.label)
     return tuple(counts) if 1 < len(counts) <= min(_MOST_GROUPS, len(samples) // 2) else ()
 
@@ -63,7 +63,7 @@ def _verdict_class(sample: Sample) -> list[str]:
 
 
 def _facts(sample: Sample) -> Html:
-    """The verdict by sign and word, and the label."""
+    """The verdict, as a sign and a word, and the label."""
     sign, word = (_TICK, "Right") if sample.right else (_CROSS, "Wrong")
     verdict = element("span", sign, word, class_=f"verdict {word.lower()}") if sample.right is not None else ""
     label = element("span", _label(sample.label), class_="group", dir="auto") if sample.label else ""
@@ -71,20 +71,20 @@ def _facts(sample: Sample) -> Html:
 
 
 def _label(label: str) -> Html:
-    """The label, or a link to a picture known by its address alone."""
+    """The label; as a link if it is the address of a picture."""
     if label.startswith(("http://", "https://")):
         return element("a", label.rsplit("/", 1)[-1] or label, href=label, rel="noreferrer")
     return escaped(label)
 
 
 def _caption(sample: Sample) -> Html:
-    """What was written; in a wrong caption, the words that the closest true one has not are marked."""
+    """The caption; if it is wrong, words that the closest true caption lacks are marked."""
     text = _marked(sample.caption, sample.closest_truth) if sample.right is False else sample.caption
     return element("p", text or "(no words)", class_="caption", dir="auto")
 
 
 def _closest(sample: Sample) -> Html:
-    """For a caption that is not known to be right, the true one most like it."""
+    """The closest true caption, for a caption that is not known to be right."""
     if sample.right or not sample.truths:
         return Html()
     truth = sample.closest_truth
@@ -93,7 +93,7 @@ def _closest(sample: Sample) -> Html:
 
 
 def _truths(sample: Sample) -> Html:
-    """All true captions, folded away."""
+    """All true captions, in an element that opens on a click."""
     if not sample.truths:
         return Html()
     count = len(sample.truths)
@@ -102,7 +102,7 @@ def _truths(sample: Sample) -> Html:
 
 
 def _marked(caption: str, other: str) -> Html:
-    """A caption whose words that the other has not, in the order of the two, are marked."""
+    """A caption with those words marked that are missing, in this order, in the other one."""
     words = caption.split()
     parts = []
     for kind, start, end, _, _ in alignment(caption, other).get_opcodes():

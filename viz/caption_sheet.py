@@ -1,4 +1,4 @@
-"""Pictures with the captions written for them, the true ones and the verdict, as one PNG. Needs Pillow."""
+"""Pictures with the captions written for them, the true captions and the verdict, as one PNG. Needs Pillow."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,10 +23,10 @@ _FINER = 8
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """A caption written by a model for a picture, and what is known of it.
+    """A caption written by a model for a picture, and what is known about it.
 
-    `truths` are the captions people gave, `right` a judge's verdict (None where there is no judge), `label` a group or
-    name to show, such as "never seen". `image` is uint8 (H, W, 3), or None where only features are known.
+    `truths` are captions that people wrote, `right` is a judge's verdict (None without a judge), `label` a group or
+    name to show, such as "never seen". `image` is uint8 (H, W, 3), or None if only features are known.
     """
 
     caption: str
@@ -37,17 +37,17 @@ class Sample:
 
     @property
     def closest_truth(self) -> str:
-        """The true caption most like the one written, word by word; "" without any."""
+        """The true caption most similar to the one written, compared word by word; "" if there is none."""
         return max(self.truths, key=lambda truth: alignment(truth, self.caption).ratio(), default="")
 
 
 def alignment(a: str, b: str) -> SequenceMatcher[str]:
-    """Two captions compared word by word."""
+    """A word-by-word comparison of two captions."""
     return SequenceMatcher(None, a.split(), b.split(), autojunk=False)
 
 
 def draw_caption_sheet(samples: Sequence[Sample], path: str | Path, columns: int = 4, side: int = 256) -> Path:
-    """Writes a PNG of the samples in rows: picture, verdict, caption, and for a wrong one a true caption."""
+    """Writes a PNG of the samples in rows: picture, verdict, caption, and for a wrong caption a true one."""
     if not samples:
         raise UsageError("no samples for a caption sheet: give at least one")
     path = Path(path)
@@ -56,7 +56,7 @@ def draw_caption_sheet(samples: Sequence[Sample], path: str | Path, columns: int
 
 
 def _cell(sample: Sample, side: int) -> Picture:
-    """A sample's picture, and under it its texts."""
+    """A sample's picture with its texts below."""
     indent = _MARK + 8 if sample.right is not None else 0
     width, face = side - indent, font(_LETTERS)
     caption = wrapped(sample.caption or "(no words)", face, width, most=4)
@@ -74,14 +74,14 @@ def _cell(sample: Sample, side: int) -> Picture:
 
 
 def _write(cell: Picture, lines: Sequence[str], colour: str, corner: tuple[int, int]) -> None:
-    """Lines under one another from a corner down."""
+    """Writes lines below each other, the first at this corner."""
     pen, (left, top) = ImageDraw.Draw(cell), corner
     for number, line in enumerate(lines):
         pen.text((left, top + number * _LINE), line, LIGHT[colour], font(_LETTERS))
 
 
 def _mark(right: bool) -> Picture:
-    """A tick in a disc or a cross in a square: their shapes differ, not only their colours."""
+    """A tick in a disc or a cross in a square, which differ in shape and not only in colour."""
     size = _MARK * _FINER
     mark = PillowImage.new("RGB", (size, size), _PAPER)
     pen, stroke = ImageDraw.Draw(mark), size // 9

@@ -1,7 +1,7 @@
-"""A page to look through what a captioner wrote: photographs, beams, true captions, scores; to search and to sort.
+"""A page to look through the captions of a model: photographs, beams, true captions, scores; with search and order.
 
-One file that needs no network. A photograph that is only an address is shown where the browser can load it, and its
-place says so where it cannot.
+One file that needs no network. A photograph known by its address alone is shown if the browser can load it; otherwise a
+text says so in its place.
 """
 
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ _ORDERS = {"row": "as in the data", "best": "best score first", "worst": "worst 
 
 @dataclass(frozen=True, eq=False)
 class Captioned:
-    """A photograph with the captions written for it, each with its log-probability, the likeliest first.
+    """A photograph with the captions written for it, each with its log-probability, the most probable first.
 
-    `truths` are what people wrote, `score` is the first caption's CIDEr-D against them. `image` is uint8 (H, W, 3);
-    without it `address` is where the photograph may be.
+    `truths` are captions that people wrote, `score` is the CIDEr-D of the first caption against them. `image` is uint8
+    (H, W, 3); without it, `address` says where the photograph may be found.
     """
 
     name: str
@@ -51,7 +51,7 @@ def write_viewer(
 
 
 def _controls(count: int) -> Html:
-    """What the script acts on; hidden where it does not run."""
+    """The form that the script works with; hidden where scripts do not run."""
     search = element("input", type="search", id="search", placeholder="words of captions or names", autocomplete="off")
     options = [element("option", label, value=value) for value, label in _ORDERS.items()]
     return element(
@@ -80,7 +80,7 @@ def _card(one: Captioned, row: int) -> Html:
 
 
 def _photograph(one: Captioned) -> Html:
-    """The picture; or one to be loaded from its address, over words that are read when it is not."""
+    """The picture; or an image element with its address, over a text that shows if it is not loaded."""
     alt = f"{one.name}: {one.truths[0]}" if one.truths else one.name
     if one.image is not None:
         return element("div", image_element(one.image, alt, _LONGEST), class_="photograph")
@@ -105,7 +105,7 @@ def _best(one: Captioned) -> Html:
 
 
 def _beams(one: Captioned) -> Html:
-    """Every beam with its log-probability, folded away."""
+    """All beams with their log-probabilities, in an element that opens on a click."""
     if not one.beams:
         return Html()
     rows = [element("li", element("span", f"{p:.2f}", class_="probability"), text or "(no words)", dir="auto")

@@ -1,4 +1,4 @@
-"""diff: what distinguishes two graphs, as text and picture. compare: pictures below each other on one scale."""
+"""diff: how two graphs differ, as text and picture. compare: several drawings below each other on one colour scale."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from viz.graph.views import Options
 
 @dataclass(frozen=True)
 class Difference:
-    """Two graphs and which boxes of them correspond; notebooks show the picture, `print` the text."""
+    """Two graphs, and which of their boxes correspond. Notebooks show the picture, `print` shows the text."""
 
     before: Diagram
     after: Diagram
@@ -31,29 +31,29 @@ class Difference:
 
     @property
     def added(self) -> tuple[Box, ...]:
-        """Boxes of the second graph alone."""
+        """Boxes that only the second graph has."""
         return tuple(box for box in self.after.boxes if not self.match.of(box.id))
 
     @property
     def removed(self) -> tuple[Box, ...]:
-        """Boxes of the first graph alone."""
+        """Boxes that only the first graph has."""
         known = {*self.match.same.values(), *self.match.changed.values()}
         return tuple(box for box in self.before.boxes if box.id not in known)
 
     @property
     def changed(self) -> tuple[tuple[Box, Box], ...]:
-        """Boxes of the first graph with what became of them."""
+        """Pairs of a box of the first graph and what it became in the second."""
         return tuple((self.before.by_id[old], self.after.by_id[new]) for new, old in self.match.changed.items())
 
     @property
     def counts(self) -> str:
-        """How much differs, in a line."""
+        """How many boxes differ, as one line."""
         counts = f"{len(self.added)} added, {len(self.removed)} removed, {len(self.changed)} changed"
         return f"{counts}, {len(self.match.same)} the same"
 
     @cached_property
     def sheet(self) -> "Sheet":
-        """Both graphs side by side: what was added, removed and changed in colour, the rest pale."""
+        """Both graphs side by side: what was added, removed and changed in colour, everything else pale."""
         before, after = marked(self.before, self.after, self.match)
         options = Options(backward="ops")
         drawings = Drawing(before, options), Drawing(after.with_note(self.counts), options)
@@ -66,14 +66,14 @@ class Difference:
 
     @property
     def text(self) -> str:
-        """A line for each box that is not the same: + added, − removed, ~ changed."""
+        """One line for each box that is not the same: + added, − removed, ~ changed."""
         lines = [f"− {line(box, self.before)}" for box in self.removed]
         lines += [f"+ {line(box, self.after)}" for box in self.added]
         lines += [f"~ {line(old, self.before)}\n  {line(new, self.after)}" for old, new in self.changed]
         return "\n".join([*lines, self.counts]) + "\n"
 
     def save(self, path: str | Path) -> Path:
-        """Writes the picture, or the text where the suffix is .txt; returns the path."""
+        """Writes the picture, or the text if the suffix is .txt; returns the path."""
         return written(path, {".svg": lambda: self.svg, ".txt": lambda: self.text})
 
     def __str__(self) -> str:
@@ -84,12 +84,12 @@ class Difference:
 
 
 def line(box: Box, diagram: Diagram) -> str:
-    """A box in a line."""
+    """A box as one line of text."""
     return "  ".join(part for part in (box.id, made(box, diagram), about(box), place(box)) if part)
 
 
 def diff(before: Any, after: Any, path: str | Path | None = None, title: str = "difference") -> Difference:
-    """What distinguishes two Graphs (or Tensors, or compiled functions); the picture is written to `path` if given."""
+    """How two Graphs (or Tensors, or compiled functions) differ; the picture is written to `path` if given."""
     first, second = read(target_graph(before), title="before"), read(target_graph(after), title="after")
     found = Difference(first, second, correspondence(first, second), title)
     if path is not None:
@@ -99,7 +99,7 @@ def diff(before: Any, after: Any, path: str | Path | None = None, title: str = "
 
 @dataclass(frozen=True)
 class Sheet:
-    """Several drawings below each other, painted by one scale; or `beside` each other where they are narrow."""
+    """Several drawings below each other on one colour scale; with `beside`, side by side if they are narrow enough."""
 
     drawings: tuple[Drawing, ...]
     title: str
@@ -107,13 +107,13 @@ class Sheet:
 
     @cached_property
     def overlay(self) -> Overlay | None:
-        """The numbers on all boxes."""
+        """The numbers of all boxes, if all drawings have numbers."""
         parts = [d.overlay.values for d in self.drawings if d.overlay is not None]
         return overlay_of(self.drawings[0].color, values_of(parts)) if len(parts) == len(self.drawings) else None
 
     @cached_property
     def layout(self) -> Layout:
-        """Everything in its place."""
+        """The layout of the whole sheet."""
         scales = [self.scaled(drawing) for drawing in self.drawings]
         pictures = [drawing.picture(scale) for drawing, scale in zip(self.drawings, scales, strict=True)]
         layout = on_one_sheet(pictures, self.beside)
@@ -122,18 +122,18 @@ class Sheet:
 
     @property
     def diagram(self) -> Diagram:
-        """The boxes of all drawings."""
+        """The boxes of all drawings as one diagram."""
         return all_of([drawing.shown for drawing in self.drawings], self.title)
 
     def scaled(self, drawing: Drawing) -> Overlay | None:
-        """A drawing's numbers on the scale of all."""
+        """The numbers of one drawing, on the scale of all."""
         if self.overlay is None or drawing.overlay is None:
             return None
         return drawing.overlay.on_scale_of(self.overlay)
 
     @cached_property
     def svg(self) -> str:
-        """The pictures as one SVG document."""
+        """All drawings as one SVG document."""
         return write_svg(self.diagram, self.layout, self.overlay)
 
     def save(self, path: str | Path) -> Path:
@@ -145,9 +145,9 @@ class Sheet:
 
 
 def compare(targets: Mapping[str, Any], path: str | Path | None = None, *, title: str = "", **options: Any) -> Sheet:
-    """Drawings of several graphs below each other, named by their keys; options are those of `draw`.
+    """Drawings of several graphs below each other, titled by their keys; options are those of `draw`.
 
-    With `color="grad_norm"` vanishing gradients show: one scale for all, and a strip under each loop.
+    With `color="grad_norm"` it shows vanishing gradients: one scale for all, and a strip of bars below each loop.
     """
     if not targets:
         raise UsageError("compare needs at least one graph: compare({'RNN': rnn_loss, 'LSTM': lstm_loss})")

@@ -3,7 +3,7 @@
 draw_curves(log, "curves.svg")
 draw_curves({"LSTM": lstm_log, "RNN": rnn_log}, "compared.png")
 
-Needs matplotlib, used through its objects alone: there is no global figure, and equal logs give equal bytes.
+Needs matplotlib, and uses its objects only: there is no global figure, and equal logs give equal bytes.
 """
 
 import io
@@ -72,7 +72,7 @@ _MARKED_UP_TO = 40
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a line from its neighbours, in colour and without: a name of the theme, a dash, a mark."""
+    """How a line looks: a colour of the theme, a dash pattern, a marker; distinguishable without colour too."""
 
     colour: str = "blue"
     dash: str = "-"
@@ -84,7 +84,7 @@ LOOKS = (Look(), Look("vermilion", "--", "s"), Look("green", ":", "^"), Look("pu
 
 @dataclass(frozen=True)
 class Line:
-    """Values over steps; NaN is a gap. `smoothed` draws a running mean, and the values faintly behind it."""
+    """Values over steps, with gaps at NaN. `smoothed` draws a running mean, and the values faintly behind it."""
 
     label: str
     steps: Vector
@@ -94,28 +94,28 @@ class Line:
 
     @classmethod
     def of(cls, log: Log, key: str, label: str, look: Look = LOOKS[0], smoothed: bool = False) -> "Line":
-        """The records of a log that hold `key`; None and infinities count as NaN."""
+        """The records of a log that hold `key`, as a line; None and infinities count as NaN."""
         found = [(record["step"], record[key]) for record in log if key in record]
         steps, values = np.array(found, np.float64).reshape(-1, 2).T
         return cls(label, steps, np.where(np.isfinite(values), values, np.nan), look, smoothed)
 
     @property
     def strong(self) -> Vector:
-        """What is drawn strongly: the values, or their running mean."""
+        """The values drawn strongly: all of them, or their running mean."""
         return running_mean(self.values) if self.smoothed else self.values
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The first and the last value drawn strongly; the line must have one."""
+        """The first and last value drawn strongly, of which there must be one."""
         finite = self.strong[np.isfinite(self.strong)]
         return float(finite[0]), float(finite[-1])
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Lines over one axis of steps; `share` shows them in per cent, `falling` may take a logarithmic axis.
+    """Lines over a common axis of steps. `share` shows values in per cent, `falling` allows a logarithmic axis.
 
-    `doublings` has both axes in powers of two.
+    `doublings` makes both axes powers of two.
     """
 
     title: str
@@ -127,17 +127,17 @@ class Panel:
 
     @property
     def drawn(self) -> tuple[Line, ...]:
-        """The lines that have a value."""
+        """The lines that have at least one finite value."""
         return tuple(line for line in self.lines if np.isfinite(line.values).any())
 
 
 def draw_curves(log: Log | Mapping[str, Log], path: str | Path) -> Path:
-    """Draws a run's log, or several by name over one another, into an .svg or .png; returns its path."""
+    """Draws a run's log, or several logs by name over one another, as .svg or .png; returns the path."""
     return draw_panels(training_panels(log), path)
 
 
 def draw_speed_ups(lines: Mapping[str, Sequence[tuple[int, float]]], path: str | Path) -> Path:
-    """Draws how much faster something is over the number of workers, by name; returns the path."""
+    """Draws speed-ups over the number of workers, a line for each name; returns the path."""
     drawn = []
     for (name, points), look in zip(lines.items(), cycle(LOOKS), strict=False):
         workers, values = np.array(points, np.float64).T
@@ -146,7 +146,7 @@ def draw_speed_ups(lines: Mapping[str, Sequence[tuple[int, float]]], path: str |
 
 
 def training_panels(log: Log | Mapping[str, Log]) -> tuple[Panel, ...]:
-    """Loss, right captions and learning rate of a run, or of several by name: the panels that have a value."""
+    """Panels for loss, right captions and learning rate, of one run or of several by name; only those with a value."""
     losses, accuracies, rates = _compared(log) if isinstance(log, Mapping) else _alone(log)
     panels = (
         Panel("Loss, nats a word", tuple(losses), falling=True),
@@ -160,7 +160,7 @@ Lines = list[Line]
 
 
 def _alone(log: Log) -> tuple[Lines, Lines, Lines]:
-    """The losses, accuracies by group and rates of one run."""
+    """The losses, accuracies (by group) and learning rates of one run."""
     losses = [
         Line.of(log, "loss", "training", smoothed=True),
         Line.of(log, "val_loss", "held out", LOOKS[1]),
@@ -170,7 +170,7 @@ def _alone(log: Log) -> tuple[Lines, Lines, Lines]:
 
 
 def _compared(runs: Mapping[str, Log]) -> tuple[Lines, Lines, Lines]:
-    """The losses, accuracies and rates of several runs, a look each."""
+    """The losses, accuracies and learning rates of several runs, each in a look of its own."""
     losses, accuracies, rates = [], [], []
     for (name, log), look in zip(runs.items(), cycle(LOOKS), strict=False):
         losses.append(Line.of(log, "loss", f"{name} training", Look(look.colour), smoothed=True))
@@ -181,7 +181,7 @@ def _compared(runs: Mapping[str, Log]) -> tuple[Lines, Lines, Lines]:
 
 
 def draw_panels(panels: Sequence[Panel], path: str | Path) -> Path:
-    """Draws the first panel large and the others beside it, into an .svg or .png; returns its path."""
+    """Draws the first panel large and the others beside it, as .svg or .png; returns the path."""
     path = Path(path)
     form = path.suffix.lower().removeprefix(".")
     if form not in ("svg", "png"):
@@ -191,12 +191,12 @@ def draw_panels(panels: Sequence[Panel], path: str | Path) -> Path:
 
 
 def panel_svg(panel: Panel) -> str:
-    """One panel as SVG without title or background, its colours the variables of the page around it."""
+    """One panel as SVG without title or background, coloured by the variables of the page around it."""
     return with_variables(_rendered([panel], "svg", titles=False, transparent=True).decode())
 
 
 def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: bool) -> bytes:
-    """The panels that have a value as a picture's bytes."""
+    """The bytes of a picture of those panels that have a value."""
     buffer = io.BytesIO()
     metadata = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
     with matplotlib.style.context(["default", _STYLE]):
@@ -206,7 +206,7 @@ def _rendered(panels: Sequence[Panel], form: str, *, titles: bool, transparent: 
 
 
 def _figure(panels: Sequence[Panel], titles: bool) -> Figure:
-    """The first panel, and right of it the others, one above another."""
+    """The first panel, with the others to the right of it, one above another."""
     beside = len(panels) - 1
     margin = _MARGIN if titles else None
     layout = ConstrainedLayoutEngine(w_pad=margin, h_pad=margin)
@@ -231,7 +231,7 @@ def _draw(panel: Panel, axes: Axes, titled: bool) -> None:
 
 
 def _legend(axes: Axes, entries: int) -> int:
-    """Names the lines above the plot; returns in how many rows."""
+    """Adds a legend above the plot; returns its number of rows."""
     columns = 3 if entries == 3 else 2
     axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0), borderaxespad=0.1, ncols=columns, columnspacing=1.4)
     return math.ceil(entries / columns)
@@ -247,7 +247,7 @@ def _draw_line(line: Line, axes: Axes) -> None:
 
 
 def _scale(panel: Panel, axes: Axes) -> None:
-    """Steps from 0, ticks that read as plain numbers, and a logarithmic axis for what falls far."""
+    """Steps from 0, tick labels as plain numbers, and a logarithmic axis for values that fall by a large factor."""
     if panel.doublings:
         axes.set_xscale("log", base=2)
         axes.set_yscale("log", base=2)
@@ -272,13 +272,16 @@ def _scale(panel: Panel, axes: Axes) -> None:
 
 
 def _range(lines: Iterable[Line]) -> tuple[float, float]:
-    """The least and greatest value drawn strongly."""
+    """The smallest and largest value drawn strongly."""
     values = np.concatenate([line.strong for line in lines])
     return float(np.nanmin(values)), float(np.nanmax(values))
 
 
 def running_mean(values: Vector) -> Vector:
-    """Each value's mean with its neighbours under a window of a twentieth of the curve; NaN stays, and is left out."""
+    """The mean of each value and its neighbours in a smooth window; NaNs stay NaN and are left out of the means.
+
+    The window is about a twentieth of the curve wide.
+    """
     if not np.isfinite(values).any():
         return values
     reach = min(len(values) // 40, _WIDEST_REACH)

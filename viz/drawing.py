@@ -1,4 +1,4 @@
-"""draw: a graph as a picture. The front door of viz.graph."""
+"""draw: a graph as a picture. The entry point to viz.graph."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -38,9 +38,10 @@ LARGEST_IN_NOTEBOOK = 8_000_000
 
 @dataclass(frozen=True)
 class Drawing:
-    """A picture of a graph in all its forms; notebooks show it.
+    """A picture of a graph in all its formats; notebooks show it.
 
-    `diagram` is the whole graph, `shown` what is left of it after folding; `values` are numbers by node, named `color`.
+    `diagram` is the whole graph, `shown` what folding leaves of it; `values` are numbers by node, and `color` is their
+    name.
     """
 
     diagram: Diagram
@@ -50,25 +51,25 @@ class Drawing:
 
     @cached_property
     def shown(self) -> Diagram:
-        """What the picture shows."""
+        """The diagram that the picture shows."""
         return shown(self.diagram, self.options)
 
     @cached_property
     def overlay(self) -> Overlay | None:
-        """The numbers painted on the boxes."""
+        """The numbers that colour the boxes."""
         if not self.values:
             return None
         return overlay_of(self.color, values_of_boxes(self.shown, self.values, self.color in ADDS_UP))
 
     @cached_property
     def layout(self) -> Layout:
-        """Everything in its place."""
+        """The layout with title and legend."""
         layout = self.picture(self.overlay)
         furnish(layout, self.shown, self.overlay)
         return layout
 
     def picture(self, overlay: Overlay | None) -> Layout:
-        """The layout without title and legend; with the strip of an overlay that has one."""
+        """The layout with its title and without a legend; with the strip of bars if the overlay has one."""
         layout = laid_out(self.shown, self.options)
         layout.texts.append(Text(MARGIN, MARGIN + 4, self.shown.title, "title"))
         if overlay is not None and self.color == "grad_norm":
@@ -77,7 +78,7 @@ class Drawing:
 
     @property
     def html(self) -> str:
-        """A page that needs no network: the picture to move in, to search, to fold and unfold."""
+        """A page that needs no network, in which the picture can be moved, searched, folded and unfolded."""
         drawings: dict[str, tuple[str, Drawing]] = {}
         for name, label, options in ways(self.diagram, self.options):
             drawing = replace(self, options=options)
@@ -91,27 +92,27 @@ class Drawing:
 
     @property
     def bare_svg(self) -> str:
-        """The SVG without its style sheet, for a page that has it."""
+        """The SVG without its style sheet, for a page that has it already."""
         return write_svg(self.shown, self.layout, self.overlay, style=False)
 
     @property
     def dot(self) -> str:
-        """The picture's boxes and edges in Graphviz's language."""
+        """The boxes and edges of the picture in Graphviz's language DOT."""
         return write_dot(self.shown, labels=self.options.labels)
 
     @property
     def text(self) -> str:
-        """One line a box."""
+        """One line for each box."""
         return write_text(self.shown, self.overlay.values if self.overlay else None)
 
     @property
     def json(self) -> str:
-        """The whole graph and how it is shown, in a versioned form that `Drawing.loads` reads."""
+        """The whole graph and how it is shown, in a versioned format that `Drawing.loads` reads."""
         return write_record(self.diagram, asdict(self.options), self.color, self.values)
 
     @classmethod
     def loads(cls, text: str) -> "Drawing":
-        """The drawing that was written as JSON; DataError for anything else."""
+        """The drawing read from JSON; DataError if the text is none."""
         diagram, options, color, values = read_record(text)
         given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
@@ -123,14 +124,14 @@ class Drawing:
 
     @cached_property
     def svg(self) -> str:
-        """An SVG document, complete without any script."""
+        """A complete SVG document without a script."""
         return write_svg(self.shown, self.layout, self.overlay)
 
     def __str__(self) -> str:
         return self.svg
 
     def save(self, path: str | Path) -> Path:
-        """Writes the form that the suffix names; returns the path."""
+        """Writes the format that the suffix names; returns the path."""
         forms = {".svg": "svg", ".html": "html", ".dot": "dot", ".json": "json", ".txt": "text"}
         return written(path, {suffix: partial(getattr, self, name) for suffix, name in forms.items()})
 
@@ -153,14 +154,15 @@ def draw(
     engine: Engine = "auto",
     title: str = "",
 ) -> Drawing:
-    """The picture of a Graph, a Tensor or a compiled function; written to `path` when one is given, by its suffix.
+    """The picture of a Graph, a Tensor or a compiled function; written to `path` if given, in the format of its suffix.
 
-    `view`: "forward", "backward" or "both", which derives the backward pass unless the graph has it; by default what
-    is there. `backward`: each gradient as one box under its node, or all its operations. `fold`: "steps" draws time
-    steps as boxes but for those in `expand`, "rolled" one step for all, "repeats" finds loops nobody declared, "auto"
-    folds what is too large, None nothing. `depth`: how many levels of modules stay open. `color`: "kind", "grad_norm",
-    "value_norm", "bytes", "ms", "flops", "check", or a mapping from nodes to numbers; `arguments` are values for the
-    inputs of a traced graph, where numbers need them. `labels`: shapes on the edges.
+    `view`: "forward", "backward" or "both" (the backward pass is derived unless the graph has it); by default what the
+    graph has. `backward`: "gradients" draws each gradient as one box under its node, "ops" all its operations. `fold`:
+    "steps" draws each time step as a box, except those in `expand`; "rolled" one step for all; "repeats" finds loops
+    that nobody declared; "auto" folds what is too large; None folds nothing. `depth`: how many levels of modules stay
+    open. `color`: "kind", "grad_norm", "value_norm", "bytes", "ms", "flops", "check", or a mapping from nodes to
+    numbers; `arguments` are values for the inputs of a traced graph, if numbers need them. `labels`: shapes on the
+    edges. `engine`: which layout to use.
     """
     if depth is not None and depth < 0:
         raise UsageError(f"depth={depth}: it is a number of levels, 0 or more")
@@ -177,7 +179,7 @@ def draw(
 
 
 def written(path: str | Path, forms: Mapping[str, Callable[[], str]]) -> Path:
-    """Writes the form that a path's suffix names, and returns the path; UsageError where there is none."""
+    """Writes the format that the path's suffix names and returns the path; UsageError if there is none."""
     path = Path(path)
     form = forms.get(path.suffix.lower())
     if form is None:
@@ -187,13 +189,13 @@ def written(path: str | Path, forms: Mapping[str, Callable[[], str]]) -> Path:
 
 
 def default_title(graph: Graph) -> str:
-    """The modules that the graph is made of, or that it is a graph."""
+    """The names of the modules in the graph, or `graph`."""
     roots = dict.fromkeys(node.scope.path.partition(".")[0] for node in graph.nodes if node.scope.path)
     return ", ".join([*islice(roots, MOST_NAMES), *(["…"] if len(roots) > MOST_NAMES else [])]) or "graph"
 
 
 def laid_out(diagram: Diagram, options: Options) -> Layout:
-    """The layout that was asked for, or the one that fits."""
+    """The layout that was asked for, or the one that suits the diagram."""
     if options.engine == "graphviz":
         try:
             return lay_out_by_graphviz(diagram, options.labels)

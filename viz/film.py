@@ -1,4 +1,4 @@
-"""Pictures that follow one another, as an animated GIF; and many small pictures as one. Needs Pillow."""
+"""Frames as an animated GIF, and many small pictures as one. Needs Pillow."""
 
 import base64
 import io
@@ -18,7 +18,10 @@ _LAST = 5
 
 
 def mosaic(images: Sequence[Image] | Image, columns: int = 10) -> Image:
-    """Pictures of one size edge to edge in rows of `columns`, as one; what is missing in the last row is black."""
+    """Pictures of one size, edge to edge in rows of `columns`, as one picture.
+
+    Missing ones in the last row are black.
+    """
     cells = np.asarray(images)
     if cells.ndim not in (3, 4) or not len(cells) or columns < 1:
         raise UsageError(f"pictures {cells.shape} in {columns} columns make no mosaic")
@@ -31,7 +34,7 @@ def mosaic(images: Sequence[Image] | Image, columns: int = 10) -> Image:
 
 
 def gif(frames: Sequence[Image], milliseconds: int = 200, enlarged: int = 1) -> bytes:
-    """The bytes of an animated GIF that plays again and again, each pixel enlarged to a square of so many."""
+    """The bytes of an animated GIF that repeats for ever; grey pixels are enlarged to squares of `enlarged` pixels."""
     if not frames or len({frame.shape for frame in frames}) > 1:
         raise UsageError(
             f"{len(frames)} pictures of {len({f.shape for f in frames})} sizes make no film: one is needed"
@@ -55,19 +58,19 @@ def write_gif(frames: Sequence[Image], path: str | Path, milliseconds: int = 200
 
 
 def film_element(frames: Sequence[Image], alt: str, milliseconds: int = 200) -> Html:
-    """The film inside a page."""
+    """The animation as an element of a page."""
     height, width = frames[0].shape[:2]
     source = f"data:image/gif;base64,{base64.b64encode(gif(frames, milliseconds)).decode()}"
     return element("img", src=source, alt=alt, width=width, height=height, class_="pixels")
 
 
 def read_grey(path: Path) -> Image:
-    """A grey picture (H, W) that was written as PNG."""
+    """A grey picture (H, W) from a PNG file."""
     with PillowImage.open(path) as image:
         return np.asarray(image.convert("L"))
 
 
 def write_grey(image: Image, path: Path) -> Path:
-    """A grey picture (H, W) as PNG, to the pixel."""
+    """Writes a grey picture (H, W) as PNG, without loss."""
     write_whole(path, png(PillowImage.fromarray(np.ascontiguousarray(image))))
     return path

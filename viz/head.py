@@ -1,4 +1,4 @@
-"""What an offline page tells the browser, and the files that come with this package. Imports `markup`."""
+"""The <head> of a self-contained page, and the files that come with this package. Imports `markup`."""
 
 import base64
 import hashlib
@@ -8,7 +8,7 @@ from viz.markup import Html, element
 
 
 def head(title: str, script: str, style: str, remote_images: bool = False) -> Html:
-    """The only script that the browser may run is ours, and it may load nothing, or pictures alone."""
+    """The <head> of a page in which only our script may run, and which may load nothing, or only pictures."""
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     images = "data: http: https:" if remote_images else "data:"
     policy = f"default-src 'none'; img-src {images}; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

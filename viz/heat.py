@@ -1,4 +1,4 @@
-"""Numbers of each pixel as pictures: heat, heat over a photograph, a difference made visible. Needs matplotlib, Pillow.
+"""Numbers per pixel as pictures: heat maps, heat over a photograph, enlarged differences. Needs matplotlib and Pillow.
 
 `viz.picture_report` and the command line import this.
 """
@@ -21,12 +21,12 @@ _SOFT = 2.0
 
 
 def heat(values: Map) -> Image:
-    """From black, for 0, through violet and orange to pale yellow."""
+    """A heat map from black for 0 through violet and orange to pale yellow."""
     return coloured(shares(values))
 
 
 def overlay(image: Image, values: Map) -> Image:
-    """A photograph in dim grey where there is no heat, and the heat, softened, over it."""
+    """A photograph in dim grey with the softened heat map over it."""
     bytes_of_heat = PillowImage.fromarray(np.rint(255 * shares(values)).astype(np.uint8))
     warm = shares(np.asarray(bytes_of_heat.filter(ImageFilter.GaussianBlur(_SOFT)), np.float32))
     grey = np.asarray(PillowImage.fromarray(image).convert("L"), np.float32)[..., None]
@@ -36,20 +36,20 @@ def overlay(image: Image, values: Map) -> Image:
 
 
 def difference(before: Image, after: Image, factor: float = 10.0) -> Image:
-    """How two pictures differ, so many times enlarged, on the grey that stands for no difference."""
+    """How two pictures differ, enlarged by `factor`, on the grey that stands for no difference."""
     change = factor * (after.astype(np.float32) - before)
     seen: Image = np.clip(np.rint(128 + change), 0, 255).astype(np.uint8)
     return seen
 
 
 def shares(values: Map) -> npt.NDArray[np.float32]:
-    """Of the brightest, from 0 to 1."""
+    """The values relative to the brightest, from 0 to 1."""
     brightest = float(np.percentile(values, _BRIGHTEST)) or float(values.max()) or 1.0
     cut: npt.NDArray[np.float32] = np.clip(values / brightest, 0, 1).astype(np.float32)
     return cut
 
 
 def coloured(shares: Map) -> Image:
-    """Shares from 0 to 1 as colours (H, W, 3)."""
+    """Values from 0 to 1 as colours (H, W, 3)."""
     colours: Image = matplotlib.colormaps["inferno"](shares, bytes=True)[..., :3]
     return colours

@@ -1,4 +1,4 @@
-"""Pictures side by side in one PNG, small ones enlarged crisply; and a picture as text for a page. Needs Pillow."""
+"""Pictures side by side in one PNG, small ones enlarged crisply; and pictures as text for a page. Needs Pillow."""
 
 import base64
 import io
@@ -34,9 +34,9 @@ def draw_image_grid(
     columns: int | None = None,
     side: int = 192,
 ) -> Path:
-    """Writes a PNG of pictures in rows, each fitted to a square of `side` pixels over its label; returns its path.
+    """Writes a PNG of pictures in rows, each fitted to a square of `side` pixels above its label; returns the path.
 
-    Raises UsageError without pictures, for labels that are not one a picture, or for an array that is not a picture.
+    UsageError if there are no pictures, if labels are not one for each picture, or for an array that is no picture.
     """
     if not images or len(labels) not in (0, len(images)):
         raise UsageError(f"{len(images)} pictures and {len(labels)} labels: give a picture at least, a label each")
@@ -49,7 +49,7 @@ def draw_image_grid(
 
 
 def laid_out(cells: Sequence[Picture], columns: int) -> Picture:
-    """The cells in rows of so many columns on white paper, a row as high as its highest cell."""
+    """The cells in rows of `columns` on a white sheet, each row as high as its highest cell."""
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
     tops = list(accumulate((max(cell.height for cell in row) + _ROW_GAP for row in rows), initial=_GAP))
     step = max(cell.width for cell in cells) + _GAP
@@ -61,7 +61,7 @@ def laid_out(cells: Sequence[Picture], columns: int) -> Picture:
 
 
 def fitted(image: Image, side: int) -> Picture:
-    """The picture centred in a square: enlarged by a whole factor, so that pixels stay square, or reduced smoothly."""
+    """The picture centred in a square: enlarged by a whole factor with square pixels, or reduced smoothly."""
     whole = picture(image)
     factor = side / max(whole.size)
     if factor >= 1:
@@ -74,7 +74,7 @@ def fitted(image: Image, side: int) -> Picture:
 
 
 def picture(image: Image) -> Picture:
-    """The array as a picture in colour; UsageError names what is wrong with one that is none."""
+    """The array as a picture in colour; UsageError says what is wrong if it is none."""
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or image.size == 0:
         raise UsageError(
             f"an array {image.shape} of {image.dtype} is no picture: give uint8 of shape (H, W, 3) or (H, W)"
@@ -83,19 +83,22 @@ def picture(image: Image) -> Picture:
 
 
 def is_small(image: Image) -> bool:
-    """Whether the picture is to be shown pixel by pixel, not smoothly."""
+    """Whether the picture is shown pixel by pixel instead of smoothly."""
     return bool(max(image.shape[:2]) <= _SMALL)
 
 
 def png(image: Picture) -> bytes:
-    """The picture as a PNG file, to the pixel."""
+    """The bytes of a PNG file of the picture."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
 def data_uri(image: Image, longest: int = 720) -> str:
-    """The picture as a `data:` address: a small one exactly as PNG, a photograph as JPEG, `longest` pixels at most."""
+    """The picture as a `data:` address: a small one exactly, as PNG.
+
+    A photograph as JPEG of at most `longest` pixels.
+    """
     whole, buffer = picture(image), io.BytesIO()
     if is_small(image):
         whole.save(buffer, format="PNG", optimize=True)
@@ -107,7 +110,7 @@ def data_uri(image: Image, longest: int = 720) -> str:
 
 
 def _labelled(cell: Picture, label: str) -> Picture:
-    """The cell with its label centred under it, on two lines at most."""
+    """The cell with its label centred below, on at most two lines."""
     face = font(_LETTERS)
     lines = wrapped(label, face, cell.width, most=2)
     taller = PillowImage.new("RGB", (cell.width, cell.height + 6 + _LINE * len(lines)), LIGHT["paper"])

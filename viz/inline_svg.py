@@ -1,4 +1,4 @@
-"""A drawing made fit to stand inside a page: ids and styles that are its own, nothing that runs or loads."""
+"""Makes an SVG drawing fit to stand inside a page: ids and styles of its own, nothing that runs or loads."""
 
 import re
 import xml.etree.ElementTree as ET
@@ -19,11 +19,11 @@ _PIXELS = {None: 1.0, "px": 1.0, "pt": 4 / 3, "in": 96.0, "mm": 96 / 25.4, "cm":
 
 
 def inline_svg(svg: str, prefix: str, label: str) -> Html:
-    """The drawing in a box whose id is `prefix`, named `label` for screen readers unless it names itself.
+    """The drawing in a box with the id `prefix`, and with `label` for screen readers unless it has a name itself.
 
-    All its ids begin with the prefix and its style sheets hold within the box; scripts, handlers and addresses outside
-    the page are gone; it is as wide as its place, and its own width in pixels is the variable `--width` of the box.
-    Raises UsageError for what is no SVG.
+    All its ids begin with the prefix, and its style sheets apply within the box only. Scripts, event handlers and
+    addresses outside the page are removed. It is as wide as its place; its own width in pixels becomes the variable
+    `--width` of the box. UsageError if the text is no SVG.
     """
     root = _parsed(svg, label)
     width = _unsized(root)
@@ -50,7 +50,7 @@ def _parsed(svg: str, label: str) -> ET.Element:
 
 
 def _unsized(root: ET.Element) -> float:
-    """Takes the drawing's own size away, sees to its viewBox, and returns its width in pixels."""
+    """Removes the drawing's own size, makes sure that it has a viewBox, and returns its width in pixels."""
     width, height = (_pixels(root.attrib.pop(side, "")) for side in ("width", "height"))
     if root.get("viewBox") is None:
         root.set("viewBox", f"0 0 {width or 300:g} {height or 150:g}")
@@ -58,13 +58,13 @@ def _unsized(root: ET.Element) -> float:
 
 
 def _pixels(length: str) -> float | None:
-    """A length of a style sheet in pixels; None where it is relative or absent."""
+    """A CSS length in pixels; None if it is relative or absent."""
     match = _LENGTH.fullmatch(length)
     return float(match[1]) * _PIXELS[match[2]] if match else None
 
 
 def _clean(node: ET.Element) -> None:
-    """Leaves out what runs, loads or belongs to other languages, and the namespaces that HTML does without."""
+    """Removes what runs, loads or belongs to other languages, and namespaces that HTML does not need."""
     for child in list(node):
         name = child.tag.removeprefix(_SVG)
         if name in _LEFT_OUT or name.startswith("{"):
@@ -82,7 +82,7 @@ def _is_safe(key: str, value: str) -> bool:
 
 
 def _rename(node: ET.Element, ids: Mapping[str, str], prefix: str) -> None:
-    """Puts the new ids in the place of the old, wherever the node speaks of them."""
+    """Replaces the old ids by the new ones wherever the node refers to them."""
     for key, value in node.attrib.items():
         node.set(key, _renamed(key, value, ids))
     if node.tag == "style" and node.text:

@@ -14,12 +14,12 @@ _MOST_LETTERS = 400
 
 @cache
 def font(size: int) -> FreeTypeFont:
-    """DejaVu Sans, of a size in pixels."""
+    """DejaVu Sans of a size in pixels."""
     return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
 
 
 def wrapped(text: str, face: FreeTypeFont, width: float, most: int) -> list[str]:
-    """The text in lines of at most `width` pixels; what needs more than `most` lines ends in an ellipsis."""
+    """The text in at most `most` lines of at most `width` pixels; an ellipsis ends text that does not fit."""
     lines = [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

@@ -1,4 +1,4 @@
-"""HTML made of elements, so that no text reaches a page unescaped. Anything in viz may import it."""
+"""HTML built of elements, so that no text reaches a page unescaped. Anything in viz may import this."""
 
 import html
 import re
@@ -9,30 +9,30 @@ _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff
 
 
 class Html(str):
-    """Markup, to be shown as it stands; any other string is text, to be escaped."""
+    """Markup, which is used as it is; any other string is text and is escaped."""
 
     __slots__ = ()
 
 
 def escaped(content: object) -> Html:
-    """The content as markup: text escaped, control characters and halves of surrogate pairs replaced."""
+    """The content as markup: text is escaped, and control characters and lone surrogates are replaced."""
     if isinstance(content, Html):
         return content
     return Html(html.escape(_UNPRINTABLE.sub("\ufffd", str(content))))
 
 
 def element(name: str, /, *content: object, **attributes: object) -> Html:
-    """`<name …>content</name>`, all of it escaped.
+    """`<name …>content</name>`, with everything escaped.
 
-    An attribute's name loses an underscore at its end, others become hyphens (`class_`, `aria_label`); True leaves its
-    value out, None and False leave out the attribute.
+    In attribute names, an underscore at the end is dropped and others become hyphens (`class_`, `aria_label`). The
+    value True gives an attribute without a value; None and False leave it out.
     """
     opening = f"<{name}{''.join(_attribute(key, value) for key, value in attributes.items())}>"
     return Html(opening if name in _VOID else f"{opening}{joined(content)}</{name}>")
 
 
 def joined(parts: Iterable[object], between: str = "") -> Html:
-    """The parts as markup, one after another."""
+    """The parts as markup, one after another, with `between` between them."""
     return Html(between.join(escaped(part) for part in parts))
 
 

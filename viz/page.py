@@ -1,10 +1,10 @@
 """Pages that are one file and need no network: sections of text, numbers, tables, pictures and drawings.
 
 write_page("style.html", "Starry night", kind="Style transfer", sections=[
-    Section("Result", "The content, the style, and what came of them.", [figures([image_figure(image, "content")])]),
+    Section("Result", "The content, the style, and the result.", [figures([image_figure(image, "content")])]),
 ])
 
-Nothing runs in a page but the script that comes with it, and all of the page works without that script.
+Only the script that comes with a page runs in it, and all of the page works without that script too.
 """
 
 import re
@@ -24,7 +24,7 @@ _ZOOMS = {"fit": "Fit", "50": "50 %", "100": "100 %", "200": "200 %"}
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page under its own heading: a lead, then blocks, which the functions of this file make."""
+    """A part of a page under a heading: an introduction (`lead`), then blocks, made by the functions of this file."""
 
     title: str
     lead: str = ""
@@ -38,7 +38,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Number:
-    """A headline: what was measured and how it came out; a share, from 0 to 1, is shown as a bar too."""
+    """A headline number: what was measured, and the result; a share from 0 to 1 is also shown as a bar."""
 
     label: str
     value: str
@@ -56,10 +56,10 @@ def write_page(
     parts: Sequence[str] = (),
     remote_images: bool = False,
 ) -> Path:
-    """Writes a page: what kind it is, its title and lead, its headline numbers, its sections. Returns its path.
+    """Writes a page: its kind, title and introduction, its headline numbers, its sections. Returns its path.
 
-    `parts` names files of this package, NAME.js and NAME.css, that the page needs besides its own. With `remote_images`
-    the browser may load pictures from their addresses, and nothing else.
+    `parts` names further files of this package, NAME.js and NAME.css, that the page needs. With `remote_images` the
+    browser may load pictures from their addresses, but nothing else.
     """
     path, script = Path(path), "\n".join(asset(f"{name}.js") for name in ("page", *parts))
     content = [
@@ -77,52 +77,55 @@ def write_page(
 
 
 def image_figure(image: Image, caption: object = "", alt: str = "") -> Html:
-    """A picture over its caption, which also describes it unless `alt` does."""
+    """A picture above its caption, which also describes it for screen readers unless `alt` does."""
     return figure(image_element(image, alt or str(caption)), caption)
 
 
 def image_element(image: Image, alt: str, longest: int = 720) -> Html:
-    """A picture inside the page: a small one enlarged with square pixels, a photograph of at most `longest` pixels."""
+    """A picture in the page: a small one enlarged with square pixels, a photograph of at most `longest` pixels."""
     height, width = image.shape[:2]
     look = "pixels" if is_small(image) else None
     return element("img", src=data_uri(image, longest), alt=alt, width=width, height=height, class_=look)
 
 
 def drawing_figure(svg: str, prefix: str, title: object, label: str) -> Html:
-    """A drawing as wide as its place under its title; `prefix` is its id in the page, `label` describes it."""
+    """A drawing as wide as its place, below its title; `prefix` is its id in the page, `label` describes it."""
     return element("figure", element("figcaption", title, class_="title"), inline_svg(svg, prefix, label))
 
 
 def zoomable(svg: str, prefix: str, label: str) -> Html:
-    """A drawing in a frame that scrolls, with a choice of sizes; the script adds dragging and zooming by the wheel."""
+    """A drawing in a frame that scrolls, with a choice of sizes.
+
+    The script adds dragging and zooming with the wheel.
+    """
     sizes = choice(f"{prefix}-size", "Size", _ZOOMS)
     frame = element("div", inline_svg(svg, prefix, label), class_="frame", tabindex=0, role="region", aria_label=label)
     return element("div", sizes, frame, class_="zoomable")
 
 
 def figure(content: Html, caption: object = "") -> Html:
-    """Anything over its caption."""
+    """Any content above its caption."""
     return element("figure", content, element("figcaption", caption) if caption else "")
 
 
 def figures(items: Iterable[Html], least: int = 320) -> Html:
-    """Figures side by side, as many as there is room for at a width of at least so many pixels."""
+    """Figures side by side, as many as there is room for, each at least `least` pixels wide."""
     return element("div", *items, class_="figures", style=f"--least: {least}px")
 
 
 def table(rows: Iterable[Sequence[object]], header: Sequence[object] = ()) -> Html:
-    """A table whose first column names the rows."""
+    """A table whose first column holds the names of the rows."""
     head = element("thead", element("tr", *(element("th", name, scope="col") for name in header))) if header else ""
     return element("div", element("table", head, element("tbody", *(_row(row) for row in rows))), class_="table")
 
 
 def command_line(text: str) -> Html:
-    """A command to copy."""
+    """A command to be copied."""
     return element("pre", element("code", text), class_="command", tabindex=0)
 
 
 def choice(name: str, legend: str, options: dict[str, str]) -> Html:
-    """Radio buttons in a row, the first chosen; style sheets act on `:has(:checked)`, so no script is needed."""
+    """Radio buttons in a row, the first one chosen; style sheets react to `:has(:checked)`, so no script is needed."""
     buttons = [
         element("label", element("input", type="radio", name=name, value=value, checked=number == 0), text)
         for number, (value, text) in enumerate(options.items())
@@ -144,7 +147,7 @@ def _lead(lead: str) -> Html:
 
 
 def _numbers(numbers: Sequence[Number]) -> Html:
-    """The headlines as a list of terms, each with its value."""
+    """The headline numbers as a description list."""
     return element("dl", *(_number(number) for number in numbers), class_="numbers") if numbers else Html()
 
 
@@ -157,7 +160,7 @@ def _number(number: Number) -> Html:
 
 
 def _contents(sections: Sequence[Section]) -> Html:
-    """Links to the sections, where there are several."""
+    """Links to the sections, if there are several."""
     links = [element("a", section.title, href=f"#{section.anchor}") for section in sections]
     return element("nav", *links, aria_label="Sections") if len(links) > 1 else Html()
 

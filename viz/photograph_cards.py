@@ -1,4 +1,7 @@
-"""Photographs with what people said of them, as cards of a page. Imports `image_grid`, `markup` and `page`."""
+"""Photographs with the captions people wrote for them, as cards of a page.
+
+Imports `image_grid`, `markup` and `page`.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ _LONGEST = 360
 
 @dataclass(frozen=True, eq=False)
 class Card:
-    """A photograph, or None where only its address is known, its captions, and the group it belongs to."""
+    """A photograph (None if only its address is known), its captions, and its group."""
 
     image: Image | None
     address: str
@@ -22,7 +25,7 @@ class Card:
 
 
 def photograph_cards(cards: Sequence[Card]) -> Html:
-    """The photographs as a list of cards, after radio buttons that choose a group."""
+    """The photographs as a list of cards, preceded by radio buttons that choose a group."""
     groups = tuple(dict.fromkeys(card.group for card in cards))
     options = {"every": "All", **{f"group-{number}": group for number, group in enumerate(groups)}}
     items = [_item(card, number, groups) for number, card in enumerate(cards, 1)]
@@ -41,7 +44,7 @@ def _item(card: Card, number: int, groups: Sequence[str]) -> Html:
 
 
 def _link(address: str) -> Html:
-    """The end of an address, as a link where it is one."""
+    """The last part of an address; as a link if it is one."""
     name = address.rsplit("/", 1)[-1] or address
     if address.startswith(("http://", "https://")):
         return element("a", name, href=address, rel="noreferrer")

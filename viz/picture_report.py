@@ -1,4 +1,4 @@
-"""The report of work on pictures: for each the pictures that came of it, what was measured, and curves, on one page.
+"""The report of work on pictures: the resulting pictures, what was measured, and curves, on one page.
 
 write_picture_report("report.html", kind="Style transfer", title="Tübingen by night", shown=[
     Shown("tubingen", "in the style of starry_night", [("content", image), ("result", result)], panels),
@@ -20,7 +20,7 @@ _LEAST, _IN_A_ROW = 240, 3
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """A part of the report: pictures with their captions, curves, and facts as names and values under a `header`."""
+    """A section of the report: pictures with captions, curves, and facts as names and values."""
 
     title: str
     lead: str
@@ -40,7 +40,7 @@ def write_picture_report(
     numbers: Sequence[Number] = (),
     command: str | None = None,
 ) -> Path:
-    """Writes the page and returns its path; `command` is what made it."""
+    """Writes the page and returns its path; `command` is the command that made it."""
     sections = [_section(part, number) for number, part in enumerate(shown)]
     if command:
         again = "On the same machine, with the same versions, this command gives the same pictures again."
@@ -58,7 +58,7 @@ def loss_facts(log: Log, terms: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def loss_panel(log: Log, terms: Sequence[str] = ("loss",), title: str = "Loss") -> Panel:
-    """The terms of a loss over the iterations, a line each."""
+    """The terms of a loss over the iterations, one line for each."""
     lines = [Line.of(log, term, term, look) for term, look in zip(terms, LOOKS, strict=False)]
     return Panel(title, tuple(lines), falling=True)
 

@@ -30,10 +30,11 @@ def write_report(
     graph_svg: str | None = None,
     command: str | None = None,
 ) -> Path:
-    """Writes the report and returns its path; what is not given is left out.
+    """Writes the report and returns its path; parts for which nothing is given are left out.
 
-    The headline numbers are those of the log's last records (right, right_seen, right_never_seen as shares; val_loss,
-    loss, words_per_second, seconds), changed and added to by `summary`. `command` is what made the run.
+    The headline numbers come from the log's last records (right, right_seen, right_never_seen as shares; val_loss,
+    loss, words_per_second, seconds); `summary` changes them and adds others. `command` is the command that started the
+    run.
     """
     sections = (
         _captions(samples),
@@ -53,7 +54,7 @@ def write_report(
 
 
 def _captions(samples: Sequence[Sample]) -> Section:
-    """The samples, and how many of them are wrong."""
+    """The samples, and how many of their captions are wrong."""
     lead = f"What the model wrote for {len(samples)} pictures."
     wrong = sum(sample.right is False for sample in samples)
     if wrong:
@@ -65,7 +66,7 @@ def _captions(samples: Sequence[Sample]) -> Section:
 
 
 def _curves(log: Log) -> Section:
-    """A drawing for each panel that has a value."""
+    """A figure for each panel that has a value."""
     drawings = curve_figures(training_panels(log))
     return Section("Curves", "Over the steps of the run; pale: each batch.", [figures(drawings)] if drawings else [])
 
@@ -81,7 +82,7 @@ def _reproduction(command: str | None) -> Section:
 
 
 def _lead(log: Log) -> str:
-    """How long the run was."""
+    """The length of the run, in words."""
     last = _latest(log)
     if "step" not in last:
         return "Nothing was recorded."
@@ -90,12 +91,12 @@ def _lead(log: Log) -> str:
 
 
 def _latest(log: Log) -> dict[str, Any]:
-    """The last value of each key of the log."""
+    """The last value of each key in the log."""
     return {key: value for record in log for key, value in record.items() if value is not None}
 
 
 def _results(log: Log, summary: Mapping[str, object]) -> dict[str, object]:
-    """The headline values: the known ones in their order, then what else the summary holds."""
+    """The headline values: known ones in a fixed order, then whatever else the summary holds."""
     found = {**_latest(log), **summary}
     speeds = [record["words_per_second"] for record in log if record.get("words_per_second") is not None]
     if speeds and "words_per_second" not in summary:
@@ -105,7 +106,7 @@ def _results(log: Log, summary: Mapping[str, object]) -> dict[str, object]:
 
 
 def _number(name: str, value: object) -> Number:
-    """A headline by what is known of its name."""
+    """A headline number in the form that suits its name."""
     if name in _SHARES and isinstance(value, Real):
         return Number(_SHARES[name], _per_cent(float(value)), float(value))
     if name in _MEASURES and isinstance(value, Real):
@@ -119,7 +120,7 @@ def _per_cent(share: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """In the two largest units: 52 s, 3 min 2 s, 1 h 4 min."""
+    """A duration in its two largest units: 52 s, 3 min 2 s, 1 h 4 min."""
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if minutes else f"{seconds:.3g} s"
@@ -131,7 +132,7 @@ def _counted(number: Any, noun: str) -> str:
 
 
 def _rows(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, str]]:
-    """Names and values, those of a part named after it: optimiser.lr."""
+    """Names and values; values in a nested mapping are named after it: optimiser.lr."""
     for name, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from _rows(value, f"{above}{name}.")
@@ -140,7 +141,7 @@ def _rows(config: Mapping[str, object], above: str = "") -> Iterator[tuple[str, 
 
 
 def _plain(value: object) -> str:
-    """Text as it is, and other values as JSON writes them."""
+    """Text as it is, other values as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -1,6 +1,6 @@
-"""The colours of curves, sheets and pages, by name, in light and in dark. Anything in viz may import it.
+"""The colours of curves, sheets and pages, by name, for light and dark. Anything in viz may import this.
 
-The four series differ for colour-blind readers too, and all text stands out from its ground by 4.5 to 1 or more.
+The four series differ for colour-blind readers too, and all text has a contrast of at least 4.5 to 1.
 """
 
 LIGHT = {
@@ -25,16 +25,15 @@ DARK = {
     "green": "#4fcb9c",
     "purple": "#cba0ec",
 }
-SERIES = ("blue", "vermilion", "green", "purple")
 
 
 def as_variables(colours: dict[str, str]) -> str:
-    """The colours as declarations of a style sheet: `--ink: #1c2128; …`."""
+    """The colours as CSS declarations: `--ink: #1c2128; …`."""
     return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
 
 
 def with_variables(svg: str) -> str:
-    """A drawing whose light colours are the variables of the page around it."""
+    """A drawing in which the light colours are replaced by the variables of the page around it."""
     for name, colour in LIGHT.items():
         svg = svg.replace(colour, f"var(--{name}, {colour})")
     return svg

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import ref
 
-from minigrad.autodiff import where
+from minigrad.autodiff import read_by
 from minigrad.context import observing
 from minigrad.errors import GradientError
 from minigrad.explain import described
@@ -33,19 +33,14 @@ class Fingerprints:
             return
         serial = y.serial
         forget = ref(y, lambda _: self._taken.pop(serial, None))
-        self._taken[serial] = ([zlib.crc32(x.data.tobytes()) for x in saved(y)], user_line(), forget)
+        self._taken[serial] = ([zlib.crc32(x.data.tobytes()) for x in read_by(y, op)], user_line(), forget)
 
     def pulling(self, node: Any, g: Any) -> None:
         """Compares the checksums."""
         taken, line, _ = self._taken.get(node.serial, ((), "", None))
-        for x, before in zip(saved(node), taken, strict=False):
+        for x, before in zip(read_by(node, node.op), taken, strict=False):
             if zlib.crc32(x.data.tobytes()) != before:
                 raise GradientError(
-                    f"{described(x)} was changed through NumPy after {node.op!r}{where(node.scope)} read it at {line}, "
+                    f"{described(x)} was changed through NumPy after {node.op!r}{node.scope.place} read it at {line}, "
                     "and the backward pass needs its old value; change it after backward(), or work on a copy"
                 )
-
-
-def saved(node: Any) -> list[Any]:
-    """The nodes whose values the rule reads."""
-    return [*(node.inputs if "x" in node.op.reads else ()), *([node] if "y" in node.op.reads else ())]

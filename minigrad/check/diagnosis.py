@@ -81,7 +81,7 @@ def factor_in_words(c: float) -> str:
     return f"sign, and {size}" if c < 0 else size
 
 
-def moved(case: Case) -> str:
+def misplaced(case: Case) -> str:
     """The right numbers are in the wrong places: transposed, reversed or shifted."""
     for name, candidate in rearrangements(case.analytic):
         if case.explains(candidate):
@@ -189,7 +189,7 @@ def rounded(case: Case) -> str:
 
 
 TESTS: tuple[Test, ...] = (
-    not_finite, all_zero, multiple, moved, factor_of_x, one_region, one_part, offset, isolated, sparse,
+    not_finite, all_zero, multiple, misplaced, factor_of_x, one_region, one_part, offset, isolated, sparse,
     rounded,
 )  # fmt: skip
 

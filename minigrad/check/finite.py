@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autodiff import where
 from minigrad.check.replay import save_operation
 from minigrad.context import Scope, observing
 from minigrad.errors import NotFiniteError
@@ -102,6 +101,6 @@ def not_finite(op: Op, scope: Scope, operands: Sequence[Any], what: str, value: 
     at = f", where the operand is {', '.join(same)}" if same else ""
     named = ", ".join(described(x) for x in operands)
     return (
-        f"{op!r}{where(scope)} made the first {what} that is not finite: {bad.sum()} of {bad.size} elements, "
+        f"{op!r}{scope.place} made the first {what} that is not finite: {bad.sum()} of {bad.size} elements, "
         f"the first {value[place]} at {place}{at}; operands: {named}"
     )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass
 
+from minigrad.autodiff import read_by
 from minigrad.graph import Graph
 from minigrad.mutation import owner_of
 from minigrad.tensor import Tensor
@@ -43,10 +44,8 @@ def bytes_kept(*losses: Tensor) -> list[Kept]:
 
 def owners_read(graph: Graph) -> set[int]:
     """The ids of the arrays that own the memory a backward pass will read."""
-    recorded = [node for node in graph.nodes if node.op is not None]
-    read = [x for node in recorded if node.op and "x" in node.op.reads for x in node.inputs]
-    made = [node for node in recorded if node.op and "y" in node.op.reads]
-    return {id(owner_of(x.numpy())) for x in [*read, *made]}
+    read = (x for node in graph.nodes if node.op is not None for x in read_by(node, node.op))
+    return {id(owner_of(x.numpy())) for x in read}
 
 
 def table(rows: list[Kept]) -> str:

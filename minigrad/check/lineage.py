@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minigrad.autodiff import ancestors, where
+from minigrad.autodiff import ancestors
 from minigrad.context import observing
 from minigrad.explain import described
 from minigrad.graph import flat
@@ -96,7 +96,7 @@ def reason(lineage: Lineage, x: Tensor, outputs: Sequence[Tensor]) -> str:
     cuts = [(a, use) for a, use in uses if a.requires_grad and not use.y.requires_grad and id(use.y) in leading]
     if not cuts:
         last = max((use for _, use in uses), key=lambda use: use.y.serial)
-        return f"its value does not reach the output: the last use is {last.op!r}{where(last.y.scope)} at {last.line}"
+        return f"its value does not reach the output: the last use is {last.op!r}{last.y.scope.place} at {last.line}"
     return "; ".join(dict.fromkeys(cut_by(use) for _, use in cuts))
 
 
@@ -114,7 +114,7 @@ def cut_by(use: Made) -> str:
     if use.op is None:
         return f"the path is cut by detach() or numpy(), used again at {use.line}"
     if not use.op.differentiable:
-        return f"the path is cut by {use.op!r}{where(use.y.scope)}, which has no gradient, at {use.line}"
+        return f"the path is cut by {use.op!r}{use.y.scope.place}, which has no gradient, at {use.line}"
     if use.y.dtype.kind not in "fc":
-        return f"the path is cut by {use.op!r}{where(use.y.scope)}, which gives {use.y.dtype}, at {use.line}"
-    return f"the path is cut by no_grad() around {use.op!r}{where(use.y.scope)} at {use.line}"
+        return f"the path is cut by {use.op!r}{use.y.scope.place}, which gives {use.y.dtype}, at {use.line}"
+    return f"the path is cut by no_grad() around {use.op!r}{use.y.scope.place} at {use.line}"

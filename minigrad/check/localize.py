@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from minigrad.autodiff import where
 from minigrad.check.report import Report
 from minigrad.check.rule import check_op
 from minigrad.errors import CheckError
@@ -23,10 +22,10 @@ class Wrong:
     def summary(self) -> str:
         """The Op, its scope, and the kinds of mistakes found."""
         kinds = "; ".join(f"{f.name}: {f.kind}" for f in self.report.findings if not f.ok)
-        return f"{self.node.op!r}{where(self.node.scope)}: {kinds}"
+        return f"{self.node.op!r}{self.node.scope.place}: {kinds}"
 
     def __str__(self) -> str:
-        return str(replace(self.report, title=f"{self.node.op!r}{where(self.node.scope)}"))
+        return str(replace(self.report, title=f"{self.node.op!r}{self.node.scope.place}"))
 
 
 class LocalErrors(dict[Tensor, float]):

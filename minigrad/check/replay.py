@@ -23,20 +23,9 @@ from minigrad.files import write_whole
 from minigrad.op import Array, Op
 
 _DAMAGE = (
-    *(
-        OSError,
-        ValueError,
-        TypeError,
-        LookupError,
-        AttributeError,
-        EOFError,
-        RuntimeError,
-        MemoryError,
-        SyntaxError,
-        ArithmeticError,
-    ),
-    *(struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, DTypeError, ShapeError),
-)
+    OSError, ValueError, TypeError, LookupError, AttributeError, EOFError, RuntimeError, MemoryError, SyntaxError,
+    ArithmeticError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error, DTypeError, ShapeError,
+)  # fmt: skip
 """What NumPy and Python raise on bytes that are not what they should be."""
 
 

@@ -23,5 +23,4 @@ def rule_for(node: Tensor, table: Mapping[type[Op], Rule], cannot: Mapping[type[
 
 def told(node: Tensor) -> str:
     """The Op that made a node, with scope, name, shape and dtype."""
-    place = f" in {node.scope}" if str(node.scope) else ""
-    return f"{node.op!r}{place}, which gives {node.name or 'a tensor'} {node.shape} {node.dtype}"
+    return f"{node.op!r}{node.scope.place}, which gives {node.name or 'a tensor'} {node.shape} {node.dtype}"

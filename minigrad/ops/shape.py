@@ -118,10 +118,14 @@ class SumTo(SummedDtype):
 
     to: Shape
 
+    def axes_summed(self, x: Shape) -> tuple[int, ...]:
+        """The axes of x that are summed: extra leading ones, and those where `to` has size 1 and x has not."""
+        lead = len(x) - len(self.to)
+        return tuple(i for i, size in enumerate(x) if i < lead or (self.to[i - lead] == 1 and size != 1))
+
     def forward(self, x: Array) -> Array:
-        """The sum over extra leading axes and over those where `to` has size 1."""
-        lead = x.ndim - len(self.to)
-        axes = tuple(i for i, size in enumerate(x.shape) if i < lead or (self.to[i - lead] == 1 and size != 1))
+        """numpy.sum over those axes."""
+        axes = self.axes_summed(x.shape)
         return (x.sum(axis=axes, keepdims=True) if axes else x).reshape(self.to)
 
     def shape(self, x: Shape) -> Shape:

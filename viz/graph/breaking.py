@@ -1,4 +1,4 @@
-"""Where a long flow is broken into lines, as a text is: few edges cross a break, no repeated module does.
+"""Breaks a long flow into lines, like a text: where few edges cross, and never inside a repeated module.
 
 Knows blocks alone; `paper.py` places the lines.
 """
@@ -28,7 +28,7 @@ PER_VALUE, PER_OUTLINE = 0.02, 0.4
 
 @dataclass(frozen=True)
 class Line:
-    """A stretch of a flow, from `start` to `stop` along it, and the heights between which there is something."""
+    """A stretch of a flow, from `start` to `stop` along it, and the top and bottom of what is on it."""
 
     start: float
     stop: float
@@ -37,12 +37,12 @@ class Line:
 
     @property
     def width(self) -> float:
-        """Its length."""
+        """Its length along the flow."""
         return self.stop - self.start
 
     @property
     def height(self) -> float:
-        """How high what is on it is."""
+        """The height of what is on it."""
         return self.bottom - self.top
 
 
@@ -52,24 +52,24 @@ Piece = tuple[Rect, Group, bool]
 
 @dataclass(frozen=True)
 class Broken:
-    """A block in lines; `outlines` are those of each line, the outer ones first."""
+    """A block broken into lines; `outlines` holds those of each line, outer ones first."""
 
     lines: tuple[Line, ...]
     outlines: tuple[tuple[Piece, ...], ...]
 
     def line_at(self, x: float) -> int:
-        """The number of the line that a place along the flow is on."""
+        """The number of the line that this position along the flow is on."""
         return max(0, bisect_right([line.start for line in self.lines], x) - 1)
 
 
 def unbroken(block: Block) -> Broken:
-    """A block in one line."""
+    """A block as a single line."""
     whole = tuple((rect, group, True) for rect, group in block.outlines)
     return Broken((Line(0, block.width, 0, block.height),), (whole,))
 
 
 def broken(block: Block, passes: int) -> Broken:
-    """The lines of a block; the same break its mirror image, where there are two passes."""
+    """A block broken into lines; `passes` is 2 if its mirror image, the backward pass, is drawn below each line."""
     ends = [0.0, *breaks(block, passes), block.width]
     if len(ends) == 2:
         return unbroken(block)
@@ -79,7 +79,7 @@ def broken(block: Block, passes: int) -> Broken:
 
 
 def breaks(block: Block, passes: int) -> list[float]:
-    """The places at which to break so that lines are about equally long; none where it is short or not possible."""
+    """Positions at which to break into lines of about equal length; none if the block is short or cannot be broken."""
     wanted = min(WIDEST, max(NARROWEST, (SHAPE * block.width * block.height * passes) ** 0.5))
     if block.width <= UNBROKEN * wanted:
         return []
@@ -100,7 +100,7 @@ def breaks(block: Block, passes: int) -> list[float]:
 
 
 def candidates(block: Block) -> Iterable[float]:
-    """The middles of the gaps along the flow in which no box stands."""
+    """The middles of the gaps along the flow in which there is no box."""
     reach = 0.0
     for rect in sorted(block.rects.values(), key=lambda rect: rect.x):
         if reach and rect.x - reach > 2 * INSET / 3:
@@ -109,7 +109,10 @@ def candidates(block: Block) -> Iterable[float]:
 
 
 def costs_of(block: Block, places: Sequence[float], wanted: float) -> Iterable[float]:
-    """What breaks cost: the values and outlines that cross; infinite in repeated modules and for too many values."""
+    """The cost of each break: values and outlines that cross it.
+
+    Infinite inside repeated modules and for many values.
+    """
     reach: dict[str, tuple[float, float]] = {}
     for (source, _), way in block.ways.items():
         ends = (way[0][0], way[-1][0], *reach.get(source, ()))
@@ -123,7 +126,7 @@ def costs_of(block: Block, places: Sequence[float], wanted: float) -> Iterable[f
 
 
 def number_across(spans: Iterable[tuple[float, float]], places: Sequence[float]) -> list[int]:
-    """How many spans there are across each of the places, which rise."""
+    """How many of the spans cross each of the places, which are in ascending order."""
     change = [0] * (len(places) + 1)
     for low, high in spans:
         change[bisect_right(places, low)] += 1
@@ -132,7 +135,7 @@ def number_across(spans: Iterable[tuple[float, float]], places: Sequence[float])
 
 
 def pieces_of(block: Block, start: float, stop: float) -> list[Piece]:
-    """The outlines on a line; those that are broken reach around what they hold there."""
+    """The outlines on a line; a broken outline encloses those of its boxes that are on this line."""
     found: list[Piece] = []
     for rect, group in reversed(block.outlines):
         if start <= rect.x and rect.right <= stop:
@@ -150,7 +153,7 @@ def pieces_of(block: Block, start: float, stop: float) -> list[Piece]:
 
 
 def line_of(block: Block, start: float, stop: float, pieces: Sequence[Piece]) -> Line:
-    """A line that is as high as what is on it."""
+    """A line that is as high as its contents."""
     heights = [y for rect, _, _ in pieces for y in (rect.y, rect.bottom)]
     heights += [y for r in block.rects.values() if start <= r.x < stop for y in (r.y, r.bottom)]
     heights += [y for way in block.ways.values() for x, y in way if start <= x <= stop]

@@ -1,7 +1,7 @@
-"""Layers within layers: each group is laid out by itself and stands as one node in the group around it.
+"""A layered layout of nested groups: each group is laid out by itself, and is one node in the group around it.
 
-Flow is along x, to the right; `flow.py` turns the backward pass round. An edge that enters or leaves a group does so by
-a door in its outline, one for each source.
+The flow is along x, to the right; `flow.py` reverses the backward pass. An edge enters or leaves a group by a door in
+its outline, one door for each source.
 """
 
 from collections import defaultdict
@@ -23,9 +23,9 @@ INSET, LABEL = 12.0, 16.0
 
 @dataclass(frozen=True)
 class Given:
-    """What holds for all groups: sizes of boxes, those that give way to others, the distance of ranks.
+    """What holds for all groups: sizes of boxes, boxes that give way to others (`light`), the distance between ranks.
 
-    `delays` are the edges from turn to turn by the repeated group that they are in.
+    `delays` holds the edges from one turn of a loop to the next, by the repeated group that they are in.
     """
 
     sizes: Mapping[str, tuple[float, float]]
@@ -36,11 +36,11 @@ class Given:
 
 @dataclass
 class Block:
-    """A group laid out from (0, 0): boxes, outlines, and the way of each edge that touches it.
+    """A group laid out from (0, 0): its boxes, outlines, and the way of each edge that touches it.
 
-    `line` is the height at which most edges enter and leave. The way of an edge that enters begins at the left border,
-    that of one that leaves ends at the right one. `loops` are those around it and in it, `below` is the room that its
-    own have under the outline.
+    `line` is the height at which most edges enter and leave. The way of an edge that enters begins at the left border;
+    that of one that leaves ends at the right border. `loops` are those around it and in it; `below` is the room that
+    its own loops need under the outline.
     """
 
     width: float = 0
@@ -55,7 +55,10 @@ class Block:
 
 @dataclass
 class Level:
-    """One group while it is laid out: its items are boxes, inner groups and doors; `ends` tells those of each edge."""
+    """A group while it is laid out. Its items are boxes, inner groups and doors.
+
+    `ends` gives the two items of each edge.
+    """
 
     blocks: dict[str, Block]
     sizes: dict[str, tuple[float, float]]
@@ -63,7 +66,7 @@ class Level:
     corners: dict[str, Point] = field(default_factory=dict)
 
     def way_out(self, item: str, edge: Pair) -> list[Point]:
-        """Where an edge leaves an item, or how it gets there from inside."""
+        """The way by which an edge leaves an item, beginning inside it if it is a group."""
         x, y = self.corners[item]
         if item in self.blocks:
             return [(x + dx, y + dy) for dx, dy in self.blocks[item].ways[edge]]
@@ -71,23 +74,23 @@ class Level:
         return [(x + width, y + height / 2)]
 
     def way_in(self, item: str, edge: Pair) -> list[Point]:
-        """Where an edge enters an item, and how it goes on inside."""
+        """The way by which an edge enters an item, ending inside it if it is a group."""
         x, y = self.corners[item]
         if item in self.blocks:
             return [(x + dx, y + dy) for dx, dy in self.blocks[item].ways[edge]]
         return [(x, y + self.sizes[item][1] / 2)]
 
     def line(self, item: str) -> float:
-        """How far below an item's top its edges are."""
+        """The distance from an item's top to the height at which its edges are."""
         return self.blocks[item].line if item in self.blocks else self.sizes[item][1] / 2
 
     def extents(self) -> dict[str, tuple[float, float]]:
-        """How far each item reaches above and below its line."""
+        """How far each item reaches above and below that height."""
         return {item: (self.line(item), height - self.line(item)) for item, (_, height) in self.sizes.items()}
 
 
 def lay_out_group(group: Group, edges: Sequence[Pair], given: Given) -> Block:
-    """The block of a group from the edges that touch it."""
+    """The block of a group, given the edges that touch it."""
     turns = turns_of(given.delays[group.id], edges, set(group.members())) if group.id in given.delays else []
     level = level_of(group, [*edges, *edges_of(turns)], given)
     ranks = ranks_with_doors(level, given.light)
@@ -100,7 +103,7 @@ def lay_out_group(group: Group, edges: Sequence[Pair], given: Given) -> Block:
 
 
 def level_of(group: Group, edges: Sequence[Pair], given: Given) -> Level:
-    """The items of a group with their sizes, and what each edge connects here."""
+    """The items of a group with their sizes, and what each edge connects within it."""
     home = {key: key for key in group.boxes} | {key: child.id for child in group.groups for key in child.members()}
     ends = {(a, b): (home.get(a, f"<{a}"), home.get(b, f">{a}")) for a, b in edges if a in home or b in home}
     touching: dict[str, list[Pair]] = defaultdict(list)
@@ -115,7 +118,7 @@ def level_of(group: Group, edges: Sequence[Pair], given: Given) -> Level:
 
 
 def ranks_with_doors(level: Level, light: Container[str]) -> dict[str, int]:
-    """Ranks of items, entrances in the first and exits in the last."""
+    """The ranks of items: entrances in the first rank, exits in the last."""
     items = list(level.sizes)
     inner = [edge for edge in level.ends.values() if not is_door(edge[0]) and not is_door(edge[1])]
     ranks = ranks_of([item for item in items if not is_door(item)], inner)
@@ -129,7 +132,7 @@ def ranks_with_doors(level: Level, light: Container[str]) -> dict[str, int]:
 def beside_groups(
     ranks: Mapping[str, int], edges: Iterable[Pair], level: Level, light: Container[str]
 ) -> dict[str, int]:
-    """The ranks with one of their own for leaves that would stand above or below a group, far from their readers."""
+    """The ranks, with extra ranks for leaves that would otherwise be above or below a group, far from their readers."""
     groups = {ranks[item] for item in level.blocks}
     fed = {b for _, b in edges}
     leaves = {a for a, b in edges if a in light and a not in fed and ranks[b] == ranks[a] + 1 and ranks[a] in groups}
@@ -139,12 +142,12 @@ def beside_groups(
 
 
 def is_door(item: str) -> bool:
-    """Whether an item is where an edge enters or leaves the group."""
+    """Whether an item is a place where an edge enters or leaves the group."""
     return item[0] in "<>"
 
 
 def assembled(group: Group, level: Level, found: Arrangement, given: Given) -> Block:
-    """The block, from the arrangement of its items."""
+    """The block that results from the arrangement of the items."""
     left, widths = columns(found.ranks, level.sizes, given.between_ranks)
     top = INSET + (LABEL if group.label else 0.0)
     block = Block(2 * INSET + left[-1] + widths[-1])
@@ -172,13 +175,13 @@ def assembled(group: Group, level: Level, found: Arrangement, given: Given) -> B
 
 
 def sides(rank: int, a: str, b: str, found: Arrangement, left: list[float], widths: list[float]) -> list[float]:
-    """Both edges of a rank in the direction in which an edge passes it."""
+    """Both edges of a rank, in the order in which an edge from a to b passes them."""
     across = [left[rank], left[rank] + widths[rank]]
     return across if found.ranks[a] < found.ranks[b] else across[::-1]
 
 
 def take_over(block: Block, child: Group, level: Level) -> None:
-    """Puts an inner block with all that it holds in its place."""
+    """Moves an inner block and its contents to its place."""
     inner, (x, y) = level.blocks[child.id], level.corners[child.id]
     block.rects |= {key: rect.moved(x, y) for key, rect in inner.rects.items()}
     block.loops += [loop.moved(x, y) for loop in inner.loops]
@@ -192,7 +195,7 @@ def take_over(block: Block, child: Group, level: Level) -> None:
 def columns(
     ranks: Mapping[str, int], sizes: Mapping[str, tuple[float, float]], between: float
 ) -> tuple[list[float], list[float]]:
-    """The left edge and the width of each rank; those of doors have no width and stand close to their neighbours."""
+    """The left edge and the width of each rank; ranks of doors have no width and are close to their neighbours."""
     widths = [0.0] * (max(ranks.values(), default=0) + 1)
     for item, rank in ranks.items():
         widths[rank] = max(widths[rank], sizes[item][0])

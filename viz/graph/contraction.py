@@ -1,4 +1,4 @@
-"""Several boxes drawn as one. The ground under all folding."""
+"""Draws several boxes as one: the basis of all folding."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from viz.graph.model import Box, Diagram, Edge
 
 
 def contracted(diagram: Diagram, wholes: Iterable[tuple[Sequence[Box], Box]]) -> Diagram:
-    """The diagram with each of these groups of boxes replaced by a box, whose id is that of one of them."""
+    """The diagram in which each of these groups of boxes is replaced by one box, with the id of one of them."""
     stands_for = {box.id: box.id for box in diagram.boxes}
     whole_of: dict[str, Box] = {}
     for members, whole in wholes:
@@ -26,13 +26,13 @@ def contracted(diagram: Diagram, wholes: Iterable[tuple[Sequence[Box], Box]]) ->
 
 
 def with_pair(box: Box, stands_for: Mapping[str, str]) -> Box:
-    """The box, paired with what its forward box is drawn as."""
+    """The box, paired with the box that its forward box is now drawn as."""
     pair = stands_for.get(box.pair, "")
     return box if pair == box.pair else replace(box, pair=pair)
 
 
 def redirected(edges: Iterable[Edge], stands_for: Mapping[str, str]) -> list[Edge]:
-    """The edges between what stands for their ends, each once, without those inside."""
+    """The edges between the boxes that now stand for their ends, each once, without edges inside a box."""
     moved = [replace(e, source=stands_for[e.source], target=stands_for[e.target]) for e in edges]
     operands: Counter[str] = Counter()
     found: dict[tuple[str, str, str], Edge] = {}
@@ -45,7 +45,7 @@ def redirected(edges: Iterable[Edge], stands_for: Mapping[str, str]) -> list[Edg
 
 
 def folded_box(members: Sequence[Box], name: str, path: str = "") -> Box:
-    """A box for members in topological order: how many they are, and of which kinds."""
+    """One box for members in topological order; it says how many they are, and of which kinds."""
     last = next((box for box in reversed(members) if not box.is_source), members[-1])
     count = sum(box.count for box in members)
     pairs = Counter(box.pair for box in members if box.pair)
@@ -70,12 +70,12 @@ def folded_box(members: Sequence[Box], name: str, path: str = "") -> Box:
 
 
 def op_or_kind(box: Box) -> str:
-    """The name of a box's Op, or what it is; of a folded one what it holds."""
+    """The name of a box's Op, or its kind; for a folded box, what it holds."""
     return box.op.partition("(")[0] or (dict(box.facts).get("holds", "") if box.kind == "group" else box.kind)
 
 
 def with_own_leaves(groups: Mapping[Hashable, list[Box]], diagram: Diagram) -> list[list[Box]]:
-    """The groups with the parameters that no other box reads, in topological order."""
+    """The groups together with the parameters that no other box reads, in topological order."""
     home = {box.id: key for key, members in groups.items() for box in members}
     whole: dict[Hashable, list[Box]] = {key: [] for key in groups}
     for box in diagram.boxes:

@@ -1,7 +1,7 @@
-"""What distinguishes two diagrams: boxes added, removed and changed. Before and after a pass of the compiler, say.
+"""How two diagrams differ: boxes added, removed and changed, as before and after a pass of the compiler.
 
-Boxes correspond when their Op and all that they depend on are equal, or else when they follow one another in the same
-order. Those that correspond are the same if their Ops are and their operands correspond, else one that changed.
+Boxes correspond if their Op and everything they depend on are equal, or else if they follow one another in the same
+order. Corresponding boxes are the same if their Ops are equal and their operands correspond; else they have changed.
 """
 
 from collections import defaultdict
@@ -14,18 +14,18 @@ from viz.graph.model import Box, Diagram
 
 @dataclass(frozen=True)
 class Correspondence:
-    """Ids of the first diagram by ids of the second: of boxes that are the same, and of those that changed."""
+    """Ids of the first diagram by ids of the second: for boxes that are the same, and for boxes that have changed."""
 
     same: Mapping[str, str]
     changed: Mapping[str, str]
 
     def of(self, key: str) -> str:
-        """The id in the first diagram, or nothing."""
+        """The corresponding id in the first diagram, or ""."""
         return self.same.get(key) or self.changed.get(key, "")
 
 
 def correspondence(before: Diagram, after: Diagram) -> Correspondence:
-    """Which box of the second diagram is which of the first."""
+    """Which boxes of the two diagrams correspond."""
     numbers: dict[object, int] = {}
     waiting: dict[int, list[str]] = defaultdict(list)
     for key, number in structures(before, numbers).items():
@@ -41,7 +41,10 @@ def correspondence(before: Diagram, after: Diagram) -> Correspondence:
 
 
 def structures(diagram: Diagram, numbers: dict[object, int]) -> dict[str, int]:
-    """A number for each box that others share whose Op, operands and leaves are equal; leaves go by name and order."""
+    """A number for each box, shared by boxes with equal Op, operands and leaves.
+
+    Leaves are told apart by name and order.
+    """
     found: dict[str, int] = {}
     leaves: dict[object, int] = defaultdict(int)
     for box in diagram.boxes:
@@ -59,7 +62,7 @@ def structures(diagram: Diagram, numbers: dict[object, int]) -> dict[str, int]:
 def in_order(
     before: Diagram, after: Diagram, pairs: Mapping[str, str], feature: Callable[[Box], tuple[object, ...]]
 ) -> dict[str, str]:
-    """Boxes without a partner that agree in a feature and stand in the same order."""
+    """Further pairs: boxes without a partner that have the same feature and are in the same order."""
     taken = set(pairs.values())
     old = [box for box in before.boxes if box.id not in taken]
     new = [box for box in after.boxes if box.id not in pairs]
@@ -78,14 +81,14 @@ def role(box: Box) -> tuple[object, ...]:
 
 
 def is_same(old: Box, new: Box, before: Diagram, after: Diagram, pairs: Mapping[str, str]) -> bool:
-    """Whether two boxes that correspond do the same with operands that correspond."""
+    """Whether two corresponding boxes have the same Op, and operands that correspond."""
     operands = [pairs.get(e.source) for e in after.incoming[new.id]]
     same = (old.op, old.shape, old.dtype, old.kind) == (new.op, new.shape, new.dtype, new.kind)
     return same and operands == [e.source for e in before.incoming[old.id]]
 
 
 def marked(before: Diagram, after: Diagram, match: Correspondence) -> tuple[Diagram, Diagram]:
-    """Both diagrams with every box marked: what the second lacks, what it adds, what changed and what is the same."""
+    """Both diagrams with every box marked as removed, added, changed or same."""
     same, changed = set(match.same.values()), set(match.changed.values())
     old = {box.id: mark(box.id, same, changed, "removed") for box in before.boxes}
     new = {box.id: mark(box.id, match.same, match.changed, "added") for box in after.boxes}
@@ -93,10 +96,10 @@ def marked(before: Diagram, after: Diagram, match: Correspondence) -> tuple[Diag
 
 
 def mark(key: str, same: Collection[str], changed: Collection[str], other: str) -> str:
-    """How a box is marked."""
+    """The mark of one box."""
     return "same" if key in same else "changed" if key in changed else other
 
 
 def with_marks(diagram: Diagram, marks: Mapping[str, str]) -> Diagram:
-    """The diagram, whose boxes have these marks by their ids."""
+    """The diagram with these marks, given by id."""
     return replace(diagram, boxes=tuple(replace(box, mark=marks[box.id]) for box in diagram.boxes))

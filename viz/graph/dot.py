@@ -1,4 +1,4 @@
-"""Diagram → DOT, by the graphviz package: for Graphviz to lay out, and for readers who have tools of their own."""
+"""Diagram → DOT, by the package graphviz: for Graphviz's layout, and for readers with tools of their own."""
 
 from collections.abc import Iterable, Mapping
 
@@ -26,9 +26,9 @@ STYLES = {
 
 
 def write_dot(diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None = None, labels: bool = False) -> str:
-    """The diagram in DOT, a cluster for each module, time step and pass; boxes of given sizes in pixels if any.
+    """The diagram in DOT, with a cluster for each module, time step and pass; `sizes` of boxes are in pixels.
 
-    With `labels` each edge has its own.
+    With `labels`, edges have labels.
     """
     dot = graphviz.Digraph(name=plain(diagram.title), graph_attr=GRAPH, node_attr=NODE, edge_attr=EDGE)
     for backward in (False, True):
@@ -41,7 +41,7 @@ def write_dot(diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None 
 def add_group(
     dot: graphviz.Digraph, group: Group, diagram: Diagram, sizes: Mapping[str, tuple[float, float]] | None
 ) -> None:
-    """The boxes of a group, those of each time step together, and a cluster for each group in it."""
+    """Adds the boxes of a group, with a cluster for each time step and each inner group."""
     for step, boxes in by_step(diagram.by_id[key] for key in group.boxes):
         if step is None:
             add_boxes(dot, boxes, sizes)
@@ -56,7 +56,7 @@ def add_group(
 
 
 def by_step(boxes: Iterable[Box]) -> Iterable[tuple[int | None, list[Box]]]:
-    """Boxes in the order of their first step."""
+    """The boxes by time step, in the order of their first box."""
     steps: dict[int | None, list[Box]] = {}
     for box in boxes:
         steps.setdefault(box.step, []).append(box)
@@ -64,7 +64,7 @@ def by_step(boxes: Iterable[Box]) -> Iterable[tuple[int | None, list[Box]]]:
 
 
 def add_boxes(dot: graphviz.Digraph, boxes: Iterable[Box], sizes: Mapping[str, tuple[float, float]] | None) -> None:
-    """A node for each box."""
+    """Adds a node for each box."""
     for box in boxes:
         fill, border = COLOURS.get(box.kind, COLOURS["group"])[:2]
         extent = {}
@@ -76,11 +76,11 @@ def add_boxes(dot: graphviz.Digraph, boxes: Iterable[Box], sizes: Mapping[str, t
 
 
 def edge_attributes(edge: Edge, labels: bool) -> dict[str, str]:
-    """How an edge of its kind is drawn, and what it carries."""
+    """The style of an edge of its kind, and its label."""
     text = {"label": plain(edge.label)} if labels and edge.label and edge.kind == "data" else {}
     return STYLES.get(edge.kind, {}) | text
 
 
 def plain(text: str) -> str:
-    """A label that Graphviz takes as it stands, never as its HTML or its escapes."""
+    """Text that Graphviz uses as it is, not as its HTML or escapes."""
     return str(graphviz.nohtml(graphviz.escape(text).replace("\n", "\\n")))

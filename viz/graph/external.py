@@ -1,6 +1,7 @@
-"""The layered layout by Graphviz, in a process of its own and within a time limit.
+"""The layered layout by Graphviz, run as a separate process with a time limit.
 
-The program `dot` does it, or else the libraries that the package pygraphviz brings; without either the layout is ours.
+The program `dot` is used, or else the libraries that come with the package pygraphviz; without either, our own layout
+is.
 """
 
 import json
@@ -26,11 +27,11 @@ sys.stdout.buffer.write(graph.draw(format="json0", prog="dot"))
 
 
 class NoGraphvizError(Exception):
-    """Graphviz is not there, takes too long or fails; the message says which."""
+    """Graphviz is missing, takes too long or fails; the message says which."""
 
 
 def lay_out_by_graphviz(diagram: Diagram, labels: bool = False, seconds: float = SECONDS) -> Layout:
-    """Places a diagram where Graphviz would, with `labels` at its edges; raises NoGraphvizError."""
+    """The layout of a diagram by Graphviz, with labels at the edges if asked for; raises NoGraphvizError."""
     diagram = with_leaves_at_use(diagram, True)
     lines = {box.id: texts(box) for box in diagram.boxes}
     sizes = {key: (width_of_lines(text), HEIGHT) for key, text in lines.items()}
@@ -55,7 +56,7 @@ def lay_out_by_graphviz(diagram: Diagram, labels: bool = False, seconds: float =
 
 
 def run(dot: str, seconds: float) -> Any:
-    """What Graphviz answers for a program in DOT, in its JSON."""
+    """Graphviz's answer, in its JSON, for a program in DOT."""
     command = ["dot", "-Tjson0"] if shutil.which("dot") else library_command()
     try:
         answer = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=seconds, check=True)
@@ -67,32 +68,32 @@ def run(dot: str, seconds: float) -> Any:
 
 
 def library_command() -> list[str]:
-    """A Python that calls Graphviz's libraries."""
+    """A Python command that calls Graphviz's libraries."""
     if find_spec("pygraphviz") is None:
         raise NoGraphvizError("neither the program dot nor the package pygraphviz is there")
     return [sys.executable, "-c", LIBRARY]
 
 
 def rect_at(middle: str, size: tuple[float, float], height: float) -> Rect:
-    """A box by its middle."""
+    """A box, given its middle."""
     x, y = point_at(middle, height)
     return Rect(x - size[0] / 2, y - size[1] / 2, *size)
 
 
 def point_at(text: str, height: float) -> Point:
-    """A point of the picture; Graphviz counts upwards."""
+    """A point of the picture (Graphviz's y axis points up)."""
     x, y = map(float, text.split(",")[-2:])
     return x + MARGIN, height - y + TOP
 
 
 def rect_of(corners: str, height: float) -> Rect:
-    """A cluster by its corners."""
+    """A cluster, given its corners."""
     left, bottom, right, top = map(float, corners.split(","))
     return Rect(left + MARGIN, height - top + TOP, right - left, top - bottom)
 
 
 def spline(text: str, height: float) -> tuple[Point, ...]:
-    """The control points of an edge, its arrow's tip at the end."""
+    """The control points of an edge, ending at the tip of its arrow."""
     tip: list[Point] = []
     points: list[Point] = []
     for part in text.split():

@@ -1,4 +1,4 @@
-"""The layout of graphs without time: left to right, the backward pass from right to left under it."""
+"""The layout of graphs without time steps: from left to right, with the backward pass below, from right to left."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ LETTERS = 24
 
 
 def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
-    """Places a diagram along its edges, modules in outlines; with `labels` each edge has its own."""
+    """The layout of a diagram along its edges, with modules in outlines, and labels at the edges if asked for."""
     reflects = is_reflection(diagram)
     diagram = with_leaves_at_use(diagram, not reflects)
     small = small_modules(module_tree(diagram), diagram)
@@ -54,7 +54,7 @@ def lay_out_as_flow(diagram: Diagram, labels: bool = False) -> Layout:
 
 
 def papers_of(blocks: Sequence[Block], diagram: Diagram, reflects: bool) -> list[Paper]:
-    """The passes on paper: together, in lines where they are long, or each by itself below the other."""
+    """The passes on paper: one under the other in broken lines, or each by itself if they do not mirror each other."""
     if reflects:
         return [Paper([*blocks, reflection(blocks[0], diagram)], broken(blocks[0], 2))]
     papers: list[Paper] = []
@@ -65,14 +65,14 @@ def papers_of(blocks: Sequence[Block], diagram: Diagram, reflects: bool) -> list
 
 
 def bands_of(papers: Sequence[Paper]) -> list[tuple[float, float]]:
-    """For each line between which heights its passes leave room for what is kept."""
+    """For each line, the heights between which its passes leave room for the lines of saved values."""
     if len(papers) == 1:
         return [papers[0].band(line) for line in range(len(papers[0].tops))]
     return [(above.bottom, below.top) for above, below in pairwise(papers)]
 
 
 def regions_of(paper: Paper, back: bool) -> Iterable[Region]:
-    """The outlines of a pass, line by line."""
+    """The outlines of modules in a pass, line by line."""
     own = {group.id for _, group in paper.blocks[back].outlines}
     for line, pieces in enumerate(paper.broken.outlines):
         for rect, group, begins in pieces:
@@ -84,7 +84,7 @@ def regions_of(paper: Paper, back: bool) -> Iterable[Region]:
 
 
 def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float, float]], gap: float) -> Block:
-    """One pass laid out by itself, the backward one from right to left; `gap` is what parts its ranks."""
+    """One pass laid out by itself, the backward one from right to left; `gap` is the distance between ranks."""
     tree = module_tree(diagram, backward)
     delays = pass_edges(diagram, backward, ("delay",))
     homes = homes_of_loops(tree, delays)
@@ -99,7 +99,7 @@ def pass_block(diagram: Diagram, backward: bool, sizes: Mapping[str, tuple[float
 
 
 def texts(box: Box, module: str = "") -> tuple[str, str]:
-    """What stands in a box: what it is, a parameter with its module; its shape and dtype, or its value."""
+    """The two texts in a box: what it is (a parameter with its module), and its shape and dtype, or its value."""
     title = box.title
     if module:
         title = f"∂{module}.{title[1:]}" if box.pair else f"{module}.{title}"
@@ -107,12 +107,12 @@ def texts(box: Box, module: str = "") -> tuple[str, str]:
 
 
 def width_of_lines(text: tuple[str, str]) -> float:
-    """The width of a box around its texts."""
+    """The width of a box with these texts."""
     return max(NARROWEST, width_of(text[0]) + 2 * PADDING, width_of(text[1], SMALL) + 2 * PADDING)
 
 
 def light_boxes(diagram: Diagram) -> set[str]:
-    """What gives way to the main flow: leaves, and gradients where the pass ends."""
+    """Boxes that give way to the main flow: leaves, and gradients at which the backward pass ends."""
     return {box.id for box in diagram.boxes if box.is_source or (box.backward and not diagram.outgoing[box.id])}
 
 
@@ -124,14 +124,17 @@ def loops_of_boxes(delays: Iterable[Pair], block: Block) -> Iterable[Loop]:
 
 
 def pass_edges(diagram: Diagram, backward: bool, kinds: Collection[str]) -> list[Pair]:
-    """The edges of some kinds within a pass from left to right."""
+    """The edges of these kinds within a pass, as if it ran from left to right."""
     own = {box.id for box in diagram.boxes if box.backward == backward}
     edges = [(e.source, e.target) for e in diagram.edges if e.kind in kinds and e.source in own and e.target in own]
     return list(dict.fromkeys(edge[::-1] if backward else edge for edge in edges))
 
 
 def with_leaves_at_use(diagram: Diagram, backward: bool) -> Diagram:
-    """Leaves that are read far apart as one copy for each place; those that `backward` boxes read as copies too."""
+    """The diagram with a copy of a leaf for each place where it is read, if those are far apart.
+
+    With `backward`, leaves that backward boxes read have copies in the backward pass.
+    """
     edges = ((e.source, e.target) for e in diagram.edges if e.kind != "delay")
     depth = ranks_of([box.id for box in diagram.boxes], edges)
     boxes: list[Box] = []
@@ -150,7 +153,7 @@ def with_leaves_at_use(diagram: Diagram, backward: bool) -> Diagram:
 
 
 def wires_of(diagram: Diagram, paper: Paper, back: bool) -> Iterable[Wire]:
-    """Curves along the ways of a pass, those over several lines in parts."""
+    """Curves along the ways of a pass; ways over several lines in parts."""
     for edge in diagram.edges:
         way = paper.blocks[back].ways.get((edge.source, edge.target), [])
         if way and edge.kind != "saved":
@@ -161,14 +164,14 @@ def wires_of(diagram: Diagram, paper: Paper, back: bool) -> Iterable[Wire]:
 
 
 def wires_round(diagram: Diagram, paper: Paper) -> Iterable[Wire]:
-    """What goes on in another line, round the ends."""
+    """Wires of values that continue on the next line, led round the end of the line."""
     for source, way in paper.rounds():
         targets = tuple(edge.target for edge in diagram.outgoing[source] if edge.kind != "saved")
         yield Wire(way, "data", (source,), targets, arrow=False)
 
 
 def place_of_use(leaf: Box, reader: Box, depth: int) -> tuple[str, int]:
-    """What readers of one copy of a leaf share: a module and a stretch of ranks, or what repeats around them."""
+    """What readers of one copy of a leaf share: a module and a range of ranks, or the repeated group around them."""
     if reader.count <= leaf.count:
         return reader.path, depth // (NEAR + 1)
     parts = reader.path.split(".")
@@ -177,7 +180,7 @@ def place_of_use(leaf: Box, reader: Box, depth: int) -> tuple[str, int]:
 
 
 def labels_of(diagram: Diagram, wires: Iterable[Wire]) -> list[Text]:
-    """What edges carry, in the gap behind their source; where two would cover each other only one."""
+    """The labels of edges, in the gap behind their source; of labels that would overlap only one."""
     label = {(edge.source, edge.target): edge.label for edge in diagram.edges}
     found: dict[tuple[float, float], Text] = {}
     first = {(wire.sources[0], wire.targets[0]): wire for wire in reversed(list(wires)) if wire.targets}
@@ -190,13 +193,13 @@ def labels_of(diagram: Diagram, wires: Iterable[Wire]) -> list[Text]:
 
 
 def middle_of_gap(points: Sequence[Point]) -> Point:
-    """The middle of the first bend of a line, or of its first stretch where it is straight."""
+    """The middle of a line's first bend, or of its first stretch if it is straight."""
     (x0, y0), (x1, y1) = next((s for s in pairwise(points) if s[0][1] != s[1][1]), points[:2])
     return (x0 + x1) / 2, (y0 + y1) / 2
 
 
 def loop_wires(paper: Paper, back: bool) -> Iterable[Wire]:
-    """The ways from turn to turn of what is drawn once."""
+    """The wires from one turn of a loop to the next, for what is drawn once."""
     for loop in (paper.loop(loop, back) for loop in paper.blocks[back].loops):
         for points, targets in loop.inner:
             ends = loop.sources, targets or loop.targets

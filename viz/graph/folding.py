@@ -1,4 +1,4 @@
-"""Diagram → smaller Diagram: modules and time steps as one box each, and what to do when there is too much to draw."""
+"""Diagram → smaller Diagram: modules and time steps as single boxes, and what to do if there is too much to draw."""
 
 from collections import defaultdict
 from collections.abc import Collection, Hashable
@@ -17,7 +17,7 @@ CHUNKS = 200
 
 
 def fold_modules(diagram: Diagram, depth: int) -> Diagram:
-    """Each call of a module more than `depth` levels deep as one box; at depth 0 the whole model is one."""
+    """Each call of a module deeper than `depth` levels as one box; with depth 0 the whole model is one box."""
     named: dict[tuple[str, bool], list[Box]] = defaultdict(list)
     for box in diagram.boxes:
         parts = box.path.split(".")
@@ -38,7 +38,7 @@ def fold_modules(diagram: Diagram, depth: int) -> Diagram:
 
 
 def fold_steps(diagram: Diagram, keep: Collection[int] = ()) -> Diagram:
-    """Each time step as one box, but for those to keep."""
+    """Each time step as one box, except those in `keep`."""
     groups: dict[Hashable, list[Box]] = defaultdict(list)
     for box in diagram.boxes:
         if box.step is not None and box.step not in keep:
@@ -48,12 +48,12 @@ def fold_steps(diagram: Diagram, keep: Collection[int] = ()) -> Diagram:
 
 
 def step_box(members: list[Box]) -> Box:
-    """One box for a time step."""
+    """The box for a time step."""
     return replace(folded_box(members, "step"), path="step")
 
 
 def fold_chunks(diagram: Diagram) -> Diagram:
-    """Boxes that follow one another in groups, as a last resort: the flow remains, the detail goes."""
+    """Groups of consecutive boxes as single boxes: a last resort that keeps the flow but no detail."""
     groups: dict[Hashable, list[Box]] = defaultdict(list)
     size = -(-len(diagram.boxes) // CHUNKS)
     for backward in (False, True):
@@ -64,7 +64,7 @@ def fold_chunks(diagram: Diagram) -> Diagram:
 
 
 def fold_to_budget(diagram: Diagram, budget: int = BUDGET) -> Diagram:
-    """The diagram as it is when it is small enough; else folded as little as it takes, with a note."""
+    """The diagram as it is if it is small enough; else folded as little as necessary, with a note."""
     if len(diagram.boxes) <= budget:
         return diagram
     count = len(diagram.boxes)

@@ -1,4 +1,4 @@
-"""The lines of a grid in pixels: as wide as the texts, as far apart as the tracks between them need."""
+"""The columns and rows of a grid in pixels: as wide as the texts, as far apart as the tracks between them need."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -37,7 +37,7 @@ Span = tuple[int, int, str]
 
 @dataclass
 class Frame:
-    """Columns, rows and tracks in pixels; the texts in the boxes and of the rows."""
+    """Columns, rows and tracks in pixels, and the texts in boxes and of rows."""
 
     lines: dict[str, tuple[str, ...]]
     labels: dict[int, str]
@@ -61,7 +61,7 @@ class Frame:
 
     @property
     def bracket(self) -> float:
-        """Where the brackets of modules stand, left of the labels of the rows."""
+        """The x position of the brackets of modules, to the left of the rows' labels."""
         return self.strip_right - label_width(self)
 
     def end_of(self, row: int) -> float:
@@ -69,7 +69,7 @@ class Frame:
         return self.top[row] + self.heights[row]
 
     def chip_width(self, key: str) -> float:
-        """The width of the chip that a rail begins with."""
+        """The width of the small box with which a rail begins."""
         return width_of(self.lines[key][0], SMALL) + 2 * PADDING
 
 
@@ -90,7 +90,7 @@ def frame_of(grid: Grid, plan: Plan, diagram: Diagram, room_for_labels: bool = F
 
 
 def texts(key: str, box: Box, grid: Grid, large: bool) -> tuple[str, ...]:
-    """The lines in a box: two where there is room, else the symbol; outside the steps with the shape behind it."""
+    """The lines in a box: two if there is room, else only the symbol; outside the time steps with its shape."""
     if large and key not in grid.rails:
         most = int((WIDEST_LARGE - 2 * PADDING) / width_of("x"))
         return shortened(title_of(box), most), shortened(shape_text(box.shape), int(most / SMALL))
@@ -102,7 +102,7 @@ def texts(key: str, box: Box, grid: Grid, large: bool) -> tuple[str, ...]:
 
 
 def title_of(box: Box) -> str:
-    """A name, and what is computed; or the Op by its symbol and name."""
+    """A name with what is computed, or an Op's symbol and name."""
     op = box.op.partition("(")[0]
     if box.name and op:
         return f"{box.tree_name} = {box.symbol}"
@@ -110,7 +110,7 @@ def title_of(box: Box) -> str:
 
 
 def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
-    """For each row of the steps the Op, or whose gradient it is, and the shape."""
+    """For each row of the time steps, the Op (or whose gradient it is) and the shape."""
     for key, (row, column) in reversed(grid.cells.items()):
         if 0 < column < grid.columns - 1:
             box = grid.boxes[key]
@@ -122,7 +122,7 @@ def row_texts(grid: Grid, diagram: Diagram) -> Iterable[tuple[int, str]]:
 
 
 def modules_of(grid: Grid) -> Iterable[Span]:
-    """Rows of the steps that one module makes, one below the other, with its name below what all have in common."""
+    """Runs of rows of the time steps made by one module, with its name below what all paths have in common."""
     paths: dict[int, list[str]] = {}
     for key, (row, column) in grid.cells.items():
         if 0 < column < grid.columns - 1 and not grid.boxes[key].is_source and grid.boxes[key].kind != "group":
@@ -138,13 +138,13 @@ def modules_of(grid: Grid) -> Iterable[Span]:
 
 
 def name_below(path: Sequence[str], shared: int) -> str:
-    """What a path adds to what all share; an item of a list with the name of its list."""
+    """What a path adds to what all paths share; an item of a list includes the name of the list."""
     first = shared - 1 if shared and path[shared:] and path[shared].isdigit() else shared
     return ".".join(path[first:]) if path[shared:] else ""
 
 
 def label_width(frame: Frame) -> float:
-    """The width of the labels of rows and of the chips that rails begin with."""
+    """The width needed for labels of rows and for the small boxes with which rails begin."""
     labels = (width_of(label, SMALL) + 4 for label in frame.labels.values())
     return max([*labels, *(frame.chip_width(key) for key in frame.rails)], default=0)
 
@@ -155,7 +155,7 @@ def op_text(box: Box) -> str:
 
 
 def column_widths(grid: Grid, lines: dict[str, tuple[str, ...]], large: bool) -> list[float]:
-    """As wide as the widest text of a column; all steps alike."""
+    """Each column as wide as its widest text; all time steps equally wide."""
     widths = [0.0] * grid.columns
     for key, (_, column) in grid.cells.items():
         text = max(width_of(line, SMALL if i else 1) for i, line in enumerate(lines[key]))
@@ -169,7 +169,7 @@ Places = dict[tuple[bool, int, bool], Claims]
 
 
 def places_of(plan: Plan) -> Places:
-    """Claims by where they are."""
+    """The claims, by where they are."""
     places: dict[tuple[bool, int, bool], dict[Track, tuple[float, float]]] = defaultdict(dict)
     for track, interval in plan.claims.items():
         apart = track.group == (RAIL if track.across else BEHIND)
@@ -178,7 +178,7 @@ def places_of(plan: Plan) -> Places:
 
 
 def place_columns(frame: Frame, grid: Grid, places: Places) -> None:
-    """Columns from left to right, the strip of labels before the first step, all gutters between steps alike."""
+    """Places the columns, with the strip of labels before the first step; gutters between steps are equally wide."""
     between = range(2, grid.columns - 1)
     common = max((in_gutter(places.get((False, gutter, False), {}))[1] for gutter in between), default=0)
     modules = [width_of(name, SMALL) + BRACKET for _, _, name in frame.modules]
@@ -198,28 +198,28 @@ def place_columns(frame: Frame, grid: Grid, places: Places) -> None:
 
 
 def place_gutter(frame: Frame, claims: Claims, x: float, least: int = 0) -> float:
-    """The tracks of a gutter that begins at x; where it ends."""
+    """Places the tracks of a gutter that begins at x; returns where it ends."""
     numbers, width = in_gutter(claims, least)
     frame.track |= {track: x + 8 + PITCH * number for track, number in numbers.items()}
     return x + 10 + PITCH * width
 
 
 def place_strip(frame: Frame, claims: Claims, x: float, strip: float) -> float:
-    """The gutter before the first step: the labels of the rows stand between its two sides."""
+    """Places the gutter before the first step, with the labels of rows in the middle of it."""
     x = place_gutter(frame, {t: c for t, c in claims.items() if t.group != RIGHT}, x)
     frame.strip_right = x + strip
     return place_gutter(frame, {t: c for t, c in claims.items() if t.group == RIGHT}, frame.strip_right)
 
 
 def place_behind(frame: Frame, column: int, claims: Claims) -> None:
-    """Tracks that run down a column behind its boxes."""
+    """Places tracks that run down a column behind its boxes."""
     room = frame.widths[column] - 9
     for track, number in stacked(claims)[0].items():
         frame.track[track] = frame.left[column] + 5 + 4 * number % room
 
 
 def place_rows(frame: Frame, grid: Grid, places: Places, labels: float) -> None:
-    """Rows from top to bottom, with room for labels and tracks above each; the passes stand apart."""
+    """Places the rows, with room for labels and tracks above each, and a wider gap between the passes."""
     y = TOP + HEADER
     for row in range(grid.rows + 1):
         apart = APART if row == grid.first_backward_row and 0 < row < grid.rows else 0.0
@@ -231,7 +231,10 @@ def place_rows(frame: Frame, grid: Grid, places: Places, labels: float) -> None:
 
 
 def place_gap(frame: Frame, places: Places, row: int, y: float, apart: float) -> float:
-    """The tracks of the gap above a row: what belongs to the row before, what to this one, rails; its height."""
+    """Places the tracks above a row: those of the row before, those of this row, then rails.
+
+    Returns the gap's height.
+    """
     claims = places.get((True, row, False), {})
     upper, above = stacked({track: interval for track, interval in claims.items() if track.group == LEFT})
     lower, below = stacked({track: interval for track, interval in claims.items() if track.group != LEFT})

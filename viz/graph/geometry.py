@@ -1,4 +1,4 @@
-"""Layout: where everything stands. What layouts make and writers read; plain data."""
+"""Layout: where everything is. Made by layouts and read by writers; plain data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class Rect:
-    """A rectangle by its upper left corner."""
+    """A rectangle, given by its upper left corner and its size."""
 
     x: float
     y: float
@@ -30,26 +30,29 @@ class Rect:
 
     @property
     def cx(self) -> float:
-        """The middle, from left to right."""
+        """The x coordinate of the middle."""
         return self.x + self.width / 2
 
     @property
     def cy(self) -> float:
-        """The middle, from top to bottom."""
+        """The y coordinate of the middle."""
         return self.y + self.height / 2
 
     def moved(self, dx: float, dy: float) -> "Rect":
-        """The same elsewhere."""
+        """The rectangle, moved."""
         return replace(self, x=self.x + dx, y=self.y + dy)
 
     def overlaps(self, other: "Rect") -> bool:
-        """Whether they share an area."""
+        """Whether the two have an area in common."""
         return self.x < other.right and other.x < self.right and self.y < other.bottom and other.y < self.bottom
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A box in its place; `lines` are the texts in it, the first one large. A `chip` is a leaf at the place of use."""
+    """A box in its place; `lines` are its texts, the first one large.
+
+    A `chip` is a small box for a leaf where it is used.
+    """
 
     box: Box
     rect: Rect
@@ -59,10 +62,11 @@ class Placed:
 
 @dataclass(frozen=True)
 class Wire:
-    """An edge as a line through points. Its shape: `square` turns round corners, `level` and `upright` bend smoothly
-    and are horizontal or vertical at each point, `bezier` has two control points between every two of its own.
+    """An edge drawn as a line through points.
 
-    `sources` and `targets` are ids of boxes: a rail has many.
+    `shape`: "square" turns at corners; "level" and "upright" bend smoothly and are horizontal or vertical at each
+    point; "bezier" has two control points between every two of its own. `sources` and `targets` are ids of boxes; a
+    rail has many.
     """
 
     points: tuple[Point, ...]
@@ -76,7 +80,7 @@ class Wire:
 
 @dataclass(frozen=True)
 class Text:
-    """A text beside the boxes; `style` is one of the classes of the style sheet, `anchor` where x is in it."""
+    """A text beside the boxes; `style` is a class of the style sheet, `anchor` says which part of the text is at x."""
 
     x: float
     y: float
@@ -98,7 +102,7 @@ class Region:
 
 @dataclass
 class Layout:
-    """Everything in its place, in drawing order."""
+    """Everything in its place, in the order of drawing."""
 
     width: float = 0
     height: float = 0
@@ -111,7 +115,7 @@ class Layout:
 
 
 def without_repeats(points: Iterable[Point]) -> list[Point]:
-    """The points without those in a straight line, and without repeats, which would leave an arrow no direction."""
+    """The points without those in the middle of a straight line and without repeated ones."""
     kept: list[Point] = []
     for point in points:
         if kept and point == kept[-1]:

@@ -1,4 +1,4 @@
-"""The backward pass beside the forward one: which node is whose gradient, and all that computes it as one box."""
+"""The backward pass beside the forward one: which node is whose gradient, and each gradient as one box."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ Pairs = Sequence[tuple[Tensor, Tensor]]
 
 
 def with_backward(graph: Graph) -> tuple[Graph, Pairs]:
-    """The graph and its backward pass, which is derived unless the graph already has one, and the pairs."""
+    """The graph with its backward pass, derived unless the graph has one, and the pairs of node and gradient."""
     if any(node.scope.backward for node in graph.nodes):
         return graph, pairs_of(graph)
     pairs = derived(graph.nodes, graph.outputs)
@@ -28,7 +28,7 @@ def with_backward(graph: Graph) -> tuple[Graph, Pairs]:
 
 
 def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> Pairs:
-    """The nodes that a gradient of the outputs' sum reaches, with that gradient as a symbol."""
+    """The nodes that have a gradient of the sum of the outputs, with that gradient as a symbol."""
     reachable = [node for node in nodes if node.requires_grad]
     ys = [y for y in outputs if y.requires_grad]
     if not ys:
@@ -40,13 +40,13 @@ def derived(nodes: Iterable[Tensor], outputs: Sequence[Tensor]) -> Pairs:
 
 
 def ends_of_backward(graph: Graph) -> Sequence[Tensor]:
-    """The leaves at whose gradients a picture ends: parameters, or where there are none the inputs."""
+    """The leaves whose gradients end the picture: parameters, or inputs if there are none."""
     parameters = [leaf for leaf in graph.leaves if leaf.requires_grad]
     return parameters or graph.inputs
 
 
 def pairs_of(graph: Graph) -> Pairs:
-    """The pairs of a graph that has its backward pass: it is derived once more and recognised by its structure."""
+    """The pairs for a graph with a backward pass: it is derived again, and recognised by its structure."""
     read = {id(x) for node in graph.nodes if not node.scope.backward for x in node.inputs}
     seeds = {id(node) for node in graph.nodes if is_number(node) and id(node) not in read}
     forward = [node for node in graph.nodes if not node.scope.backward and id(node) not in seeds]
@@ -58,7 +58,7 @@ def pairs_of(graph: Graph) -> Pairs:
 
 
 def ends(nodes: Sequence[Tensor]) -> list[Tensor]:
-    """The nodes that no other of these reads."""
+    """Computed nodes that no other of these nodes reads."""
     read = {id(x) for node in nodes for x in node.inputs}
     return [node for node in nodes if id(node) not in read and node.op is not None]
 
@@ -69,7 +69,7 @@ def is_number(node: Tensor) -> bool:
 
 
 def structure_of(node: Tensor, known: dict[Any, int]) -> int:
-    """A number that nodes of the same Op on the same operands share; `known` collects them."""
+    """A number shared by nodes with the same Op and operands; `known` collects the numbers."""
     waiting = [node]
     while waiting:
         top = waiting[-1]
@@ -84,14 +84,14 @@ def structure_of(node: Tensor, known: dict[Any, int]) -> int:
 
 
 def content_of(node: Tensor, known: dict[Any, int]) -> Any:
-    """What makes a node this node: its Op and operands, a scalar's value, else its identity."""
+    """What identifies a node: its Op and operands, a scalar's value, otherwise its identity."""
     if node.op is not None:
         return node.op, tuple(known[id(x)] for x in node.inputs)
     return (node.shape, str(node.dtype), node.item()) if is_number(node) else ("leaf", id(node))
 
 
 def fold_gradients(diagram: Diagram) -> Diagram:
-    """All that computes one gradient, from the gradients after it, as a single box: the mirror image of its node."""
+    """Each gradient's computation, from the gradients it depends on, as a single box: the mirror image of its node."""
     owner = owners(diagram)
     groups: dict[tuple[str, int | None], list[Box]] = {}
     for box in diagram.boxes:
@@ -102,7 +102,7 @@ def fold_gradients(diagram: Diagram) -> Diagram:
 
 
 def owners(diagram: Diagram) -> dict[str, str]:
-    """For each backward box the first gradient that it goes into."""
+    """For each backward box the first gradient that it contributes to."""
     order = {box.id: i for i, box in enumerate(diagram.boxes)}
     owner: dict[str, str] = {}
     for box in reversed(diagram.boxes):
@@ -113,19 +113,19 @@ def owners(diagram: Diagram) -> dict[str, str]:
 
 
 def group_key(box: Box, owner: dict[str, str], diagram: Diagram) -> tuple[str, int | None]:
-    """What is drawn as one; the sum of a parameter's gradient over time in parts, one a step."""
+    """The key of boxes drawn as one; a parameter's gradient summed over time is drawn in parts, one for each step."""
     pair = pair_of(diagram.by_id[owner[box.id]], diagram)
     return owner[box.id], box.step if pair is None or pair.step is None else pair.step
 
 
 def joined_again(groups: dict[tuple[str, int | None], list[Box]]) -> dict[tuple[str, int | None], list[Box]]:
-    """The groups, but a gradient made in a single step as a whole: it belongs where its node is."""
+    """The groups, with a gradient that was computed in a single time step undivided: it belongs where its node is."""
     parts = Counter(owner for owner, _ in groups)
     return {(owner, step if parts[owner] > 1 else None): members for (owner, step), members in groups.items()}
 
 
 def pair_of(box: Box, diagram: Diagram) -> Box | None:
-    """The forward box whose gradient this is."""
+    """The forward box whose gradient this box is."""
     return diagram.by_id.get(box.pair)
 
 

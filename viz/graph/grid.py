@@ -1,6 +1,6 @@
-"""A timeline as a score: every box in a cell of rows and columns, the backward pass mirrored under the forward one.
+"""A grid for graphs with time steps: every box in a row and a column, the backward pass mirrored below the forward one.
 
-A leaf that a row reads in several steps is a rail above that row; one that is read in one place stands there.
+A leaf that is read in several steps of a row is a rail above that row; one that is read in one place is drawn there.
 """
 
 from collections import Counter, defaultdict
@@ -17,7 +17,7 @@ Cell = tuple[int, int]
 
 @dataclass
 class Grid:
-    """`cells` are (row, column) by key; a key is a box's id, with a number behind it for further copies of leaves."""
+    """Boxes and their cells (row, column) by key: a box's id, with a number appended for copies of leaves."""
 
     steps: tuple[int, ...]
     boxes: dict[str, Box] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class Grid:
 
     @property
     def columns(self) -> int:
-        """How many there are, before and after the steps included."""
+        """The number of columns, those before and after the time steps included."""
         return len(self.steps) + 2
 
 
@@ -56,7 +56,10 @@ def grid_of(diagram: Diagram) -> Grid:
 
 
 def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Hashable]]:
-    """The grid with columns alone, leaves copied to where they are read or made rails; and what shares a row."""
+    """The grid with columns assigned, with leaves copied to where they are read or made rails.
+
+    And what shares a row.
+    """
     grid = Grid(times.steps)
     roles: dict[str, Hashable] = dict(times.role)
     uses: dict[tuple[str, Hashable], list[Edge]] = defaultdict(list)
@@ -86,7 +89,7 @@ def split_leaves(diagram: Diagram, times: Timeline) -> tuple[Grid, dict[str, Has
 
 
 def place_of_use(edge: Edge, diagram: Diagram, times: Timeline) -> Hashable:
-    """Uses of a leaf at one place share a copy of it: a row of the steps, or the column before or after them."""
+    """Uses of a leaf with the same place share a copy of it: a row of the steps, or the column before or after them."""
     backward = diagram.by_id[edge.target].backward
     role = times.role.get(edge.target)
     if role is None:
@@ -95,9 +98,9 @@ def place_of_use(edge: Edge, diagram: Diagram, times: Timeline) -> Hashable:
 
 
 def add_leaf(grid: Grid, roles: dict[str, Hashable], leaf: Box, key: str, place: Hashable, edges: list[Edge]) -> None:
-    """A rail along a row of readers; or a leaf above its only reader if other steps have one at this place too.
+    """Adds a leaf: as a rail along a row of readers, or above its only reader if other steps have one there too.
 
-    A leaf that one step alone reads, such as an initial state, stands outside the steps.
+    A leaf that one step alone reads, such as an initial state, is drawn outside the steps.
     """
     columns = {grid.cells[e.target][1] for e in edges}
     reader = grid.boxes[edges[0].target]
@@ -116,7 +119,7 @@ def add_leaf(grid: Grid, roles: dict[str, Hashable], leaf: Box, key: str, place:
 
 
 def rows_of(keys: Iterable[str], grid: Grid, roles: Mapping[str, Hashable], bottom: int) -> dict[str, int]:
-    """Rows in which each box stands close to what it reads; the column `bottom` ends with the last row."""
+    """Rows in which each box is close to what it reads; the column `bottom` is aligned with the last row."""
     cells = [key for key in keys if key in grid.cells]
     order = {key: i for i, key in enumerate(reading_order(cells, grid, roles))}
     steps = {role: i for i, role in enumerate(sorted({roles[k] for k in cells if k in roles}, key=order.__getitem__))}
@@ -131,7 +134,7 @@ def rows_of(keys: Iterable[str], grid: Grid, roles: Mapping[str, Hashable], bott
 
 
 def reading_order(cells: list[str], grid: Grid, roles: Mapping[str, Hashable]) -> list[Hashable]:
-    """Roles, and keys of boxes that have none, in an order that keeps operands near: the heavier branch first."""
+    """Roles (and keys of boxes without one) so that operands are near their readers, heavier branches first."""
     same = {key: roles.get(key, key) for key in cells}
     operands: dict[Hashable, dict[Hashable, None]] = {same[key]: {} for key in leaves_first(cells, grid)}
     place = {role: i for i, role in enumerate(operands)}
@@ -149,12 +152,12 @@ def reading_order(cells: list[str], grid: Grid, roles: Mapping[str, Hashable]) -
 
 
 def leaves_first(keys: Iterable[str], grid: Grid) -> list[str]:
-    """A topological order: boxes are in one already, copies of leaves stand behind them."""
+    """A topological order: boxes are in one already, but copies of leaves come after them."""
     return sorted(keys, key=lambda key: not grid.boxes[key].is_source)
 
 
 def depth_first(operands: Mapping[Key, Mapping[Key, None]]) -> list[Key]:
-    """Keys of a topological order, rearranged so that what each reads comes shortly before it, the heaviest first."""
+    """Keys in topological order, rearranged so that what each reads comes shortly before it, the heaviest first."""
     weight: dict[Key, int] = {}
     for key, xs in operands.items():
         weight[key] = min(1_000_000_000, 1 + sum(weight[x] for x in xs))
@@ -174,7 +177,7 @@ def depth_first(operands: Mapping[Key, Mapping[Key, None]]) -> list[Key]:
 def mirrored(
     backward: list[str], grid: Grid, roles: Mapping[str, Hashable], forward: Mapping[str, int], height: int
 ) -> dict[str, int]:
-    """Each gradient in the row that mirrors its node's; what mirrors no node stands near what it reads."""
+    """Each gradient in the row that mirrors its node's; other backward boxes near what they read."""
     nodes = {grid.boxes[key].id: key for key in list(forward)[::-1]}
     rows: dict[str, float] = {}
     taken: set[tuple[float, int]] = set()
@@ -193,7 +196,7 @@ def mirrored(
 
 
 def beside(rows: Mapping[str, float], grid: Grid, roles: Mapping[str, Hashable], height: int) -> dict[str, int]:
-    """Rows without gaps for the columns outside the steps: from the top after them, down to the bottom before them."""
+    """Rows without gaps for the columns outside the steps: from the top after them, up to the bottom before them."""
     found: dict[str, int] = {}
     for column in (0, grid.columns - 1):
         own = sorted((key for key in rows if key not in roles and grid.column(key) == column), key=rows.__getitem__)
@@ -205,7 +208,7 @@ def beside(rows: Mapping[str, float], grid: Grid, roles: Mapping[str, Hashable],
 def rows_between(
     extras: list[str], rows: dict[str, float], grid: Grid, roles: Mapping[str, Hashable]
 ) -> dict[str, float]:
-    """Rows of their own below the last operand of their column; leaves stand above their reader."""
+    """Extra rows below the last operand in their column; leaves are placed above their reader."""
     anchors: dict[Hashable, list[float]] = defaultdict(list)
     for edge in grid.edges:
         for key, other, side in ((edge.target, edge.source, 0.5), (edge.source, edge.target, -0.5)):

@@ -1,5 +1,6 @@
-"""Drawings → HTML: one file that needs no network. It holds the picture folded in several ways and a script to move
-between them; without the script the first of them is there to see.
+"""Drawings → HTML: one file that needs no network.
+
+It holds the picture folded in several ways and a script to move between them; without the script the first is shown.
 """
 
 import json
@@ -21,7 +22,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class View:
-    """One way of folding: its name, its SVG, and the views in which its boxes are unfolded."""
+    """One way of folding: its name, its SVG, and for its folded boxes the views in which they are unfolded."""
 
     id: str
     label: str
@@ -30,7 +31,7 @@ class View:
 
 
 def write_html(title: str, views: Sequence[View]) -> str:
-    """The page; the first view is shown first."""
+    """The page, which shows the first view first."""
     content = {"order": [view.id for view in views], "unfold": {view.id: view.unfold for view in views}}
     parts = [
         _bar(title, views),
@@ -79,7 +80,7 @@ def _keys() -> Html:
 
 
 def _variables() -> str:
-    """The colours of the page as variables, in light, in dark, and as chosen."""
+    """The colours of the page as CSS variables, for light and dark and for the reader's choice."""
     light, dark = (
         "".join(f"--{name}:{colour};" for name, colour in {**base, "accent": ACCENT[theme]}.items())
         for theme, base in (("light", LIGHT), ("dark", DARK))

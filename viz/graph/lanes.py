@@ -1,4 +1,4 @@
-"""The layout of graphs with time steps: a grid in pixels. Steps are columns, and what corresponds shares a row."""
+"""The layout of graphs with time steps: a grid in which steps are columns, and corresponding boxes share a row."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -16,7 +16,7 @@ CHIP = 16
 
 
 def lay_out_in_lanes(diagram: Diagram, labels: bool = False) -> Layout:
-    """Places a diagram that has time steps; with `labels` the shape of what each box gives stands under it."""
+    """The layout of a diagram with time steps; with `labels`, shapes are shown under the boxes."""
     grid = grid_of(diagram)
     routes = plan(grid)
     frame = frame_of(grid, routes, diagram, labels)
@@ -38,7 +38,7 @@ def lay_out_in_lanes(diagram: Diagram, labels: bool = False) -> Layout:
 
 
 def rect_of(key: str, grid: Grid, frame: Frame) -> Rect:
-    """Where a box of the grid stands."""
+    """The rectangle of a box of the grid."""
     row, column = grid.cells[key]
     height = HIGH if len(frame.lines[key]) > 1 else LOW
     y = frame.top[row] + (frame.heights[row] - height) / 2
@@ -46,13 +46,13 @@ def rect_of(key: str, grid: Grid, frame: Frame) -> Rect:
 
 
 def chip_rect(key: str, frame: Frame) -> Rect:
-    """Where a rail begins: at the right edge of the strip."""
+    """The small box with which a rail begins, at the right edge of the strip of labels."""
     width = frame.chip_width(key)
     return Rect(frame.strip_right - width, frame.rail_y[key] - CHIP / 2, width, CHIP)
 
 
 def regions(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Region]:
-    """The bands of the two passes, and in them each step."""
+    """The columns of the steps in each of the two passes, and brackets beside the rows of modules."""
     rows = range(grid.rows)
     for backward in (False, True):
         band = [row for row in rows if (row >= grid.first_backward_row) == backward]
@@ -67,7 +67,7 @@ def regions(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Region]:
 
 
 def labels_of(layout: Layout, routes: Plan) -> Iterable[Text]:
-    """The shape of what leaves a box: on the line straight down from it, else under its corner."""
+    """The shape of each box's value: on the line straight down from it, or else under its corner."""
     down = {path.start.key for path in routes.paths if path.start is not None and path.start.side == "bottom"}
     sources = {key for wire in layout.wires if wire.kind != "saved" for key in wire.sources}
     for placed in layout.placed:
@@ -78,7 +78,7 @@ def labels_of(layout: Layout, routes: Plan) -> Iterable[Text]:
 
 
 def headers(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Text]:
-    """The time of each column, or how often it repeats."""
+    """The time step of each column, or how often it repeats."""
     steps = diagram.rolled
     for column, step in enumerate(grid.steps, 1):
         text = f"t = {steps[0]} … {steps[-1]}  ×{len(steps)}" if steps else f"t = {step}"
@@ -86,7 +86,7 @@ def headers(grid: Grid, frame: Frame, diagram: Diagram) -> Iterable[Text]:
 
 
 def row_labels(grid: Grid, frame: Frame) -> Iterable[Text]:
-    """What the boxes of each row of the steps are, and which module they belong to."""
+    """What the boxes of each row are, and which module they belong to."""
     for first, _, name in frame.modules:
         yield Text(frame.bracket - 12, frame.top[first] + frame.heights[first] / 2 + 3.5, name, "module-name", "end")
     for row, label in frame.labels.items():

@@ -1,7 +1,7 @@
-"""A layered layout: nodes of a rank side by side, few crossings, long edges as straight as they can be.
+"""A layered layout: nodes of equal rank in a column, few crossings, long edges as straight as possible.
 
-Knows keys, sizes and edges alone. Edges run along x from rank to rank; what is passed on the way leaves room for them.
-Sugiyama, Tagawa & Toda 1981; places within a rank by least squares under the required distances.
+Knows keys, sizes and edges alone. Edges run along x from rank to rank, and have room of their own where they pass other
+ranks. After Sugiyama, Tagawa & Toda 1981; positions within a rank by least squares with minimum distances.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ LONGEST = 40
 
 @dataclass
 class Arrangement:
-    """The line of each node across the flow, and of each long edge at each rank that it passes."""
+    """The position of each node across the flow, and of each long edge at every rank that it passes."""
 
     ranks: dict[str, int]
     across: dict[str, float] = field(default_factory=dict)
@@ -37,7 +37,10 @@ class Arrangement:
 def arrange(
     extents: Extents, edges: Iterable[Pair], ranks: Mapping[str, int], light: Container[str] = ()
 ) -> Arrangement:
-    """Places nodes across the flow; `ranks` must differ along every edge, `light` nodes give way."""
+    """Positions of nodes across the flow.
+
+    `ranks` must differ along every edge, and `light` nodes give way to others.
+    """
     chains = {edge: passing(edge, ranks) for edge in dict.fromkeys(edges) if edge[0] != edge[1]}
     layers = first_layers(extents, chains, ranks)
     extents = dict(extents) | dict.fromkeys((d for chain in chains.values() for d in chain[1:-1]), NOTHING)
@@ -53,14 +56,14 @@ def arrange(
 
 
 def passing(edge: Pair, ranks: Mapping[str, int]) -> list[str]:
-    """The lower end, a name for each rank between, the upper end."""
+    """The lower end of an edge, a name for each rank it passes, and the upper end."""
     low, high = sorted(edge, key=ranks.__getitem__)
     between = range(ranks[low] + 1, ranks[high])
     return [low, *(f"{low}\0{high}\0{rank}" for rank in between if len(between) <= LONGEST), high]
 
 
 def first_layers(keys: Iterable[str], chains: Mapping[Pair, list[str]], ranks: Mapping[str, int]) -> list[list[str]]:
-    """Nodes by rank in the order given, each long edge behind the node that it comes from."""
+    """Nodes by rank in the given order, then the names for long edges."""
     layers: list[list[str]] = [[] for _ in range(max(ranks.values(), default=-1) + 1)]
     for key in keys:
         layers[ranks[key]].append(key)
@@ -74,7 +77,7 @@ Links = dict[str, list[str]]
 
 
 def links(chains: Iterable[list[str]]) -> tuple[Links, Links]:
-    """Neighbours in the rank before and in the rank after."""
+    """The neighbours of each node in the rank before, and in the rank after."""
     before: Links = defaultdict(list)
     after: Links = defaultdict(list)
     for chain in chains:
@@ -85,7 +88,10 @@ def links(chains: Iterable[list[str]]) -> tuple[Links, Links]:
 
 
 def order_layers(layers: list[list[str]], before: Links, after: Links) -> None:
-    """Sorts each layer by the middle of its neighbours, to and fro; keeps the order with the fewest crossings."""
+    """Sorts each layer by the mean position of its neighbours, back and forth.
+
+    Keeps the order with fewest crossings.
+    """
     best, fewest = [list(layer) for layer in layers], crossings(layers, after)
     for sweep in range(SWEEPS):
         if not fewest:
@@ -100,13 +106,13 @@ def order_layers(layers: list[list[str]], before: Links, after: Links) -> None:
 
 
 def sweep_pairs(layers: list[list[str]], forwards: bool) -> Iterable[tuple[list[str], list[str]]]:
-    """Each layer with the one just sorted."""
+    """Each layer, with the one that was just sorted."""
     order = layers if forwards else layers[::-1]
     return zip(order[1:], order, strict=False)
 
 
 def by_middle(layer: list[str], fixed: list[str], neighbours: Links) -> None:
-    """Sorts a layer by the mean place of the neighbours; what has none keeps its place."""
+    """Sorts a layer by the mean position of the neighbours; nodes without neighbours keep their place."""
     place = {key: i for i, key in enumerate(fixed)}
     middle = {}
     for i, key in enumerate(layer):
@@ -116,12 +122,12 @@ def by_middle(layer: list[str], fixed: list[str], neighbours: Links) -> None:
 
 
 def crossings(layers: list[list[str]], after: Links) -> int:
-    """How many pairs of edges cross between neighbouring layers."""
+    """The number of pairs of edges that cross between neighbouring layers."""
     return sum(crossings_between(a, b, after) for a, b in pairwise(layers))
 
 
 def crossings_between(upper: list[str], lower: list[str], after: Links) -> int:
-    """Counts inversions with a binary indexed tree (Barth, Mutzel & Jünger 2004)."""
+    """The number of crossings between two layers, counted with a binary indexed tree (Barth, Mutzel & Jünger 2004)."""
     place = {key: i for i, key in enumerate(lower)}
     tree = [0] * (len(lower) + 1)
     total = seen = 0
@@ -152,7 +158,7 @@ def _add(tree: list[int], i: int) -> None:
 def coordinates(
     layers: list[list[str]], extents: Extents, before: Links, after: Links, light: Container[str]
 ) -> dict[str, float]:
-    """The line of each node: near its neighbours, as far from the next in its layer as both need."""
+    """The position of each node: near its neighbours, with the distance that it and the next in its layer need."""
     across = {key: place for layer in layers for key, place in zip(layer, stacked(layer, extents), strict=True)}
     for sweep in range(SWEEPS):
         forwards = sweep % 2 == 0
@@ -169,7 +175,7 @@ def coordinates(
 def straighten(
     layers: list[list[str]], across: dict[str, float], extents: Extents, before: Links, light: Container[str]
 ) -> None:
-    """Puts nodes that are nearly level with the only one they follow exactly there, where neighbours leave room."""
+    """Aligns nodes exactly with the only node they follow, where they are nearly aligned and there is room."""
     for layer in layers:
         places = list(zip(["", *layer], layer, [*layer[1:], ""], strict=False))
         for above, key, below in (*places, *reversed(places)):
@@ -181,27 +187,27 @@ def straighten(
 
 
 def wanted_place(key: str, across: Mapping[str, float], sides: list[Links], light: Container[str]) -> float:
-    """The mean of the neighbours, in which light ones count little."""
+    """The mean position of the neighbours, in which light ones count little."""
     near = [x for side in sides for x in side.get(key, ())]
     shares = [0.05 if x in light else 1.0 for x in near]
     return sum(across[x] * w for x, w in zip(near, shares, strict=True)) / sum(shares) if near else across[key]
 
 
 def weight_of(key: str, extents: Extents, sides: list[Links], light: Container[str]) -> float:
-    """How much a node insists on its place: edges that pass most of all, so that they are straight."""
+    """How strongly a node keeps its wanted position: passing edges most strongly, so that they are straight."""
     if key in light or not any(side.get(key) for side in sides):
         return 0.1
     return 6.0 if extents[key] == NOTHING else 1.0
 
 
 def distance(a: str, b: str, extents: Extents) -> float:
-    """How far apart the lines of neighbours in a layer must be."""
+    """The distance that neighbours in a layer need."""
     gap = WIRE_GAP if NOTHING in (extents[a], extents[b]) else GAP
     return extents[a][1] + extents[b][0] + gap
 
 
 def stacked(layer: Sequence[str], extents: Extents) -> list[float]:
-    """Places one below the other, around 0."""
+    """Positions one below the other, around 0."""
     places = [0.0] if layer else []
     for a, b in pairwise(layer):
         places.append(places[-1] + distance(a, b, extents))
@@ -209,7 +215,7 @@ def stacked(layer: Sequence[str], extents: Extents) -> list[float]:
 
 
 def spaced(layer: list[str], wanted: list[float], weights: list[float], extents: Extents) -> list[float]:
-    """The places nearest to those wanted, in least squares, that keep order and distances: isotonic regression."""
+    """The positions closest to those wanted, in least squares, that keep order and distances: isotonic regression."""
     shift, offsets = 0.0, []
     for i, key in enumerate(layer):
         shift += distance(layer[i - 1], key, extents) if i else 0.0

@@ -1,4 +1,4 @@
-"""What stands under a picture: the meaning of colours and lines, and any remarks."""
+"""What is below a picture: the meaning of colours and lines, and any notes."""
 
 import math
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ SCALE, CELLS = 336.0, 48
 
 
 def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) -> None:
-    """Adds legend and notes, and the room that they and the title need."""
+    """Adds the legend and notes, and the room that they and the title need."""
     layout.width = max(layout.width, 2 * MARGIN + width_of(diagram.title, 1.4))
     y = layout.height
     rows = [kind_entries(layout), line_entries(layout)] if overlay is None else [line_entries(layout)]
@@ -37,7 +37,7 @@ def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) ->
 
 
 def kind_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
-    """A style and a text for each mark of a comparison, or else each kind of box, that is there."""
+    """A style and a text for each mark of a comparison, or else for each kind of box, in the picture."""
     marks = {placed.box.mark for placed in layout.placed}
     if marks != {""}:
         return ((mark, mark, False) for mark in (*MARKS, "same") if mark in marks)
@@ -46,13 +46,13 @@ def kind_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
 
 
 def line_entries(layout: Layout) -> Iterable[tuple[str, str, bool]]:
-    """A style and a text for each kind of line that needs to be told."""
+    """A style and a text for each kind of line that needs an explanation."""
     shown = {wire.kind for wire in layout.wires}
     return ((kind, text, True) for kind, text in LINES.items() if kind in shown)
 
 
 def add_entries(layout: Layout, entries: list[tuple[str, str, bool]], y: float) -> float:
-    """A row of samples with their meaning, in as many lines as the picture is wide; the lower end."""
+    """Adds samples with their meaning, in as many lines as necessary; returns the lower end."""
     x = float(MARGIN)
     for style, text, is_line in entries:
         width = SWATCH + 8 + width_of(text, SMALL) + 18
@@ -70,7 +70,7 @@ def add_entries(layout: Layout, entries: list[tuple[str, str, bool]], y: float) 
 
 
 def add_scale(layout: Layout, overlay: Overlay, y: float) -> float:
-    """The colours of an overlay from low to high, with numbers under them; its lower end."""
+    """Adds the colours of an overlay from low to high with numbers below; returns the lower end."""
     layout.texts.append(Text(MARGIN, y + 9.5, overlay.title, "note"))
     x = MARGIN + width_of(overlay.title, SMALL) + 24
     cell = SCALE / CELLS

@@ -1,4 +1,4 @@
-"""Colours, sizes and type of drawings, in one place. Imported by layouts and writers of viz.graph."""
+"""Colours, sizes and fonts of drawings, in one place. Imported by layouts and writers of viz.graph."""
 
 import re
 import unicodedata
@@ -63,12 +63,12 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u
 
 
 def printable(text: str) -> str:
-    """The text in one line, without control characters, halves of surrogate pairs and changes of direction."""
+    """The text on one line, without control characters, lone surrogates and changes of writing direction."""
     return _UNPRINTABLE.sub("\ufffd", _SPACE.sub(" ", text))
 
 
 def cells(text: str) -> int:
-    """How many letters wide a text is: East Asian letters and pictures count twice, combining marks not at all."""
+    """The width of a text in letters: East Asian letters and pictographs count twice, combining marks not at all."""
     if text.isascii():
         return len(text)
     return sum(_cells_of(letter) for letter in text)
@@ -81,7 +81,7 @@ def _cells_of(letter: str) -> int:
 
 
 def width_of(text: str, scale: float = 1.0) -> float:
-    """A bound of the text's width in pixels."""
+    """An upper bound of the text's width in pixels."""
     return cells(text) * CHARACTER * scale
 
 

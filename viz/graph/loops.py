@@ -1,6 +1,6 @@
-"""Loops around what is drawn once for several: from where a turn ends back to where the next one begins.
+"""Loops around what is drawn once for several turns: from where a turn ends back to where the next one begins.
 
-A loop leaves a group and enters it by the doors of edges that are there anyway; where there are none it has its own.
+A loop leaves and enters a group through doors that other edges use; if there are none, it has doors of its own.
 """
 
 from collections import defaultdict
@@ -23,9 +23,10 @@ Piece = tuple[Way, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Loop:
-    """The way back from what a turn computes to what reads it in the next one.
+    """The way back from what one turn computes to what reads it in the next turn.
 
-    `points` run around the outline, `inner` from the source to it and from it to the targets where no edge does so.
+    `points` lead around the outline; `inner` ways lead from the source to the outline, and from it to the targets,
+    where no other edge does so.
     """
 
     points: tuple[Point, ...]
@@ -37,20 +38,20 @@ class Loop:
 
     @property
     def ends_outside(self) -> bool:
-        """Whether other edges lead on from the outline."""
+        """Whether other edges lead from the outline to the targets."""
         return not any(targets for _, targets in self.inner)
 
     def moved(self, dx: float, dy: float) -> "Loop":
-        """The same elsewhere."""
+        """The loop, moved."""
         return self._changed(lambda way: tuple((x + dx, y + dy) for x, y in way))
 
     def turned(self) -> "Loop":
-        """The same from its end to its beginning."""
+        """The loop in the reverse direction."""
         inner = tuple((way[::-1], () if ends else self.sources) for way, ends in self.inner)
         return Loop(self.points[::-1], self.targets, self.sources, inner)
 
     def mirrored(self, height: float, gradient: Mapping[str, str]) -> "Loop | None":
-        """The loop of the gradients, upside down and the other way; None where a node of it has none."""
+        """The loop of the gradients: upside down and reversed; None if one of its nodes has no gradient."""
         sources, targets = (tuple(gradient[x] for x in ends if x in gradient) for ends in (self.sources, self.targets))
         if not sources or not targets:
             return None
@@ -68,7 +69,7 @@ class Loop:
 
 
 def homes_of_loops(root: Group, delays: Iterable[Pair]) -> dict[str, list[Pair]]:
-    """The edges from turn to turn by the id of the innermost repeated group around both of their ends."""
+    """The edges between turns, by the id of the innermost repeated group around both ends."""
     home: dict[Pair, str] = {}
     for group in root.all():
         if times_of(group.label) > 1:
@@ -82,7 +83,7 @@ def homes_of_loops(root: Group, delays: Iterable[Pair]) -> dict[str, list[Pair]]
 
 @dataclass(frozen=True)
 class Turn:
-    """The edges of a group at whose doors a loop leaves and enters."""
+    """The edges by whose doors a loop leaves and enters its group."""
 
     leaves: Pair
     enters: Pair
@@ -90,7 +91,7 @@ class Turn:
 
 
 def turns_of(delays: Sequence[Pair], edges: Iterable[Pair], members: set[str]) -> list[Turn]:
-    """For each source of delays by which edges they leave and enter: edges of others, or made for them."""
+    """For each source of delays, the edges by which they leave and enter: those of others, or made for them."""
     leaving: dict[str, Pair] = {}
     entering: dict[str, list[Pair]] = defaultdict(list)
     for a, b in edges:
@@ -109,7 +110,7 @@ def turns_of(delays: Sequence[Pair], edges: Iterable[Pair], members: set[str]) -
 
 
 def edges_of(turns: Iterable[Turn]) -> Iterable[Pair]:
-    """The edges that turns need beside those that are there."""
+    """The edges that turns need in addition to existing ones."""
     for turn in turns:
         if turn.leaves[1].startswith("loop "):
             yield turn.leaves
@@ -118,7 +119,7 @@ def edges_of(turns: Iterable[Turn]) -> Iterable[Pair]:
 
 
 def loops_around(rect: Rect, turns: Sequence[Turn], ways: Mapping[Pair, Sequence[Point]]) -> Iterable[Loop]:
-    """The loops of a group with this outline, each below the one before."""
+    """The loops of a group with this outline, each below the previous one."""
     for i, turn in enumerate(turns):
         out = OUT + STEP * i
         start, end = (rect.right, ways[turn.leaves][-1][1]), (rect.x, ways[turn.enters][0][1])
@@ -129,11 +130,11 @@ def loops_around(rect: Rect, turns: Sequence[Turn], ways: Mapping[Pair, Sequence
 
 
 def room_for(turns: Sequence[Turn]) -> float:
-    """How far below an outline its loops reach."""
+    """How far the loops reach below an outline."""
     return OUT + STEP * (len(turns) - 1)
 
 
 def around(rect: Rect, start: Point, end: Point, out: float) -> Way:
-    """From the right side of a rectangle under it to its left side."""
+    """The way from the right side of a rectangle, below it, to its left side."""
     right, left, below = rect.right + out, rect.x - out, rect.bottom + out
     return start, (right, start[1]), (right, below), (left, below), (left, end[1]), end

@@ -1,4 +1,4 @@
-"""Diagram: what a picture shows, as pure data without tensors and without places. Imported by all of viz.graph."""
+"""Diagram: what a picture shows, as pure data without tensors or positions. Imported by all of viz.graph."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -12,10 +12,10 @@ SOURCES = ("input", "parameter", "constant")
 class Box:
     """One node, or several that are drawn as one.
 
-    `id` is its number in the graph's listing (`n12`), `symbol` what fits into a small box, `title` and `detail` the two
-    lines of a large one. `pair` is the id of the forward box whose gradient this is, `facts` are what a reader sees who
-    points at it, `members` the ids of the nodes that it stands for, `mark` what a comparison says:
-    added, removed, changed, same.
+    `id` is its number in the graph's listing (`n12`), `symbol` the text for a small box, `title` and `detail` the two
+    lines of a large one. `pair` is the id of the forward box whose gradient this is, `facts` are shown to a reader who
+    points at it, `members` are the ids of the nodes it stands for, and `mark` is the result of a comparison: added,
+    removed, changed or same.
     """
 
     id: str
@@ -38,27 +38,27 @@ class Box:
 
     @property
     def is_source(self) -> bool:
-        """Whether nothing computes it."""
+        """Whether it is a leaf, which nothing computes."""
         return self.kind in SOURCES and not self.pair
 
     @property
     def tree_name(self) -> str:
-        """The name below the root of the module tree: `cell.Wx`, of its gradient `∂cell.Wx`."""
+        """The name below the root of the module tree: `cell.Wx`; for its gradient `∂cell.Wx`."""
         path = self.name.removeprefix("∂")
         _, _, below = path.partition(".")
         return self.name.replace(path, below) if below else self.name
 
 
 def is_gradient(box: Box) -> bool:
-    """Whether a box stands for all that computes one gradient."""
+    """Whether a box stands for a gradient's whole computation."""
     return bool(box.backward and box.pair and not box.op)
 
 
 @dataclass(frozen=True, order=True)
 class Edge:
-    """The value of `source` is operand `slot` of `target`.
+    """The value of `source` is operand number `slot` of `target`.
 
-    Kinds: `data`; `saved`, a forward value that the backward pass reads; `delay`, into the next time step of a loop.
+    Kinds: `data`; `saved`, a forward value that the backward pass reads; `delay`, into the next turn of a loop.
     """
 
     source: str
@@ -70,7 +70,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Diagram:
-    """Boxes in topological order, the edges between them, and remarks to be printed under the picture."""
+    """Boxes in topological order, the edges between them, and notes to be shown below the picture."""
 
     boxes: tuple[Box, ...]
     edges: tuple[Edge, ...]
@@ -96,7 +96,7 @@ class Diagram:
         return _grouped(self.edges, "source", self.boxes)
 
     def with_note(self, note: str) -> "Diagram":
-        """The same with one more remark."""
+        """The diagram with one more note."""
         return replace(self, notes=(*self.notes, note))
 
 

@@ -14,7 +14,7 @@ from viz.graph.starring import STAR, times_of
 class Group:
     """A call of a module, or the whole diagram: boxes and inner groups in topological order.
 
-    `small` are the names of modules that are one Op here, by its box.
+    `small` holds the names of modules that consist of a single Op here, by its box.
     """
 
     id: str
@@ -24,12 +24,12 @@ class Group:
     small: dict[str, str] = field(default_factory=dict)
 
     def members(self) -> Iterable[str]:
-        """All boxes in it, also those in inner groups."""
+        """All boxes in the group and its inner groups."""
         for group in self.all():
             yield from group.boxes
 
     def all(self) -> Iterable["Group"]:
-        """The group and those in it, the outer ones first."""
+        """The group and all groups in it, outer ones first."""
         waiting = [self]
         while waiting:
             yield (group := waiting.pop())
@@ -37,9 +37,9 @@ class Group:
 
 
 def module_tree(diagram: Diagram, backward: bool = False, depth: int | None = None) -> Group:
-    """The groups of one pass, nested as the modules are, `depth` levels deep.
+    """The groups of one pass, nested as the modules are, up to `depth` levels.
 
-    A module that calls nothing but another, or only one Op, has no group of its own.
+    A module that only calls another one, or only has one Op, has no group of its own.
     """
     computed = [box for box in diagram.boxes if not box.is_source and box.backward == backward]
     root = Group("backward" if backward else "forward")
@@ -53,7 +53,7 @@ def module_tree(diagram: Diagram, backward: bool = False, depth: int | None = No
 
 
 def _fill(group: Group, boxes: Sequence[Box], diagram: Diagram, level: int, depth: int | None) -> None:
-    """Puts boxes whose path ends here into the group, the others into groups of their own."""
+    """Adds boxes whose path ends here to the group, and makes inner groups of the others."""
     inner: dict[str, list[Box]] = defaultdict(list)
     for box in boxes:
         parts = box.path.split(".") if box.path else []
@@ -76,13 +76,13 @@ def _fill(group: Group, boxes: Sequence[Box], diagram: Diagram, level: int, dept
 
 
 def takes_over(group: Group, name: str) -> bool:
-    """Whether a group stands for the only module in it, too; what is drawn once for several keeps its own outline."""
+    """Whether a group also stands for the only module in it; what is drawn once for several keeps its own outline."""
     is_root = "/" not in group.id
     return times_of(group.label) == 1 and not (is_root and times_of(name) > 1)
 
 
 def of_its_own(chain: Sequence[Group], leaf: Box) -> Sequence[Group]:
-    """The groups around a reader in which it reads a leaf; outside of those of which all turns share the leaf."""
+    """The groups around a reader in which a leaf may be drawn: not those whose turns share the leaf."""
     times = list(accumulate((times_of(group.label) for group in chain), mul))
     return chain[: sum(number <= leaf.count for number in times)]
 
@@ -96,7 +96,7 @@ def label_of(path: str, level: int) -> str:
 
 
 def calls(boxes: Sequence[Box], diagram: Diagram) -> list[list[Box]]:
-    """The boxes of a module in parts that are not connected within it, and in one time step each: its calls."""
+    """The calls of a module: its boxes, in parts that are not connected within it and in one time step each."""
     inside = {box.id: box for box in boxes}
     parts: dict[str, list[Box]] = {}
     seen: dict[str, str] = {}
@@ -109,7 +109,7 @@ def calls(boxes: Sequence[Box], diagram: Diagram) -> list[list[Box]]:
 
 
 def _connected(start: Box, inside: Mapping[str, Box], diagram: Diagram) -> set[str]:
-    """The boxes reached from one by edges in both directions, without leaving its module or its time step."""
+    """The boxes reached from `start` by edges in either direction, within its module and time step."""
     found, waiting = {start.id}, [start.id]
     while waiting:
         key = waiting.pop()
@@ -122,7 +122,7 @@ def _connected(start: Box, inside: Mapping[str, Box], diagram: Diagram) -> set[s
 
 
 def small_modules(root: Group, diagram: Diagram) -> dict[str, str]:
-    """For each parameter the name of its module, where that is one Op and so has no outline to say it."""
+    """For each parameter the name of its module, if that is a single Op and so has no outline with its name."""
     small = {key: name for group in root.all() for key, name in group.small.items()}
     found = {}
     for box in diagram.boxes:
@@ -143,7 +143,7 @@ def _homes(root: Group) -> Iterable[tuple[str, list[Group]]]:
 
 
 def _common(chains: Sequence[Sequence[Group]]) -> Sequence[Group]:
-    """What chains of groups begin with alike."""
+    """The common beginning of several chains of groups."""
     first = chains[0]
     length = next((i for i, groups in enumerate(zip(*chains, strict=False)) if len({id(g) for g in groups}) > 1), None)
     return first[: min(map(len, chains)) if length is None else length]

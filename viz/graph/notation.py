@@ -1,4 +1,4 @@
-"""How Ops are written: a symbol for small boxes, the family they are coloured by, their attributes in few letters."""
+"""How Ops are written: a symbol for small boxes, the family that gives their colour, their attributes in short."""
 
 import inspect
 from collections.abc import Callable
@@ -36,14 +36,14 @@ _NONLINEAR = frozenset({"Cos", "Exp", "Log", "Log1p", "LogSoftmax", "LogSumExp",
 
 
 def kind_of(op: Op) -> str:
-    """The family that an Op is coloured by."""
+    """The family of an Op, which gives its colour."""
     if type(op).__name__ in _NONLINEAR:
         return "nonlinear"
     return FAMILIES.get(type(op).__module__.rpartition(".")[2], "arithmetic")
 
 
 def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
-    """`+`, `σ`, `[512:1024]`, `relu`: a few letters; `shapes` are those of the operands."""
+    """`+`, `σ`, `[512:1024]`, `relu`: an Op in a few letters; `shapes` are those of its operands."""
     name = type(op).__name__
     if hasattr(op, "number"):
         return number_text(op.number)
@@ -58,7 +58,7 @@ def symbol_of(op: Op, *shapes: tuple[int, ...]) -> str:
 
 
 def _brackets(op: Any, whole: tuple[int, ...]) -> str:
-    """The index of a slice, without the axes that it takes whole; of equal parts which one: `[3/4]`."""
+    """The index of a slice, without axes that are taken whole; `[3/4]` for the third of four equal parts."""
     cut = [(part, size) for part, size in zip(op.parts, whole, strict=True) if part != (0, size, 1)]
     if len(cut) == 1 and isinstance(cut[0][0], tuple):
         (start, stop, step), size = cut[0]
@@ -76,7 +76,7 @@ def _part(part: Any) -> str:
 
 
 def attributes_of(op: Op, briefly: bool = False) -> str:
-    """`axis 1, keepdims`: the static attributes in words; `briefly` without those that go without saying."""
+    """`axis 1, keepdims`: the static attributes in words; `briefly` leaves out usual values."""
     shown = {f.name: getattr(op, f.name) for f in fields(op)}
     if briefly and type(op).__name__ in WINDOWS:
         shown = {name: value for name, value in shown.items() if name in NEUTRAL and {*value} != {NEUTRAL[name]}}
@@ -86,7 +86,7 @@ def attributes_of(op: Op, briefly: bool = False) -> str:
 
 
 def _listed(value: Any) -> str:
-    """A tuple of numbers without brackets; of two that are equal one."""
+    """A tuple of numbers without brackets; a pair of equal numbers as one."""
     flat = isinstance(value, tuple) and not any(isinstance(part, tuple) for part in value)
     if flat and len(value) == 2 and value[0] == value[1]:
         return str(value[0])
@@ -95,19 +95,19 @@ def _listed(value: Any) -> str:
 
 @cache
 def operand_names(name: str, forward: Callable[..., Any]) -> list[str]:
-    """What an Op calls its operands, where those are words rather than letters."""
+    """The names of an Op's operands, if they are words rather than letters."""
     parameters = list(inspect.signature(forward).parameters.values())[1:]
     return [p.name if len(p.name) > 2 and p.kind is p.POSITIONAL_OR_KEYWORD else "" for p in parameters]
 
 
 def operand_name(op: Op, slot: int) -> str:
-    """`ids`, `target`: what an Op calls an operand, or nothing."""
+    """The Op's name for an operand, such as `ids` or `target`, or ""."""
     names = operand_names(type(op).__name__, type(op).forward)
     return names[slot] if slot < len(names) else ""
 
 
 def formula_of(op: Op) -> str:
-    """What the Op computes: the first line of its class's documentation."""
+    """What the Op computes: the first line of its class's docstring."""
     return (inspect.getdoc(type(op)) or "").split("\n")[0]
 
 
@@ -122,5 +122,5 @@ def dtype_text(dtype: str) -> str:
 
 
 def number_text(value: Any) -> str:
-    """A scalar in few digits, with a proper minus."""
+    """A scalar with few digits, and a proper minus sign."""
     return f"{value:.4g}".replace("-", "−") if isinstance(value, float) else str(value)

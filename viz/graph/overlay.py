@@ -1,4 +1,4 @@
-"""Numbers painted on boxes: how a value becomes a colour, and which boxes have which value."""
+"""Numbers shown as colours of boxes: how a value becomes a colour, and which box has which value."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +15,7 @@ NOT_FINITE = "#d400c8"
 
 @dataclass(frozen=True)
 class Overlay:
-    """A number for some boxes; colours run from `low` to `high`, by orders of magnitude when `log`."""
+    """Numbers for some boxes; colours run from `low` to `high`, on a logarithmic scale if `log`."""
 
     title: str
     values: Mapping[str, float]
@@ -25,15 +25,15 @@ class Overlay:
     ramp: Sequence[str] = RAMP
 
     def value_of(self, box: Box) -> float | None:
-        """The number of a box, if it has one; copies of a leaf have that of the leaf."""
+        """The number of a box, or None; copies of a leaf have the leaf's number."""
         return self.values.get(box.id.partition(".")[0])
 
     def on_scale_of(self, other: "Overlay") -> "Overlay":
-        """The same numbers, painted on another scale."""
+        """The same numbers on another overlay's scale."""
         return replace(self, low=other.low, high=other.high)
 
     def share(self, value: float) -> float:
-        """Where between low (0) and high (1) a value is."""
+        """The position of a value between low (0) and high (1)."""
         low, high = self.low, self.high
         if self.log:
             tiny = low or 1e-300
@@ -45,13 +45,13 @@ class Overlay:
         return self.colour_at(self.share(value)) if math.isfinite(value) else NOT_FINITE
 
     def colour_at(self, share: float) -> str:
-        """The colour at a place between low (0) and high (1)."""
+        """The colour at a position between low (0) and high (1)."""
         place = share * (len(self.ramp) - 1)
         index = min(int(place), len(self.ramp) - 2)
         return mixed(self.ramp[index], self.ramp[index + 1], place - index)
 
     def samples(self, count: int) -> list[float]:
-        """Values for the legend: whole powers of ten where the scale has enough of them."""
+        """Values to show in the legend: whole powers of ten, if the scale has enough of them."""
         if self.high <= self.low:
             return [self.low]
         if not self.log:
@@ -65,7 +65,7 @@ class Overlay:
 
 
 def overlay_of(name: str, values: Mapping[str, float]) -> Overlay:
-    """The overlay of a given name: the scale fits its values."""
+    """The overlay of this name, with a scale that fits its values."""
     finite = sorted(v for v in values.values() if math.isfinite(v) and v > 0)
     low, high = (finite[0], finite[-1]) if finite else (1.0, 1.0)
     if name == "check":
@@ -82,7 +82,10 @@ ADDS_UP = ("bytes", "ms", "flops")
 
 
 def values_of_boxes(diagram: Diagram, known: Mapping[str, float], adds_up: bool) -> dict[str, float]:
-    """A value for each box that one of its members has a value for, by id or name; of a gradient the last one's."""
+    """A value for each box with a member (found by id or name) that has one.
+
+    For a gradient, that of its last member.
+    """
     gather: Callable[[list[float]], float] = sum if adds_up else max
     found = {}
     for box in diagram.boxes:
@@ -101,13 +104,13 @@ def mixed(a: str, b: str, share: float) -> str:
 
 
 def is_dark(colour: str) -> bool:
-    """Whether white letters are read more easily on a colour than black ones."""
+    """Whether white letters are easier to read on a colour than black ones."""
     red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
     return bool(0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2 < 0.22)
 
 
 def number_label(value: float) -> str:
-    """A number in few letters: 0.012, 340, 2.37k, 1.2M, 3e−08."""
+    """A number in a few letters: 0.012, 340, 2.37k, 1.2M, 3e−08."""
     if not math.isfinite(value):
         return str(value)
     if value and (abs(value) < 1e-3 or abs(value) >= 1e12):
@@ -120,7 +123,7 @@ def number_label(value: float) -> str:
 
 
 def box_facts(box: Box, overlay: Overlay | None) -> tuple[tuple[str, str], ...]:
-    """The facts of a box and its number."""
+    """The facts of a box, with its number."""
     value = overlay.value_of(box) if overlay is not None else None
     if overlay is None or value is None:
         return box.facts

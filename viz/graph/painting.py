@@ -20,10 +20,10 @@ NAMES = ("kind", "grad_norm", "value_norm", "bytes", "ms", "flops", "check")
 def numbers_for(
     color: str | Mapping[Any, float], graph: Graph, pairs: Pairs, arguments: Sequence[Any]
 ) -> tuple[str, dict[str, float]]:
-    """The name of a colouring, and a number for each node that has one, by its id in the picture.
+    """The name of a colouring, and a number by id in the picture for each node that has one.
 
-    `color` is one of NAMES, or a mapping from nodes, their positions or names to numbers; `arguments` are values of the
-    graph's inputs, needed where there is something to compute. Raises UsageError for any other name.
+    `color` is one of NAMES, or a mapping from nodes (or their positions or names) to numbers; `arguments` are values
+    for the graph's inputs, if something must be computed. UsageError for any other name.
     """
     place = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     if isinstance(color, Mapping):
@@ -35,14 +35,14 @@ def numbers_for(
 
 
 def key_of(key: Any, place: Mapping[int, str]) -> str:
-    """The id of a node given as a Tensor or by its position; names as they are."""
+    """The id of a node that is given as a Tensor or by its position; a name as it is."""
     if isinstance(key, Tensor):
         return place.get(id(key), "")
     return f"n{key}" if isinstance(key, int) else str(key)
 
 
 def measured(color: str, graph: Graph, pairs: Pairs, arguments: Sequence[Any]) -> dict[int, float]:
-    """A number for nodes by identity."""
+    """The numbers of nodes, by their Python id."""
     if color == "bytes":
         return {id(node): nbytes(node) for node in graph.nodes}
     if color == "flops":
@@ -60,13 +60,13 @@ def measured(color: str, graph: Graph, pairs: Pairs, arguments: Sequence[Any]) -
 
 
 def gradient_norms(norms: Mapping[int, float], graph: Graph, pairs: Pairs) -> dict[int, float]:
-    """The norm of each node's gradient, on the node and on what computes the gradient."""
+    """The norm of each node's gradient, for the node and for what computes the gradient."""
     backward = {id(node): norms[id(node)] for node in graph.nodes if node.scope.backward and id(node) in norms}
     return backward | {id(x): norms[id(g)] for x, g in pairs if id(g) in norms}
 
 
 def scalars(graph: Graph) -> dict[int, float]:
-    """The scalars of a small graph by identity, those computed too; none where something has no value."""
+    """The values of all scalars of a small graph, computed ones included; none if a leaf has no value."""
     if sum(node.size for node in graph.nodes) > SMALL or any(x.value is None for x in (*graph.inputs, *graph.leaves)):
         return {}
     return {id(node): value.item() for node, value, _ in evaluated(graph) if node.shape == ()}

@@ -1,7 +1,7 @@
-"""The lines of a flow on paper, one below the other, the backward pass of each under its forward pass.
+"""The broken lines of a flow on paper, one below the other, each with its part of the backward pass below it.
 
-Values that go on in the next line run round the end of theirs and down to where that one begins; gradients come back
-the same way.
+Values that continue on the next line are led round the end of their line and down to the beginning of the next;
+gradients return the same way.
 """
 
 from collections import defaultdict
@@ -29,7 +29,10 @@ next."""
 
 @dataclass
 class Paper:
-    """Where the points of blocks are on paper; `blocks` are the forward pass and, if there is one, its mirror image."""
+    """Converts points of blocks to points on paper.
+
+    `blocks` are the forward pass and its mirror image, if there is one.
+    """
 
     blocks: Sequence[Block]
     broken: Broken
@@ -54,17 +57,17 @@ class Paper:
 
     @property
     def width(self) -> float:
-        """The right end of the longest line with what runs round it."""
+        """The right end of the longest line, with what is led round it."""
         ends = (self._end(i) + AROUND + PITCH * len(self.nets.get(i, ())) for i in range(len(self.tops)))
         return max(ends) if len(self.tops) > 1 else self._end(0)
 
     def band(self, line: int) -> tuple[float, float]:
-        """Between which heights the passes of a line leave room."""
+        """The heights between which the two passes of a line leave room."""
         floor = self.tops[line] + self.broken.lines[line].height
         return floor, floor + BETWEEN_PASSES
 
     def point(self, point: Point, back: bool, line: int) -> Point:
-        """A point of a pass on a line."""
+        """A point of a pass that is on this line."""
         dx, dy = self._shift(back, line)
         return point[0] + dx, point[1] + dy
 
@@ -73,7 +76,7 @@ class Paper:
         return rect.moved(*self._shift(back, self.broken.line_at(rect.cx)))
 
     def piece(self, rect: Rect, back: bool, line: int) -> Rect:
-        """A part of an outline on a line; of the mirror image upside down."""
+        """A part of an outline on a line; upside down for the mirror image."""
         mirrored = Rect(rect.x, self.blocks[1].height - rect.bottom, rect.width, rect.height) if back else rect
         return mirrored.moved(*self._shift(back, line))
 
@@ -82,11 +85,11 @@ class Paper:
         return loop.moved(*self._shift(back, self.broken.line_at(sum(x for x, _ in loop.points) / len(loop.points))))
 
     def stretches(self, way: Sequence[Point], back: bool) -> list[list[Point]]:
-        """A way in parts, one a line."""
+        """A way in parts, one for each line."""
         return [[self.point(p, back, line) for p in points] for line, points in parts(way, self.broken)]
 
     def rounds(self) -> Iterable[tuple[str, tuple[Point, ...]]]:
-        """The lines round the ends: the source of the value, and the way."""
+        """The ways round the ends of lines, each with the source of its value."""
         for i, nets in self.nets.items():
             for k, (back, source, leaving, entering) in enumerate(sorted(nets, key=lambda net: net[0::2])):
                 out = AROUND + PITCH * (len(nets) - 1 - k)
@@ -112,7 +115,7 @@ class Paper:
 
 
 def parts(way: Sequence[Point], broken: Broken) -> list[tuple[int, list[Point]]]:
-    """A way in parts, each with the number of its line; a part ends level at a break."""
+    """A way in parts, each with the number of its line; at a break, a part ends horizontally."""
     line = broken.line_at(way[0][0])
     found = [(line, [way[0]])]
     for x, y in way[1:]:
@@ -129,7 +132,7 @@ def parts(way: Sequence[Point], broken: Broken) -> list[tuple[int, list[Point]]]
 
 
 def crossing(blocks: Sequence[Block], broken: Broken) -> dict[int, list[Net]]:
-    """By the number of the line before each break what crosses it, each value once."""
+    """By the number of the line before each break: the values that cross it, each once."""
     nets: dict[int, dict[Net, None]] = defaultdict(dict)
     for back, block in enumerate(blocks):
         for (source, _), way in block.ways.items():

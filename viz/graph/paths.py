@@ -1,4 +1,4 @@
-"""Planned paths in pixels: where ports are on their boxes, and the points between them."""
+"""Planned paths in pixels: the positions of ports on their boxes, and the points between them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ SPACING = 5.0
 
 
 def wires_of(plan: Plan, rects: Mapping[str, Rect], frame: Frame) -> list[Wire]:
-    """Every path as a wire, saved values first, so that they lie behind."""
+    """All paths as wires, those of saved values first, so that they are behind the others."""
     ports = port_points(plan, rects)
     wires = [saved_wire(p, rects, frame) if p.kind == "saved" else wire_of(p, ports, frame) for p in plan.paths]
     return sorted(wires, key=lambda wire: wire.kind != "saved")
 
 
 def saved_wire(path: Path, rects: Mapping[str, Rect], frame: Frame) -> Wire:
-    """A line behind the boxes, from the lower edge of one to the upper edge of another."""
+    """A line behind the boxes, from the lower edge of one box to the upper edge of another."""
     assert path.start is not None and path.end is not None
     down, *rest = (frame.track[track] for track in path.tracks)
     points = [(down, rects[path.start.key].bottom)]
@@ -32,7 +32,7 @@ def saved_wire(path: Path, rects: Mapping[str, Rect], frame: Frame) -> Wire:
 
 
 def wire_of(path: Path, ports: Mapping[Port, Point], frame: Frame) -> Wire:
-    """A path's points; a dot where it joins a line that is already there."""
+    """A path as a wire, with a dot where it joins an existing line."""
     first = ports[path.start] if path.start is not None else None
     last = ports[path.end] if path.end is not None else None
     line = frame.track[path.tracks[0]] if path.tracks else 0.0
@@ -50,7 +50,7 @@ def wire_of(path: Path, ports: Mapping[Port, Point], frame: Frame) -> Wire:
 
 
 def through(first: Point, tracks: Iterable[tuple[bool, float]], last: Point) -> list[Point]:
-    """Corners of the line from the first to the last point along the tracks."""
+    """The corners of the line from the first to the last point along the tracks."""
     points = [first]
     across = None
     for across, place in tracks:
@@ -64,7 +64,7 @@ def through(first: Point, tracks: Iterable[tuple[bool, float]], last: Point) -> 
 
 
 def port_points(plan: Plan, rects: Mapping[str, Rect]) -> dict[Port, Point]:
-    """Where each port is: those of one net share a place, the others of a side stand beside it."""
+    """The position of each port: ports of one net share a position, others on the same side are beside it."""
     sides: dict[tuple[str, str], dict[str, list[Port]]] = defaultdict(lambda: defaultdict(list))
     for path in (path for path in plan.paths if path.kind != "saved"):
         for port in (path.start, path.end):
@@ -79,7 +79,7 @@ def port_points(plan: Plan, rects: Mapping[str, Rect]) -> dict[Port, Point]:
 
 
 def places(rect: Rect, side: str, nets: Mapping[str, list[Port]]) -> list[Point]:
-    """A point for each net, in their order."""
+    """A point for each net, in the order of the nets."""
     if side in ("left", "right"):
         x = rect.x if side == "left" else rect.right
         order = sorted(nets, key=lambda net: (sum(p.toward for p in nets[net]) / len(nets[net]), net))

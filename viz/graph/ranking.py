@@ -1,4 +1,4 @@
-"""Ranks for layered layouts: how far along the flow each node stands. Knows keys and edges alone."""
+"""Ranks for layered layouts: how far along the flow each node is. Knows keys and edges alone."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,9 +7,9 @@ Pair = tuple[str, str]
 
 
 def ranks_of(keys: Sequence[str], edges: Iterable[Pair]) -> dict[str, int]:
-    """Ranks from 0 on that rise along every edge, as short as moving single nodes makes them.
+    """Ranks from 0 that increase along every edge; edges are as short as moving single nodes can make them.
 
-    Edges that close a circle are turned round.
+    Edges that close a cycle are reversed.
     """
     after, before = neighbours(acyclic(keys, edges))
     order = topological(keys, before, after)
@@ -23,7 +23,7 @@ def ranks_of(keys: Sequence[str], edges: Iterable[Pair]) -> dict[str, int]:
 
 
 def neighbours(edges: Iterable[Pair]) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
-    """Targets by source and sources by target."""
+    """Targets by source, and sources by target."""
     after: dict[str, list[str]] = defaultdict(list)
     before: dict[str, list[str]] = defaultdict(list)
     for source, target in edges:
@@ -33,7 +33,7 @@ def neighbours(edges: Iterable[Pair]) -> tuple[dict[str, list[str]], dict[str, l
 
 
 def topological(keys: Sequence[str], before: Mapping[str, list[str]], after: Mapping[str, list[str]]) -> list[str]:
-    """The keys, each behind those before it; as given where that leaves a choice."""
+    """The keys in topological order, as far as possible in the order given."""
     missing = {key: len(before.get(key, ())) for key in keys}
     ready = [key for key in reversed(keys) if not missing[key]]
     order = []
@@ -48,7 +48,7 @@ def topological(keys: Sequence[str], before: Mapping[str, list[str]], after: Map
 
 
 def acyclic(keys: Sequence[str], edges: Iterable[Pair]) -> list[Pair]:
-    """The edges, each once, those turned round that lead back to where a walk is under way."""
+    """The edges, each once; those that close a cycle are reversed."""
     unique = [edge for edge in dict.fromkeys(edges) if edge[0] != edge[1]]
     after, _ = neighbours(unique)
     back = backward_edges(keys, after)
@@ -56,7 +56,7 @@ def acyclic(keys: Sequence[str], edges: Iterable[Pair]) -> list[Pair]:
 
 
 def backward_edges(keys: Sequence[str], after: Mapping[str, list[str]]) -> set[Pair]:
-    """The edges that close circles in a depth-first walk."""
+    """The edges that close cycles in a depth-first walk."""
     done: set[str] = set()
     under_way: set[str] = set()
     found: set[Pair] = set()

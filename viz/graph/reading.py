@@ -1,4 +1,4 @@
-"""Graph → Diagram: one box a node, named, described and numbered as in the graph's listing."""
+"""Graph → Diagram: one box for each node, named, described and numbered as in the graph's listing."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +25,7 @@ NO_VALUES: Mapping[int, float] = {}
 
 
 def read(graph: Graph, pairs: Pairs = (), title: str = "graph", values: Mapping[int, float] = NO_VALUES) -> Diagram:
-    """The graph as boxes and edges; `pairs` are nodes with their gradients, `values` those of scalars by identity."""
+    """The graph as boxes and edges; `pairs` are nodes with their gradients, `values` those of scalars by Python id."""
     numbers = {id(node): f"n{i}" for i, node in enumerate(graph.nodes)}
     given = {id(x) for x in graph.inputs}
     paired = {id(g): numbers[id(x)] for x, g in pairs if id(x) in numbers}
@@ -40,7 +40,7 @@ def read(graph: Graph, pairs: Pairs = (), title: str = "graph", values: Mapping[
 
 
 def edges_into(node: Tensor, numbers: Mapping[int, str]) -> list[Edge]:
-    """An edge for each operand; what a gradient reads of the forward pass is `saved`."""
+    """An edge for each operand; `saved` for what a gradient reads of the forward pass."""
     return [
         Edge(numbers[id(x)], numbers[id(node)], slot, edge_kind(x, node), shape_text(x.shape))
         for slot, x in enumerate(node.inputs)
@@ -48,12 +48,12 @@ def edges_into(node: Tensor, numbers: Mapping[int, str]) -> list[Edge]:
 
 
 def edge_kind(x: Tensor, node: Tensor) -> str:
-    """`saved` from a computed forward node to a backward one, else `data`."""
+    """`saved` from a computed forward node to a backward node, otherwise `data`."""
     return "saved" if node.scope.backward and not x.scope.backward and x.op is not None else "data"
 
 
 def box_of(node: Tensor, key: str, symbol: str, given: bool, pair: str, value: float | None) -> Box:
-    """What there is to say about a node."""
+    """The box of a node."""
     kind = kind_of(node.op) if node.op is not None and node.inputs else leaf_kind(node, given)
     name = printable(node.name or "")
     shape, dtype = node.shape, node.dtype.name
@@ -85,7 +85,7 @@ def title_of(node: Tensor, symbol: str, name: str) -> str:
 
 
 def detail_of(node: Tensor, dtype: str, value: float | None) -> str:
-    """The shape and a short dtype, or a scalar's value where it is known."""
+    """The shape and a short dtype; the value of a scalar if it is known."""
     if node.shape == ():
         known = node.value.item() if node.value is not None else value
         return "scalar" if known is None else number_text(known)
@@ -93,18 +93,18 @@ def detail_of(node: Tensor, dtype: str, value: float | None) -> str:
 
 
 def leaf_kind(node: Tensor, given: bool) -> str:
-    """What a node without an Op is."""
+    """The kind of a node without an Op."""
     return "input" if given else "parameter" if node.requires_grad else "constant"
 
 
 def op_symbol(node: Tensor) -> str:
-    """The Op in few letters."""
+    """The Op in a few letters."""
     assert node.op is not None
     return symbol_of(node.op, *(x.shape for x in node.inputs))
 
 
 def leaf_symbol(node: Tensor, role: str) -> str:
-    """Of a parameter the last part of its path; of a constant what it holds, or as what it is read."""
+    """A parameter's last part of its path; a constant's content, or the name of the operand it is."""
     if node.name:
         return printable(node.name).rpartition(".")[2]
     kind = leaf_kind(node, False)
@@ -114,7 +114,7 @@ def leaf_symbol(node: Tensor, role: str) -> str:
 
 
 def content_of(value: Array) -> str:
-    """What an array holds, where that can be said in a word: one number everywhere, or zeros and ones."""
+    """The content of an array if one word says it: a number that is everywhere, or `mask` for zeros and ones."""
     first = value.flat[0]
     if (value == first).all():
         return number_text(first.item())
@@ -122,12 +122,12 @@ def content_of(value: Array) -> str:
 
 
 def module_of(node: Tensor) -> str:
-    """The module that a parameter belongs to, from its name; other leaves without a scope have none."""
+    """The module of a parameter, from its name; "" for other leaves."""
     return (node.name or "").rpartition(".")[0] if node.op is None and node.requires_grad else ""
 
 
 def facts(node: Tensor, kind: str, dtype: str) -> list[tuple[str, str]]:
-    """What a reader sees who points at the node."""
+    """What is shown to a reader who points at the node."""
     op = node.op
     scope = node.scope
     rows = [
@@ -145,7 +145,7 @@ def facts(node: Tensor, kind: str, dtype: str) -> list[tuple[str, str]]:
 
 
 def target_graph(target: Any) -> Graph:
-    """The Graph that is meant by a Graph, a Tensor, or something that has one as `.graph`."""
+    """The Graph of a Graph, a Tensor, or something with an attribute `graph`."""
     if isinstance(target, Tensor):
         return Graph.of(target)
     return target if isinstance(target, Graph) else target.graph

@@ -1,4 +1,4 @@
-"""Diagram ↔ JSON, in a versioned form: what another program needs to draw, compare or search a graph."""
+"""Diagram ↔ JSON in a versioned format, for other programs that draw, compare or search graphs."""
 
 import json
 import math
@@ -32,7 +32,7 @@ def write_record(diagram: Diagram, options: Mapping[str, object], color: str, va
 
 
 def without_defaults(item: Box | Edge) -> dict[str, Any]:
-    """The fields that differ from what they are when left out."""
+    """The fields whose values differ from their defaults."""
     defaults = {field.name: field.default for field in fields(item)}
     return {name: value for name, value in asdict(item).items() if value != defaults[name]}
 
@@ -40,7 +40,7 @@ def without_defaults(item: Box | Edge) -> dict[str, Any]:
 def read_record(text: str) -> tuple[Diagram, dict[str, Any], str, dict[str, float]]:
     """The diagram, options, color and values that `write_record` wrote.
 
-    Raises DataError for what is no drawing, or one of another version.
+    DataError if the text is no drawing, or one of another version.
     """
     try:
         record = json.loads(text)
@@ -61,14 +61,14 @@ def read_record(text: str) -> tuple[Diagram, dict[str, Any], str, dict[str, floa
 
 
 def box_from(item: Mapping[str, Any]) -> Box:
-    """A box, whose lists become tuples again."""
+    """A box, with JSON's lists as tuples."""
     shape, members = tuple(item.get("shape", ())), tuple(item.get("members", ()))
     facts = tuple((str(name), str(text)) for name, text in item.get("facts", ()))
     return of_its_kinds(Box(**{**item, "shape": shape, "members": members, "facts": facts}))
 
 
 def of_its_kinds(item: T) -> T:
-    """A box or an edge; TypeError where a field is of another kind than its default or, without one, no text."""
+    """A box or an edge; TypeError if a field does not have the type of its default, or is no text if it has none."""
     for field in fields(item):
         value, usual = getattr(item, field.name), "" if field.default is MISSING else field.default
         if type(value) is not type(usual) and not (usual is None and type(value) is int):
@@ -77,7 +77,7 @@ def of_its_kinds(item: T) -> T:
 
 
 def checked(diagram: Diagram) -> Diagram:
-    """The diagram, whose edges must connect its boxes."""
+    """The diagram; ValueError if an edge does not connect two of its boxes."""
     ids = {box.id for box in diagram.boxes}
     for edge in diagram.edges:
         if not {edge.source, edge.target} <= ids:

@@ -1,4 +1,4 @@
-"""The backward pass as the mirror image of the forward one: each gradient exactly under its node."""
+"""The backward pass as the mirror image of the forward pass: each gradient exactly below its node."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,14 +11,14 @@ from viz.graph.ranking import Pair
 
 
 def is_reflection(diagram: Diagram) -> bool:
-    """Whether every box of the backward pass is the gradient of a node of its own."""
+    """Whether every backward box is the gradient of a different forward box."""
     backward = [box for box in diagram.boxes if box.backward]
     pairs = {box.pair for box in backward}
     return bool(backward) and len(pairs) == len(backward) and all(key in diagram.by_id for key in pairs)
 
 
 def reflection(forward: Block, diagram: Diagram) -> Block:
-    """The forward block upside down, with gradients in the places of their nodes and edges that run back."""
+    """The forward block upside down, with gradients in place of their nodes and edges reversed."""
     gradient = {box.pair: box.id for box in diagram.boxes if box.backward}
     block = Block(forward.width, forward.height)
     block.rects = {gradient[key]: flipped(r, forward) for key, r in forward.rects.items() if key in gradient}
@@ -41,7 +41,7 @@ def reflection(forward: Block, diagram: Diagram) -> Block:
 
 
 def with_way_out(mirrored: Loop, loop: Loop, forward: Block, diagram: Diagram, gradient: dict[str, str]) -> Loop:
-    """The loop of gradients with its own way to the outline, where no gradient leaves the group there."""
+    """The loop of gradients with a way of its own to the outline, where no gradient leaves the group."""
     start, end = loop.targets[0], diagram.by_id[mirrored.sources[0]].pair
     way = [*loop.entrance, *(way_between(start, end, forward, diagram, gradient) if start != end else ())]
     out = tuple((x, forward.height - y) for x, y in reversed(way))
@@ -54,7 +54,7 @@ def mirrored_id(key: str) -> str:
 
 
 def owners(diagram: Diagram, gradient: Mapping[str, str]) -> dict[str, str]:
-    """For each node the box that holds its gradient: its own, or that of the node that hands its gradient on."""
+    """For each node the box of its gradient: its own, or that of a node that passes its gradient on."""
     found: dict[str, str] = {}
     for box in reversed(diagram.boxes):
         after = (e.target for e in diagram.outgoing[box.id] if e.kind == "data")
@@ -70,7 +70,7 @@ def flipped(rect: Rect, block: Block) -> Rect:
 
 
 def way_between(start: str, end: str, forward: Block, diagram: Diagram, gradient: dict[str, str]) -> list[Point]:
-    """The way from node to node, through nodes that pass their gradient on and so have none of their own."""
+    """The way between two nodes, through nodes that pass on their gradient and have none of their own."""
     came: dict[str, Pair] = {}
     waiting = [start]
     while waiting and end not in came:

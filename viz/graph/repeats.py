@@ -1,7 +1,7 @@
-"""What repeats without being declared a loop, drawn once: equal modules in a row, or a pattern of Ops.
+"""Finds what repeats without being declared a loop, to draw it once: equal modules in a row, or a pattern of Ops.
 
-Items are the modules and Ops that a module calls, in order. They are alike when their Ops and connections are, whatever
-attributes and shapes; structures are hashed to numbers, and a run of numbers that comes again is a repetition.
+Items are the modules and Ops that a module calls, in order. Items are alike if their Ops and connections are, whatever
+their attributes and shapes. Structures are hashed to numbers, and a repeated run of numbers is a repetition.
 """
 
 import re
@@ -28,7 +28,7 @@ Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 
 @dataclass(frozen=True)
 class Item:
-    """A module or an Op that a module calls: its boxes in order; a name that those of equal modules begin with."""
+    """A module or an Op called by a module: its boxes in order, and for a module the common part of its name."""
 
     boxes: tuple[Box, ...]
     name: str = ""
@@ -36,7 +36,7 @@ class Item:
 
     @property
     def is_module(self) -> bool:
-        """Whether it is more than one Op."""
+        """Whether it is a module rather than a single Op."""
         return bool(self.name)
 
 
@@ -45,7 +45,7 @@ Run = Sequence[Sequence[Item]]
 
 
 def with_repeats_once(diagram: Diagram) -> Diagram:
-    """The diagram with all that repeats drawn once; first the outermost, then what repeats within it."""
+    """The diagram with everything that repeats drawn once: first the outermost repetitions, then those within."""
     found = diagram
     while runs := list(runs_of(found)):
         found = without_runs(found, runs)
@@ -53,7 +53,7 @@ def with_repeats_once(diagram: Diagram) -> Diagram:
 
 
 def repeats(diagram: Diagram) -> bool:
-    """Whether there is something to be drawn once."""
+    """Whether there is anything to be drawn once."""
     return next(iter(runs_of(diagram)), None) is not None
 
 
@@ -72,7 +72,7 @@ def runs_of(diagram: Diagram) -> Iterable[Run]:
 
 
 def items_of(group: Group, diagram: Diagram) -> tuple[list[Item], list[str]]:
-    """What a group calls, in order, and the id of the inner group that each item is, if it is one."""
+    """What a group calls, in order, and for each item the id of its inner group ("" for an Op)."""
     order = {box.id: i for i, box in enumerate(diagram.boxes)}
 
     def boxes(keys: Iterable[str]) -> tuple[Box, ...]:
@@ -87,13 +87,13 @@ def items_of(group: Group, diagram: Diagram) -> tuple[list[Item], list[str]]:
 
 
 def module_item(boxes: tuple[Box, ...], label: str) -> Item:
-    """A module, whose name may end with a number."""
+    """A module as an item; its name may end with a number."""
     stem = NUMBERS.sub("*", label)
     return Item(boxes, stem, stem.rpartition(".")[2] == "*")
 
 
 def runs_among(items: Sequence[Item], diagram: Diagram) -> tuple[list[Run], list[tuple[int, int]]]:
-    """The runs among the items, and start and stop of what is between them."""
+    """The runs among the items, and the (start, stop) of what lies between them."""
     strict, loose = signatures(items, diagram)
     runs: list[Run] = []
     rest = []
@@ -114,7 +114,7 @@ def runs_among(items: Sequence[Item], diagram: Diagram) -> tuple[list[Run], list
 
 
 def signatures(items: Sequence[Item], diagram: Diagram) -> tuple[list[int], list[int]]:
-    """Two numbers for each item: equal where also the items that they read stand alike, and where they do the same."""
+    """Two numbers for each item: a strict one that includes where the items it reads are, and a loose one."""
     place = {box.id: (i, j) for i, item in enumerate(items) for j, box in enumerate(item.boxes)}
     numbers: dict[Hashable, int] = {}
     both = []
@@ -131,7 +131,7 @@ def signatures(items: Sequence[Item], diagram: Diagram) -> tuple[list[int], list
 
 
 def run_of_modules(items: Sequence[Item], loose: Sequence[int], diagram: Diagram) -> tuple[int, int, int] | None:
-    """Start, period and count of the longest run of equal modules: of a list, or each reading the one before."""
+    """Start, period and count of the longest run of equal modules: items of a list, or each reading the last."""
     equal = [
         a.is_module and a.name == b.name and x == y and (a.is_listed or reads(b, a, diagram))
         for (a, x), (b, y) in pairwise(zip(items, loose, strict=True))
@@ -141,7 +141,7 @@ def run_of_modules(items: Sequence[Item], loose: Sequence[int], diagram: Diagram
 
 
 def reads(item: Item, other: Item, diagram: Diagram) -> bool:
-    """Whether an item reads something of another."""
+    """Whether one item reads something of the other."""
     keys = {box.id for box in other.boxes}
     return any(edge.source in keys for box in item.boxes for edge in diagram.incoming[box.id])
 
@@ -149,9 +149,9 @@ def reads(item: Item, other: Item, diagram: Diagram) -> bool:
 def run_of_any(
     items: Sequence[Item], strict: Sequence[int], loose: Sequence[int], diagram: Diagram
 ) -> tuple[int, int, int] | None:
-    """Start, period and count of the repetition that covers most; Ops alone must make up half of the items.
+    """Start, period and count of the repetition that covers most; if Ops alone, it must cover half of the items.
 
-    Each turn must read something of the one before: what is done side by side is no loop.
+    Each turn must read something of the previous one: work done in parallel is no loop.
     """
     start, period, length = extended(loose, *repetition(strict))
     count = length // period
@@ -163,7 +163,7 @@ def run_of_any(
 
 
 def repetition(numbers: Sequence[int]) -> tuple[int, int, int]:
-    """Start, period and length of the repetition that covers most; of those that cover the same the shortest period."""
+    """Start, period and length of the repetition that covers most; among equal ones, that with the shortest period."""
     series = np.array(numbers)
     best = (0, 1, 0)
     for period in range(1, min(LONGEST, len(series) // 2) + 1):
@@ -174,7 +174,7 @@ def repetition(numbers: Sequence[int]) -> tuple[int, int, int]:
 
 
 def extended(numbers: Sequence[int], start: int, period: int, length: int) -> tuple[int, int, int]:
-    """The repetition with what does the same beside it, on operands from outside, as a first turn does."""
+    """The repetition with adjacent items that do the same on operands from outside, as a first turn does."""
     end = start + length
     while length and start and numbers[start - 1] == numbers[start - 1 + period]:
         start -= 1
@@ -213,7 +213,7 @@ def without_runs(diagram: Diagram, runs: Sequence[Run]) -> Diagram:
 
 
 def run_number(role: Hashable) -> Hashable:
-    """The run that a role belongs to."""
+    """The number of the run that a role belongs to."""
     while isinstance(role, tuple):
         role = role[1] if role[0] in ("∂", "leaf") else role[0]
     return role
@@ -222,7 +222,7 @@ def run_number(role: Hashable) -> Hashable:
 def add_leaves(
     diagram: Diagram, role: dict[str, Hashable], turn: dict[str, int], counts: Mapping[Hashable, int]
 ) -> None:
-    """Gives a role to what each turn of a run has of its own to read: its parameters."""
+    """Gives roles to the leaves that each turn of a run has for itself: its parameters."""
     alike: dict[Hashable, list[tuple[str, int]]] = defaultdict(list)
     for box in diagram.boxes:
         edges = [e for e in diagram.outgoing[box.id] if not diagram.by_id[e.target].backward] if box.is_source else []

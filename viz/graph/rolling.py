@@ -1,6 +1,6 @@
-"""What repeats, drawn once: one box for those that correspond, and edges from turn to turn as delays.
+"""Draws what repeats once: one box for corresponding boxes, and `delay` edges from one turn to the next.
 
-The rolled view of a loop in time stands on it, and so do the repetitions that `repeats` finds.
+The rolled view of a loop in time is based on this, and so are the repetitions that `repeats` finds.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -11,7 +11,7 @@ from viz.graph.steps import has_steps, timeline
 
 
 def rolled(diagram: Diagram) -> Diagram:
-    """One time step for all: a box for each row of the steps, from a step in the middle where that has one."""
+    """One time step for all: a box for each row of the steps, taken from a step in the middle."""
     if not has_steps(diagram):
         return diagram
     times = timeline(diagram)
@@ -22,7 +22,7 @@ def rolled(diagram: Diagram) -> Diagram:
 
 
 def step_for_all(box: Box, members: Sequence[Box]) -> Box:
-    """A box that stands for those of its row; `[7]` becomes `[t]` where each step takes its own part."""
+    """A box that stands for those of its row; `[7]` becomes `[t]` if each step takes its own part."""
     facts = tuple(fact for fact in box.facts if fact[0] != "time step")
     parts = {member.symbol.replace(str(member.step), "t") for member in members}
     symbol = parts.pop() if len(parts) == 1 and len(members) > 1 else box.symbol
@@ -37,7 +37,7 @@ Turns = Mapping[str, int]
 
 
 def drawn_once(diagram: Diagram, role: Roles, turn: Turns, made: Callable[[Box, Sequence[Box]], Box]) -> Diagram:
-    """The diagram with one box for each role, taken from the turn in the middle and finished by `made`."""
+    """The diagram with one box for each role, taken from the middle turn and completed by `made`."""
     members: dict[Hashable, list[Box]] = {}
     for box in sorted(diagram.boxes, key=lambda box: turn.get(box.id, 0)):
         if box.id in role:
@@ -56,14 +56,14 @@ def drawn_once(diagram: Diagram, role: Roles, turn: Turns, made: Callable[[Box, 
 
 
 def merged(box: Box, members: Sequence[Box], stands_for: Mapping[str, str], made: Callable[..., Box]) -> Box:
-    """The box with all that its members stand for, and the pair that is left."""
+    """The box that stands for all its members, with its pair updated."""
     keys = tuple(key for member in members for key in member.members)
     whole = replace(box, count=sum(m.count for m in members), pair=stands_for.get(box.pair, box.pair), members=keys)
     return made(whole, members)
 
 
 def moved_edge(edge: Edge, stands_for: Mapping[str, str], turn: Turns) -> Edge:
-    """The edge between what stands for its ends; of what one turn computes and another reads it is a delay."""
+    """The edge between the boxes that stand for its ends; a `delay` if one turn computes it and another reads it."""
     ends = turn.get(edge.source), turn.get(edge.target)
     moves = None not in ends and ends[0] != ends[1] and edge.kind != "saved"
     return replace(

@@ -1,4 +1,4 @@
-"""Dotted lines from what the forward pass keeps to what reads it below: down between the boxes, not behind them."""
+"""Dotted lines from what the forward pass keeps to what reads it below, between the boxes instead of behind."""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ def saved_wires(diagram: Diagram, rects: Mapping[str, Rect], bands: Sequence[Ban
 
 
 class Ways:
-    """How to come from a box of the forward pass, down between the others, to one of the backward pass."""
+    """Finds ways from a box of the forward pass, down between the others, to a box of the backward pass."""
 
     def __init__(self, backward: Mapping[str, bool], rects: Mapping[str, Rect], bands: Sequence[Band]) -> None:
         self._backward, self._rects = backward, rects
@@ -48,7 +48,7 @@ class Ways:
         return self._backward[source] != self._backward[target]
 
     def wire(self, source: str, target: str) -> Wire:
-        """The dotted line; to another line of the flow by way of the left margin."""
+        """The dotted line; to another line of the flow it is led by the left margin."""
         a, b, x, to = self._rects[source], self._rects[target], self._lane(source), self._lane(target)
         line, other = self._line[source], self._line[target]
         floor, ceiling = self._bands[line][0] + BEND, self._bands[other][1] - BEND
@@ -63,7 +63,7 @@ class Ways:
         return Wire(tuple(without_repeats([*down, *up])), "saved", (source,), (target,))
 
     def _lane(self, key: str) -> float:
-        """Where the line of a box passes the others of its pass."""
+        """The x position at which the line of a box passes the other boxes of its pass."""
         if key not in self._lanes:
             rect, back, line = self._rects[key], self._backward[key], self._line[key]
             floor, ceiling = self._bands[line]
@@ -73,7 +73,7 @@ class Ways:
 
 
 class Obstacles:
-    """The boxes of a pass, to find ways between them."""
+    """The boxes of one pass, indexed for finding ways between them."""
 
     def __init__(self, rects: Sequence[Rect]) -> None:
         self._rects = sorted(rects, key=lambda rect: rect.x)
@@ -81,7 +81,10 @@ class Obstacles:
         self._lanes: Counter[float] = Counter()
 
     def lane(self, x: float, top: float, bottom: float) -> float:
-        """A place near x where a line from top to bottom touches no box, beside earlier ones; x where there is none."""
+        """An x near the one given at which a line from top to bottom touches no box; x itself if there is none.
+
+        Lines at the same place are put beside each other.
+        """
         low, high = bisect_left(self._lefts, x - REACH), bisect_right(self._lefts, x + REACH)
         near = [r for r in self._rects[low:high] if r.y < bottom and r.bottom > top]
         sides = [(r.x - ASIDE, -BESIDE) for r in near] + [(r.right + ASIDE, BESIDE) for r in near]
@@ -92,5 +95,5 @@ class Obstacles:
 
 
 def is_free(x: float, rects: Sequence[Rect]) -> bool:
-    """Whether a line at x keeps its distance."""
+    """Whether a line at x keeps its distance from all rectangles."""
     return all(x <= rect.x - ASIDE or x >= rect.right + ASIDE for rect in rects)

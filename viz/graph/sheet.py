@@ -1,4 +1,4 @@
-"""Several pictures as one, below or beside each other, painted by one scale."""
+"""Several pictures as one, below or beside each other, on one colour scale."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,9 +13,9 @@ WIDEST = 1800.0
 
 
 def on_one_sheet(layouts: Sequence[Layout], beside: bool = False) -> Layout:
-    """One layout that holds the others from top to bottom, or `beside` each other from left to right where they fit.
+    """One layout with the others from top to bottom, or from left to right if `beside` and they are narrow enough.
 
-    Ids get the number of their picture in front.
+    Ids are prefixed with the number of their picture.
     """
     fits = beside and sum(layout.width for layout in layouts) <= WIDEST
     whole = Layout()
@@ -38,12 +38,12 @@ def renamed(layout: Layout, number: int) -> Layout:
 
 
 def name(number: int, key: str) -> str:
-    """An id in a picture among others."""
+    """An id prefixed with the number of its picture."""
     return f"p{number}{key}"
 
 
 def add(whole: Layout, part: Layout, dx: float, dy: float) -> None:
-    """Puts a layout somewhere on the sheet."""
+    """Adds a layout to the sheet, moved by (dx, dy)."""
     whole.placed += [replace(p, rect=p.rect.moved(dx, dy)) for p in part.placed]
     whole.regions += [replace(r, rect=r.rect.moved(dx, dy)) for r in part.regions]
     whole.texts += [replace(t, x=t.x + dx, y=t.y + dy) for t in part.texts]
@@ -53,7 +53,7 @@ def add(whole: Layout, part: Layout, dx: float, dy: float) -> None:
 
 
 def all_of(diagrams: Sequence[Diagram], title: str) -> Diagram:
-    """The boxes of several diagrams as one, by the ids they have on a sheet."""
+    """The boxes of several diagrams as one diagram, with their ids on the sheet."""
     boxes = tuple(replace(b, id=name(i, b.id)) for i, d in enumerate(diagrams) for b in d.boxes)
     outputs = tuple(name(i, key) for i, d in enumerate(diagrams) for key in d.outputs)
     notes = tuple(note for d in diagrams for note in d.notes)
@@ -61,5 +61,5 @@ def all_of(diagrams: Sequence[Diagram], title: str) -> Diagram:
 
 
 def values_of(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """The numbers of several pictures by the ids they have on a sheet."""
+    """The numbers of several pictures, by their ids on the sheet."""
     return {name(i, key): value for i, values in enumerate(parts) for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""Names of what is drawn once for several: where theirs differ there is a star, and how many they are."""
+"""Names for what is drawn once for several: a star where their names differ, and how many they are."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,9 +14,9 @@ MOST_LISTED = 4
 
 
 class Naming:
-    """How the boxes of a run are named, given the paths of the boxes of each turn.
+    """Names for the boxes of a run, given the paths of the boxes of each turn.
 
-    A turn that is one module has the number behind its name, `blocks.* ×8`; any other stands in a group `×8`.
+    If a turn is one module, the number is appended to its name, `blocks.* ×8`; otherwise it is in a group `×8`.
     """
 
     def __init__(self, turns: Sequence[Sequence[str]], is_one: bool) -> None:
@@ -36,7 +36,7 @@ class Naming:
         return with_shapes(known, members)
 
     def path(self, paths: Sequence[str]) -> str:
-        """The path of what stands for boxes of these paths."""
+        """The path of the box that stands for boxes with these paths."""
         whole = self._starred(paths)
         parts = whole.split(".") if whole else []
         if self._is_one_box or len(parts) < self._within:
@@ -52,19 +52,19 @@ class Naming:
 
 
 def times_of(label: str) -> int:
-    """How many a group stands for by its name: 8 for `blocks.* ×8`, else 1."""
+    """How many a group stands for, according to its name: 8 for `blocks.* ×8`, otherwise 1."""
     _, sign, number = label.rpartition(TIMES)
     return int(number) if sign and number.isdigit() else 1
 
 
 def common(lists: Iterable[Sequence[str]]) -> list[str]:
-    """What lists begin with alike."""
+    """The common beginning of several lists."""
     columns = zip(*lists, strict=False)
     return [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, columns)]
 
 
 def starred(names: Sequence[str], star: str) -> str:
-    """Names with a star in the parts that differ, `fire*.W` for `fire2.W` and `fire3.W`; without a star all: `2,3`."""
+    """One name for several: `fire*.W` for `fire2.W` and `fire3.W`; without a star, all of them: `2,3`."""
     columns = [name.split(".") for name in names]
     if len({len(parts) for parts in columns}) > 1:
         return names[len(names) // 2]
@@ -72,7 +72,7 @@ def starred(names: Sequence[str], star: str) -> str:
 
 
 def one_for(names: Sequence[str], star: str) -> str:
-    """What names begin with before their numbers, and a star or the rest of each."""
+    """What names have in common before their numbers, then a star or the rest of each."""
     stem = "".join(common(names)).rstrip("0123456789,…")
     return stem + (star or listed([name[len(stem) :] for name in names]))
 
@@ -83,7 +83,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def spanned(shapes: Sequence[tuple[int, ...]]) -> str:
-    """One text for shapes that differ: `1×16…64×7`, from the first to the last."""
+    """One text for shapes that differ: `1×16…64×7`, from first to last."""
     if len({len(shape) for shape in shapes}) > 1:
         return "several shapes"
     sizes = (list(dict.fromkeys(sizes)) for sizes in zip(*shapes, strict=True))
@@ -91,7 +91,7 @@ def spanned(shapes: Sequence[tuple[int, ...]]) -> str:
 
 
 def with_shapes(box: Box, members: Sequence[Box]) -> Box:
-    """The box, which says so where the members' shapes differ."""
+    """The box; if the members' shapes differ, it says so."""
     shapes = list(dict.fromkeys(shape_text(member.shape) for member in members))
     facts = [*(fact for fact in box.facts if fact[0] not in ("shape", "bytes")), ("drawn for", str(len(members)))]
     if len(shapes) == 1:

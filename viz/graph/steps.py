@@ -1,6 +1,6 @@
-"""Time steps as columns: the step that each box belongs to, and which boxes of other steps do the same.
+"""Time steps as columns: the step that each box belongs to, and which boxes of different steps correspond.
 
-Rows are found, not declared: steps are lists of boxes in the order of making, aligned with one another.
+Rows are found, not declared: the boxes of each step, in the order of their making, are aligned with each other.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,9 +15,9 @@ Signature = tuple[object, ...]
 
 @dataclass(frozen=True)
 class Timeline:
-    """Columns: 0 is before the first step, the last one after the last. Boxes of one role share a row.
+    """The column of each box (0 is before the first step, the last one after the last), and roles: one for each row.
 
-    Roles are numbers; they rise along every edge within a step.
+    Roles are numbers that increase along every edge within a step.
     """
 
     steps: tuple[int, ...]
@@ -31,12 +31,12 @@ class Timeline:
 
 
 def has_steps(diagram: Diagram) -> bool:
-    """Whether there are columns to draw."""
+    """Whether there are time steps to draw as columns."""
     return bool(diagram.rolled) or len({box.step for box in diagram.boxes if box.step is not None}) > 1
 
 
 def timeline(diagram: Diagram) -> Timeline:
-    """Columns of all boxes that something computes; roles of those in steps."""
+    """The columns of all computed boxes, and the roles of those in steps."""
     steps = sorted({box.step for box in diagram.boxes if box.step is not None})
     number = {step: i + 1 for i, step in enumerate(steps)}
     column = {box.id: number[box.step] for box in diagram.boxes if box.step is not None}
@@ -45,7 +45,7 @@ def timeline(diagram: Diagram) -> Timeline:
 
 
 def outside(diagram: Diagram, column: dict[str, int], after: int) -> dict[str, int]:
-    """Column 0 or the last for boxes without a step: before the steps or after them, the other way round backward."""
+    """Column 0 or the last for boxes without a step: before or after the steps, the reverse in the backward pass."""
     follows = _reached(diagram, column, forwards=True)
     leads = _reached(diagram, column, forwards=False)
     found = {}
@@ -57,7 +57,7 @@ def outside(diagram: Diagram, column: dict[str, int], after: int) -> dict[str, i
 
 
 def _reached(diagram: Diagram, start: Iterable[str], forwards: bool) -> set[str]:
-    """Boxes that depend on those of `start`, or that they depend on, within one pass."""
+    """Boxes of the same pass that depend on those of `start`, or on which those depend."""
     edges, end = (diagram.incoming, "source") if forwards else (diagram.outgoing, "target")
     found = set(start)
     for box in diagram.boxes if forwards else reversed(diagram.boxes):
@@ -68,7 +68,7 @@ def _reached(diagram: Diagram, start: Iterable[str], forwards: bool) -> set[str]
 
 
 def roles(diagram: Diagram, column: dict[str, int], steps: int) -> dict[str, int]:
-    """The role of each box of a step."""
+    """The role of each box in a step."""
     members: list[list[Box]] = [[] for _ in range(steps)]
     for box in diagram.boxes:
         if box.step is not None:
@@ -83,14 +83,14 @@ def roles(diagram: Diagram, column: dict[str, int], steps: int) -> dict[str, int
 
 
 def signature(box: Box, diagram: Diagram, column: dict[str, int]) -> Signature:
-    """What corresponding boxes agree in: module, pass, Op, and the Ops of their operands in the same step."""
+    """What corresponding boxes have in common: module, pass, Op, and the Ops of their operands in the same step."""
     operands = (diagram.by_id[e.source] for e in diagram.incoming[box.id] if column.get(e.source) == column[box.id])
     inner = sorted(op_name(x, diagram) for x in operands if x.backward == box.backward)
     return box.path, box.backward, op_name(box, diagram), tuple(inner)
 
 
 def op_name(box: Box, diagram: Diagram) -> str:
-    """The Op without its attributes, which may count the steps; for a gradient that of its node; else a name."""
+    """The Op without attributes, which may count steps; for a gradient the Op of its node; otherwise a name."""
     pair = diagram.by_id.get(box.pair)
     if pair is not None and not box.op:
         return f"∂{op_name(pair, diagram)}"
@@ -98,7 +98,7 @@ def op_name(box: Box, diagram: Diagram) -> str:
 
 
 class Template:
-    """The roles of a step, in order; what a step has alone is put in where it stands."""
+    """The roles of a step, in order; boxes that only some steps have are inserted where they occur."""
 
     def __init__(self) -> None:
         self.roles: list[int] = []

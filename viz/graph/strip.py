@@ -1,4 +1,4 @@
-"""A strip under the columns of a loop: the norm of the loss's gradient by each state, step by step."""
+"""Bars below the columns of a loop: the norm of the loss's gradient by each state, step by step."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ LINE = 14.0
 
 
 def add_strips(layout: Layout, diagram: Diagram, overlay: Overlay) -> None:
-    """A row of bars under the picture for each state that forward steps hand on and the overlay has numbers for."""
+    """Adds a row of bars for each state that forward steps pass on, if the overlay has numbers for it."""
     rows = sorted({placed.rect.y for placed in layout.placed if is_state(placed, diagram)})
     for y in rows:
         states = [
@@ -24,7 +24,7 @@ def add_strips(layout: Layout, diagram: Diagram, overlay: Overlay) -> None:
 
 
 def is_state(placed: Placed, diagram: Diagram) -> bool:
-    """Whether a later step reads a box of a step."""
+    """Whether a later step reads this box of a step."""
     box = placed.box
     readers = (diagram.by_id[e.target] for e in diagram.outgoing.get(box.id, ()))
     return box.step is not None and not box.backward and any(
@@ -33,7 +33,7 @@ def is_state(placed: Placed, diagram: Diagram) -> bool:
 
 
 def add_strip(layout: Layout, states: Sequence[Placed], overlay: Overlay) -> None:
-    """Bars as high as the numbers, by orders of magnitude, with the numbers under them."""
+    """Adds bars with heights by order of magnitude, and the numbers below them."""
     bottom = layout.height + HEIGHT
     first = min(states, key=lambda placed: placed.rect.x)
     label = f"‖∂L/∂{shortened(first.box.name or first.box.symbol, 8)}‖"

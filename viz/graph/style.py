@@ -1,4 +1,4 @@
-"""The style sheet of drawings, made from look.py: plain rules for light grounds, the dark ones in a media query."""
+"""The style sheet of drawings, made from look.py: rules for light backgrounds, and dark ones in a media query."""
 
 from functools import cache
 
@@ -27,7 +27,7 @@ TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
 
 @cache
 def style_sheet(for_page: bool = False) -> str:
-    """All rules of a drawing; those for a page obey `data-theme` on its root."""
+    """All rules of a drawing; `for_page`, they depend on the attribute `data-theme` of the page's root."""
     light, dark = (*SHAPES, *colours(LIGHT, 0), *TINTED), (*colours(DARK, 2), *TINTED)
     if for_page:
         chosen = scoped(dark, ":root[data-theme=dark] .graph")
@@ -37,7 +37,7 @@ def style_sheet(for_page: bool = False) -> str:
 
 
 def colours(base: dict[str, str], first: int) -> list[str]:
-    """Rules that set colours; `first` is the index of the fill in COLOURS."""
+    """Rules that set colours; `first` is the index of the fill colour in COLOURS."""
     return [
         f".ground{{fill:{base['ground']}}}",
         f".region{{fill:{base['band']}}}",
@@ -58,6 +58,6 @@ def colours(base: dict[str, str], first: int) -> list[str]:
 
 
 def scoped(rules: tuple[str, ...], within: str = ".graph") -> str:
-    """Rules that hold within drawings alone."""
+    """Rules that apply within drawings alone."""
     parts = (rule.partition("{") for rule in rules)
     return "".join(f"{','.join(f'{within} {name}' for name in names.split(','))}{{{body}" for names, _, body in parts)

@@ -1,4 +1,4 @@
-"""Layout → SVG: complete without a script, in light and dark, the same bytes for the same layout."""
+"""Layout → SVG: complete without a script, for light and dark, the same bytes for the same layout."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -20,7 +20,7 @@ FACTS = 2_000
 
 
 def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, style: bool = True) -> str:
-    """The picture as an SVG document, or without its style sheet for a page that has it."""
+    """The picture as an SVG document; with `style=False` for a page that has its style sheet."""
     body = [
         *map(region, layout.regions),
         *map(wire, layout.wires),
@@ -31,7 +31,7 @@ def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, 
 
 
 def document(diagram: Diagram, layout: Layout, body: Iterable[str], style: bool = True) -> str:
-    """An SVG document around elements, named and described for those who do not see it."""
+    """An SVG document with these elements, and a title and a description for those who cannot see it."""
     width, height = number(layout.width), number(layout.height)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -54,7 +54,7 @@ ARROW = (
 
 
 def description(diagram: Diagram) -> str:
-    """What the picture shows, for those who do not see it."""
+    """What the picture shows, for those who cannot see it."""
     kinds: dict[str, int] = {}
     for box in diagram.boxes:
         kinds[box.kind] = kinds.get(box.kind, 0) + box.count
@@ -63,7 +63,7 @@ def description(diagram: Diagram) -> str:
 
 
 def tag(name: str, content: object = "", /, **attributes: object) -> str:
-    """An element with its content and attributes escaped; `class_` is `class`, None leaves an attribute out."""
+    """An element with escaped content and attributes; `class_` means `class`, and None leaves an attribute out."""
     given = (
         f' {key.rstrip("_").replace("_", "-")}="{escaped(value)}"'
         for key, value in attributes.items()
@@ -75,7 +75,7 @@ def tag(name: str, content: object = "", /, **attributes: object) -> str:
 
 
 def number(value: float) -> str:
-    """At most one decimal, and none where it is 0."""
+    """A number with at most one decimal."""
     text = f"{value:.1f}"
     return text.removesuffix(".0") if text != "-0.0" else "0"
 
@@ -107,7 +107,7 @@ def region(shown: Region) -> str:
 
 
 def sides(rect: Rect) -> dict[str, str]:
-    """The attributes of a rectangle."""
+    """A rectangle's position and size as attributes."""
     return {name: number(getattr(rect, name)) for name in ("x", "y", "width", "height")}
 
 
@@ -121,12 +121,12 @@ def wire(shown: Wire) -> str:
 
 
 def path_of(shown: Wire) -> str:
-    """The line of a wire."""
+    """The SVG path of a wire."""
     return PATHS[shown.shape](shown.points)
 
 
 def rounded(points: Sequence[Point]) -> str:
-    """A path that turns round corners."""
+    """A path with rounded corners."""
     parts = [f"M{pair(points[0])}"]
     for before, corner, after in zip(points, points[1:], points[2:], strict=False):
         parts.append(f"L{pair(towards(corner, before))}Q{pair(corner)} {pair(towards(corner, after))}")
@@ -134,7 +134,7 @@ def rounded(points: Sequence[Point]) -> str:
 
 
 def towards(corner: Point, end: Point) -> Point:
-    """The place on the way from a corner to its neighbour where the bend ends."""
+    """The point on the way from a corner to its neighbour where the rounding ends."""
     dx, dy = end[0] - corner[0], end[1] - corner[1]
     length = max(abs(dx), abs(dy)) or 1
     part = min(CORNER, length / 2) / length
@@ -142,25 +142,25 @@ def towards(corner: Point, end: Point) -> Point:
 
 
 def level(points: Sequence[Point]) -> str:
-    """A path that bends from point to point, horizontal at each."""
+    """A path that bends from point to point and is horizontal at each."""
     bends = (((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1) for (x0, y0), (x1, y1) in pairwise(points))
     return bent(points[0], bends)
 
 
 def upright(points: Sequence[Point]) -> str:
-    """A path that bends from point to point, vertical at each."""
+    """A path that bends from point to point and is vertical at each."""
     bends = ((x0, (y0 + y1) / 2, x1, (y0 + y1) / 2, x1, y1) for (x0, y0), (x1, y1) in pairwise(points))
     return bent(points[0], bends)
 
 
 def bezier(points: Sequence[Point]) -> str:
-    """A path through every third point, the others being control points."""
+    """A path through every third point; the others are control points."""
     bends = ((*points[i], *points[i + 1], *points[i + 2]) for i in range(1, len(points) - 2, 3))
     return bent(points[0], bends)
 
 
 def bent(start: Point, bends: Iterable[tuple[float, ...]]) -> str:
-    """A path of cubic curves, each by its two control points and its end; flat ones are straight."""
+    """A path of cubic curves, each given by two control points and its end; flat ones are drawn straight."""
     parts = [f"M{pair(start)}"]
     x, y = start
     for x1, y1, x2, y2, x3, y3 in bends:
@@ -179,7 +179,7 @@ PATHS = {"square": rounded, "level": level, "upright": upright, "bezier": bezier
 
 
 def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
-    """A box with its texts and, for those who point at it, its facts."""
+    """A box with its texts, and its facts for readers who point at it."""
     box = shown.box
     value = overlay.value_of(box) if overlay is not None else None
     tint = overlay.tint(value) if overlay is not None and value is not None else ""
@@ -204,7 +204,7 @@ def placed(shown: Placed, overlay: Overlay | None, output: bool) -> str:
 
 
 def lines(shown: Placed, texts: Sequence[str]) -> Iterable[str]:
-    """The texts of a box, in its middle."""
+    """The texts of a box, centred in it."""
     r = shown.rect
     top = r.cy - 7 * (len(texts) - 1)
     for i, line in enumerate(texts):

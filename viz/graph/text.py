@@ -1,4 +1,4 @@
-"""Diagram → text: one line a box, in the order of the flow, for terminals, logs and comparisons."""
+"""Diagram → text: one line for each box, in topological order, for terminals, logs and comparisons."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from viz.graph.notation import shape_text
 
 
 def write_text(diagram: Diagram, values: Mapping[str, float] | None = None) -> str:
-    """The diagram as lines: number, what is done with which operands, shape and dtype, module and time step."""
+    """The diagram as lines: number, Op and operands, shape and dtype, module and time step."""
     rows = [(box.id, made(box, diagram), about(box), place(box)) for box in diagram.boxes]
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     numbers = [f"  {values[box.id]:.3g}" if values and box.id in values else "" for box in diagram.boxes]
@@ -22,7 +22,7 @@ def write_text(diagram: Diagram, values: Mapping[str, float] | None = None) -> s
 
 
 def made(box: Box, diagram: Diagram) -> str:
-    """`MatMul(n3, n4)`, or the name and kind of a leaf."""
+    """`MatMul(n3, n4)`, or the kind and name of a leaf."""
     operands = ", ".join(e.source + ("′" if e.kind == "delay" else "") for e in diagram.incoming[box.id])
     name = f" {box.name!r}" if box.name else ""
     if box.is_source:
@@ -31,12 +31,12 @@ def made(box: Box, diagram: Diagram) -> str:
 
 
 def about(box: Box) -> str:
-    """Shape and dtype, or how many nodes a folded box stands for."""
+    """Shape and dtype; for a folded box, how many nodes it stands for."""
     return box.detail if box.kind == "group" else f"{shape_text(box.shape)} {box.dtype}"
 
 
 def place(box: Box) -> str:
-    """Module, time step and pass."""
+    """The module, time step and pass."""
     step = "" if box.step is None else f"t={box.step}"
     times = f"×{box.count}" if box.count > 1 and box.kind != "group" and "×" not in box.path else ""
     return " ".join(part for part in (box.path, step, "backward" if box.backward else "", times) if part)

@@ -1,4 +1,4 @@
-"""Diagram → Diagram: small changes that make any picture easier to read."""
+"""Diagram → Diagram: small changes that make pictures easier to read."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from viz.graph.model import Box, Diagram, Edge
 
 
 def only(diagram: Diagram, view: str) -> Diagram:
-    """One pass: "forward", or "backward" with the forward boxes that it reads; "both" leaves all."""
+    """One pass: "forward", or "backward" with the forward boxes that it reads; "both" changes nothing."""
     if view == "both":
         return diagram
     backward = view == "backward"
@@ -19,7 +19,7 @@ def only(diagram: Diagram, view: str) -> Diagram:
 
 
 def without_scalars(diagram: Diagram) -> Diagram:
-    """`÷ 4` as one box: a constant scalar goes into the arithmetic that reads it."""
+    """A constant scalar becomes part of the arithmetic box that reads it: `÷ 4`."""
     scalars = {b.id for b in diagram.boxes if b.kind == "constant" and not b.shape and not b.pair} - {*diagram.outputs}
     inner = {e for e in diagram.edges if e.source in scalars and diagram.by_id[e.target].kind == "arithmetic"}
     gone = {key for key in scalars if inner.issuperset(diagram.outgoing[key])}
@@ -28,7 +28,7 @@ def without_scalars(diagram: Diagram) -> Diagram:
 
 
 def with_scalars(box: Box, diagram: Diagram, inner: set[Edge]) -> Box:
-    """The box, whose symbol names the scalars among its operands."""
+    """The box, with the scalars among its operands named in its symbol."""
     symbol = box.symbol
     for edge in diagram.incoming[box.id]:
         if edge in inner:
@@ -38,14 +38,14 @@ def with_scalars(box: Box, diagram: Diagram, inner: set[Edge]) -> Box:
 
 
 def with_steps(diagram: Diagram) -> Diagram:
-    """Boxes outside the steps of a loop of which each belongs to one step, such as one slice for each, join it."""
+    """Boxes outside the steps of a loop that belong to one step each, such as a slice for each step, join that step."""
     joined = {**_adopted(diagram, "incoming", "source"), **_adopted(diagram, "outgoing", "target")}
     boxes = tuple(replace(box, step=joined[box.id]) if box.id in joined else box for box in diagram.boxes)
     return replace(diagram, boxes=boxes)
 
 
 def _adopted(diagram: Diagram, side: str, end: str) -> dict[str, int]:
-    """Boxes without a step all of whose neighbours on a side are in one step, and that have siblings for others."""
+    """Boxes without a step whose neighbours on one side are all in one step, and that have siblings for other steps."""
     families: dict[object, dict[str, int]] = {}
     for box in diagram.boxes:
         neighbours = [diagram.by_id[getattr(e, end)] for e in getattr(diagram, side)[box.id]]

@@ -1,4 +1,4 @@
-"""Numbers for tracks: nets that overlap in a gap or gutter run on different lines."""
+"""Numbers for tracks, so that nets that overlap in a gap or gutter run on different lines."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,12 +15,12 @@ class Lines:
         self.taken: list[list[Interval]] = [[] for _ in range(count)]
 
     def is_free(self, line: int, interval: Interval) -> bool:
-        """Whether nothing on a line touches the interval."""
+        """Whether nothing on this line touches the interval."""
         low, high = interval
         return all(high < a or b < low for a, b in self.taken[line])
 
     def first_free(self, interval: Interval) -> int | None:
-        """The first line where there is room."""
+        """The first line with room for the interval, or None."""
         return next((line for line in range(len(self.taken)) if self.is_free(line, interval)), None)
 
     def take(self, line: int, interval: Interval) -> None:
@@ -29,7 +29,7 @@ class Lines:
 
 
 def stacked(claims: Claims) -> tuple[dict[Track, int], int]:
-    """A line for each track, short ones first, on as few lines as that gives; and how many there are."""
+    """A line for each track, short ones first, on few lines; and the number of lines."""
     lines = Lines()
     numbers: dict[Track, int] = {}
     for track in by_length(claims):
@@ -43,12 +43,12 @@ def stacked(claims: Claims) -> tuple[dict[Track, int], int]:
 
 
 def by_length(claims: Claims) -> Iterable[Track]:
-    """Short intervals first."""
+    """Tracks with short intervals first."""
     return sorted(claims, key=lambda track: (claims[track][1] - claims[track][0], claims[track], track.net))
 
 
 def in_gutter(claims: Claims, least: int = 0) -> tuple[dict[Track, int], int]:
-    """Lines of a gutter from the left: what belongs to a side is near it, the rest where it fits. And how many."""
+    """Lines for the tracks of a gutter: those of a side near it, the others where they fit; and the number of lines."""
     left, right, middle = ({t: c for t, c in claims.items() if t.group == group} for group in (LEFT, RIGHT, MIDDLE))
     (from_left, count), (from_right, other) = stacked(left), stacked(right)
     width = max(least, count, other)
@@ -61,7 +61,7 @@ def in_gutter(claims: Claims, least: int = 0) -> tuple[dict[Track, int], int]:
 
 
 def filled(middle: Claims, numbers: dict[Track, int], claims: Claims, width: int) -> dict[Track, int] | None:
-    """The numbers and those of the middle tracks in the lines that are free; None when the gutter is too narrow."""
+    """The numbers with the middle tracks added on free lines; None if the gutter is too narrow."""
     lines = Lines(width)
     for track, number in numbers.items():
         if not lines.is_free(number, claims[track]):

@@ -1,4 +1,4 @@
-"""The ways of folding that a page offers, and which of their boxes unfold into which other view."""
+"""The ways of folding that a page offers, and into which other view the boxes of each unfold."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ def ways(diagram: Diagram, options: Options) -> list[tuple[str, str, Options]]:
 
 
 def distinct(offered: Iterable[tuple[str, str, Options]]) -> Iterable[tuple[str, str, Options]]:
-    """The views without those that show what an earlier one does."""
+    """The views without those that show the same as an earlier one."""
     known: set[Options] = set()
     for name, label, options in offered:
         key = replace(options, fold=None) if options.fold == "auto" else options
@@ -96,12 +96,12 @@ def distinct(offered: Iterable[tuple[str, str, Options]]) -> Iterable[tuple[str,
 
 
 def deepest(diagram: Diagram) -> int:
-    """How many levels of modules there are."""
+    """The number of levels of modules."""
     return max((box.path.count(".") + 1 for box in diagram.boxes if box.path), default=0)
 
 
 def module_label(depth: int) -> str:
-    """What a view of modules is called."""
+    """The label of a view of modules."""
     return "the model as a box" if depth == 0 else f"modules {depth} deep"
 
 
@@ -111,7 +111,7 @@ def is_drawable(diagram: Diagram) -> bool:
 
 
 def unfolding(name: str, diagram: Diagram, offered: set[str]) -> dict[str, str]:
-    """For the folded boxes of a view the view in which they are open."""
+    """For each folded box of a view, the view in which it is open."""
     deeper = f"depth-{int(name.removeprefix('depth-')) + 1}" if name.startswith("depth-") else ""
     found = {}
     for box in diagram.boxes:

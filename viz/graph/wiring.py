@@ -1,7 +1,7 @@
 """Paths of edges over a grid: through gaps between rows and gutters between columns, each net on a track of its own.
 
-Row and column numbers do for planning; `lanes` turns them into pixels. A gap is named by the row below it, a gutter by
-the column to its right.
+Planning uses numbers of rows and columns; `lanes` turns them into pixels. A gap has the number of the row below it, a
+gutter that of the column to its right.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ OPPOSITE: dict[Side, Side] = {"left": "right", "right": "left", "top": "bottom",
 
 @dataclass(frozen=True)
 class Port:
-    """Where a path meets a box; paths of one net share it. `toward` is the row or column it comes from or goes to."""
+    """Where a path meets a box; paths of one net share it. `toward` is the row or column at the path's other end."""
 
     key: str
     side: Side
@@ -51,7 +51,10 @@ class Track:
 
 @dataclass(frozen=True)
 class Path:
-    """From port to port over tracks. A tap ends on the last track's line, where a dot is drawn, or begins there."""
+    """A path from port to port over tracks.
+
+    One end may be None: it then ends or begins on a track's line, with a dot.
+    """
 
     start: Port | None
     tracks: tuple[Track, ...]
@@ -69,7 +72,7 @@ class Plan:
     claims: dict[Track, tuple[float, float]] = field(default_factory=dict)
 
     def claim(self, track: Track, *places: float) -> Track:
-        """Notes that a net runs on a track from the first to the last of the places."""
+        """Notes that a net runs on a track between these places; returns the track."""
         low, high = self.claims.get(track, (min(places), max(places)))
         self.claims[track] = (min(low, *places), max(high, *places))
         return track
@@ -98,7 +101,7 @@ class _Router:
         self.taken = {cell: key for key, cell in grid.cells.items()}
 
     def collect(self) -> set[Edge]:
-        """Routes what a box outside the steps reads from a row of them: all come down onto one line to it."""
+        """Routes what a box outside the steps reads from one row of them: all join one line to it."""
         groups: dict[tuple[str, int], list[Edge]] = defaultdict(list)
         for edge in self.grid.edges:
             outside = self.grid.column(edge.target) in (0, self.grid.columns - 1)
@@ -128,7 +131,7 @@ class _Router:
             self._add(start, (line, turn) if whole else (line,), end if whole else None, edge.kind, sources, targets)
 
     def route(self, edges: list[Edge]) -> None:
-        """Routes what a box gives to one row: straight down, around, or as a line with taps along the row."""
+        """Routes the edges from a box to one row: straight down, around, or as a line with taps along the row."""
         if edges[0].source in self.grid.rails:
             self._rail(edges)
         elif edges[0].kind == "saved":
@@ -166,7 +169,7 @@ class _Router:
         self._taps(edges, (start, turn, line), edges[0].kind)
 
     def _taps(self, edges: list[Edge], line: tuple[Port, *tuple[Track, ...]], kind: str) -> None:
-        """The line as far as its last reader, and a short path from it to each of the others."""
+        """The line to its last reader, and a short path from it to each other reader."""
         source = edges[0].source
         start, *tracks = line
         assert isinstance(start, Port)
@@ -179,7 +182,7 @@ class _Router:
                 self._add(None, (tracks[-1],), end, kind, (source,), (edge.target,))
 
     def _within_column(self, edge: Edge) -> None:
-        """Straight down when nothing is between; else around, to the right going forward, to the left backward."""
+        """Straight down if nothing is in between; else around, on the right side forward, on the left backward."""
         (start, column), (stop, _) = self.grid.cells[edge.source], self.grid.cells[edge.target]
         if start == stop:
             self._loop(edge)
@@ -197,7 +200,7 @@ class _Router:
         self._add(ends[0], (track,), ends[1], edge.kind, (edge.source,), (edge.target,))
 
     def _loop(self, edge: Edge) -> None:
-        """Out at the right, over the box, and back into it from above."""
+        """Out on the right, over the box, and back into it from above."""
         row, column = self.grid.cells[edge.source]
         net = f"loop {edge.source}"
         turn = self.plan.claim(Track(column + 1, False, net, LEFT), row - 0.5, row)
@@ -206,9 +209,10 @@ class _Router:
         self._add(ends[0], (turn, line), ends[1], edge.kind, (edge.source,), (edge.target,))
 
     def _across(self, edge: Edge) -> None:
-        """To another column: out at the side, along the gutter and in; farther ones also along the row's gap.
+        """To another column: out at the side, along the gutter and in.
 
-        Between the first column and the second are the labels of the rows: paths pass them in the gaps.
+        To a distant one also along the gap above its row. The labels of rows are between the first column and the
+        second: paths pass them in the gaps.
         """
         (start, column), (stop, other) = self.grid.cells[edge.source], self.grid.cells[edge.target]
         side: Side = "right" if other > column else "left"
@@ -240,7 +244,7 @@ class _Router:
         self._add(first, claimed, last, edge.kind, (edge.source,), (edge.target,))
 
     def _saved(self, edge: Edge) -> None:
-        """Straight down behind the boxes; to another column by way of the gap between the passes."""
+        """Straight down behind the boxes; to another column through the gap between the passes."""
         (start, column), (stop, other) = self.grid.cells[edge.source], self.grid.cells[edge.target]
         net, between = f"saved {edge.source}", self.grid.first_backward_row
         down = self.plan.claim(Track(column, False, net, BEHIND), start, stop if column == other else between)

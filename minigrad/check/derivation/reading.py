@@ -47,12 +47,11 @@ def transposed(node: Any, x: Expression) -> Expression:
     return e.transpose(x) if node.ndim == 2 else e.call(label(node.op), x)
 
 
-def summed(node: Tensor, x: Expression) -> Expression:
+def summed(node: Any, x: Expression) -> Expression:
     """Σ over the axes that disappear."""
     source = node.inputs[0].shape
-    lead = len(source) - node.ndim
-    fitted = [a for a in range(len(source)) if a < lead or node.shape[a - lead] != source[a]]
-    letters = "".join(AXES[a] for a in getattr(node.op, "axes", fitted) if source[a] != 1)
+    axes = node.op.axes_summed(source) if isinstance(node.op, shape.SumTo) else node.op.axes
+    letters = "".join(AXES[a] for a in axes if source[a] != 1)
     return e.over_axes(letters, x) if letters else x
 
 

@@ -62,9 +62,7 @@ def cumsum(op: Any, x: Any) -> Any:
 
 def sum_to(op: Any, x: Any) -> Any:
     """A sum over the axes that `to` would be broadcast along."""
-    lead = x.ndim - len(op.to)
-    axes = tuple(i for i, n in enumerate(x.shape) if i < lead or (op.to[i - lead] == 1 and n != 1))
-    return x.sum(axis=axes).reshape(op.to)
+    return x.sum(axis=op.axes_summed(x.shape)).reshape(op.to)
 
 
 def pad(op: Any, x: Any) -> Any:

@@ -60,9 +60,7 @@ def broadcast_to(emit: Emit, op: Any, x: str) -> str:
 def sum_to(emit: Emit, op: Any, x: str) -> str:
     """A sum over the axes that `to` would be broadcast along."""
     (x,) = emit.operands((x,), emit.y.dtype)
-    (of,) = emit.shapes
-    lead = len(of) - len(op.to)
-    axes = [i for i, n in enumerate(of) if i < lead or (op.to[i - lead] == 1 and n != 1)]
+    axes = op.axes_summed(*emit.shapes)
     return emit.reshaped(emit("ReduceSum", x, emit.constant(axes)) if axes else x, op.to)
 
 
