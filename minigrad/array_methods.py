@@ -16,12 +16,8 @@ from minigrad.ops.shape import axes_of, sizes_of
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 
-ADD, SUBTRACT, MULTIPLY, DIVIDE = (
-    elementwise.Add(),
-    elementwise.Subtract(),
-    elementwise.Multiply(),
-    elementwise.Divide(),
-)
+ADD, SUBTRACT = elementwise.Add(), elementwise.Subtract()
+MULTIPLY, DIVIDE = elementwise.Multiply(), elementwise.Divide()
 
 
 class ArrayMethods:

@@ -27,8 +27,7 @@ class Scope:
     @property
     def place(self) -> str:
         """` in captioner.cell t=3`, as part of a message; empty outside of all scopes."""
-        text = str(self)
-        return f" in {text}" if text else ""
+        return f" in {self}" if str(self) else ""
 
 
 class Observer(Protocol):

@@ -56,11 +56,8 @@ def conv_transpose2d(
     H' = (H − 1) stride − 2 padding + kh + output_padding, with an output_padding below the stride.
     """
     x, weight = as_value(x), as_value(weight)
-    strides, paddings, extra = (
-        pair("stride", stride, 1),
-        pair("padding", padding),
-        pair("output_padding", output_padding),
-    )
+    strides, paddings = pair("stride", stride, 1), pair("padding", padding)
+    extra = pair("output_padding", output_padding)
     if any(e >= s for e, s in zip(extra, strides, strict=True)):
         raise UsageError(f"output_padding {extra} must be below the stride {strides}")
     sides = zip(x.shape[2:], strides, paddings, weight.shape[2:], extra, strict=False)

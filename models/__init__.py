@@ -1,4 +1,7 @@
-"""What is built with the engine: closed forms, captioners, data. May import minigrad, never viz."""
+"""What is built with the engine: captioners, networks on pictures, closed forms, data.
+
+May import minigrad, never viz.
+"""
 
 from models.captioner import Captioner
 

@@ -1,4 +1,7 @@
-"""The captioner: features of an image to a sentence, by a recurrent network unrolled in time. Imports the engine."""
+"""The captioner: from features of an image to a sentence, by a recurrent network unrolled in time.
+
+Imports the engine.
+"""
 
 from typing import Any
 
@@ -17,14 +20,15 @@ from models.decode import greedy
 
 
 class Captioner(Module):
-    """h₀ = features W_proj + b_proj; then at each step a word's vector goes in and scores of the next word come out.
+    """h₀ = features W_proj + b_proj; at each step a word's vector goes in, and scores of the next word come out.
 
-    As in CS231n's assignment 3, after Vinyals et al. 2015. The unrolled recurrence is made of primitive operations, one
-    visible step after another, and its gradients are the engine's. Initial weights have deviation 1/√fan-in, the word
-    vectors `embedding_deviation`, biases are zero, but for an LSTM's forget gates, which have `forget_bias`; all are
-    drawn by a generator seeded with `seed`.
-    `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>; `unk`, where it is given, is
-    that of <UNK>, which is then learnt but never written.
+    As in CS231n's assignment 3, after Vinyals et al. 2015. The unrolled recurrence consists of primitive operations,
+    one visible step after another; its gradients are the engine's. Weights are drawn by a generator seeded with `seed`,
+    with standard deviation 1/√fan-in (word vectors `embedding_deviation`); biases are zero, except `forget_bias` for an
+    LSTM's forget gates.
+
+    `null`, `start` and `end` are the ids of the words <NULL> (padding), <START> and <END>. If `unk`, the id of <UNK>,
+    is given, that word is learnt but never written.
     """
 
     def __init__(
@@ -60,27 +64,27 @@ class Captioner(Module):
 
     @property
     def vocab_size(self) -> int:
-        """V, the number of words."""
+        """The number V of words."""
         return self.W_embed.shape[0]
 
     def begin(self, features: Any) -> State:
-        """The state before the first word, from features (N, D)."""
+        """The state before the first word, for features (N, D)."""
         if len(features.shape) != 2:
             raise ShapeError(f"a captioner takes features (N, D), one row for each image, not {features.shape}")
         return self.cell.start(self._cast(features) @ self.W_proj + self.b_proj)
 
     def step(self, words: Any, state: State) -> tuple[Tensor, State]:
-        """Words (N,) and the state before give scores (N, V) of the next words and the state after."""
+        """From words (N,) and the previous state, the scores (N, V) of the next words and the new state."""
         state = self.cell(F.embedding(words, self.W_embed), state)
         return self.scores(state[0]), state
 
     def scores(self, h: Tensor) -> Tensor:
-        """Hidden states (..., H) to scores (..., V), unnormalised log-probabilities."""
+        """Scores (..., V), unnormalised log-probabilities, from hidden states (..., H)."""
         scores: Tensor = h @ self.W_vocab + self.b_vocab
         return scores
 
     def hidden_states(self, features: Any, words: Any) -> Tensor:
-        """The states (N, T, H) after each of the words (N, T)."""
+        """The hidden states (N, T, H) after each of the words (N, T)."""
         vectors = F.embedding(words, self.W_embed)  # (N, T, W)
         state, states = self.begin(features), []
         for t in range(words.shape[1]):
@@ -95,10 +99,10 @@ class Captioner(Module):
         return self.scores(self.hidden_states(features, words))
 
     def loss(self, features: Any, captions: Any, reduction: str = "batch") -> Tensor:
-        """Softmax cross entropy of each caption's words given those before; padding does not count.
+        """Softmax cross entropy of each caption's words given the previous ones; padding does not count.
 
-        features (N, D), captions (N, T + 1) of ids, <START> first. `reduction="batch"` sums over time and takes the
-        mean over the batch, as the course does; "words" takes the mean over all words.
+        features (N, D), captions (N, T + 1) of ids beginning with <START>. `reduction="batch"` sums over time and
+        averages over the batch, as the course does; "words" averages over all words.
         """
         self._check(features, captions)
         following = captions[:, 1:]
@@ -119,5 +123,5 @@ class Captioner(Module):
             raise ShapeError(f"captions {captions.shape} need at least two words each: <START> and one to predict")
 
     def _cast(self, features: Any) -> Any:
-        """Features in the parameters' dtype, so that nothing is computed in another."""
+        """Features in the parameters' dtype, so that everything is computed in that."""
         return features if features.dtype == self.W_proj.dtype else features.astype(self.W_proj.dtype)

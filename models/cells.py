@@ -1,4 +1,4 @@
-"""Recurrent cells: one time step each, from primitive operations. Imports the engine."""
+"""Recurrent cells: each computes one time step, from primitive operations. Imports the engine."""
 
 from typing import Any, TypeAlias
 
@@ -15,7 +15,7 @@ State: TypeAlias = tuple[Tensor, ...]
 
 
 class Cell(Module):
-    """Weights of a cell with `gates` blocks of H columns: Wx (D, gates·H), Wh (H, gates·H), b (gates·H,)."""
+    """Base class with the weights of `gates` blocks of H columns: Wx (D, gates·H), Wh (H, gates·H), b (gates·H,)."""
 
     gates = 1
 
@@ -26,7 +26,7 @@ class Cell(Module):
         self.b = Parameter(np.zeros(columns, dtype))
 
     def start(self, h0: Tensor) -> State:
-        """The state before the first step."""
+        """The state before the first step, given h0."""
         return (h0,)
 
 
@@ -34,7 +34,7 @@ class RNNCell(Cell):
     """h' = tanh(x Wx + h Wh + b) (Elman 1990)."""
 
     def forward(self, x: Tensor, state: State) -> State:
-        """x (N, D) and the state before give the state after."""
+        """The new state, from x (N, D) and the previous one."""
         (h,) = state
         h = F.tanh(x @ self.Wx + h @ self.Wh + self.b)
         h.name = "h"
@@ -44,8 +44,8 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     """i, f, o = σ(…), g = tanh(…) of the parts of x Wx + h Wh + b; c' = f ∘ c + i ∘ g, h' = o ∘ tanh c'.
 
-    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000; the state is (h, c), from c = 0. A
-    `forget_bias` above 0 lets the cell remember from the first step of training on (Jozefowicz et al. 2015).
+    Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000. The state is (h, c); c begins as 0. A
+    positive `forget_bias` makes the cell remember from the first step of training on (Jozefowicz et al. 2015).
     """
 
     gates = 4
@@ -62,11 +62,11 @@ class LSTMCell(Cell):
         self.b.changing()[hidden_dim : 2 * hidden_dim] = forget_bias
 
     def start(self, h0: Tensor) -> State:
-        """No memory yet."""
+        """The state before the first step, with c = 0."""
         return h0, Tensor(beside(np.zeros(h0.shape, h0.dtype), h0))
 
     def forward(self, x: Tensor, state: State) -> State:
-        """x (N, D) and the state before give the state after."""
+        """The new state, from x (N, D) and the previous one."""
         h, c = state
         a = x @ self.Wx + h @ self.Wh + self.b  # (N, 4H)
         i, f, o, g = F.split(a, 4, axis=1)

@@ -1,9 +1,9 @@
 """The textbook's derivations: forward and backward passes written by hand, with their equations. Imports NumPy alone.
 
-Nothing is assigned into an array, so that the same functions also run on symbols: they are what the automatic gradients
-are tested and proved against. Shapes: N batch, T time, D features or words, H hidden, V vocabulary. For a loss L,
-`dx` is ∂L/∂x. Each forward pass returns its result and a cache for the backward pass.
-Source: Stanford CS231n, assignment 3; Elman 1990 (RNN), Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (LSTM).
+Nothing is assigned into an array, so that the same functions also run on symbols: the automatic gradients are tested
+and proved against them. Shapes: N batch, T time, D features or words, H hidden, V vocabulary. `dx` is ∂L/∂x for a loss
+L. A forward pass returns its result and a cache for the backward pass. Source: Stanford CS231n, assignment 3; Elman
+1990 (RNN), Hochreiter & Schmidhuber 1997 and Gers et al. 2000 (LSTM).
 """
 
 from typing import Any, TypeAlias
@@ -56,9 +56,9 @@ def rnn_forward(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> tuple[Ar
 
 
 def rnn_backward(dh: Array, caches: list[Cache]) -> tuple[Array, ...]:
-    """dh (N, T, H), the gradient of each state from outside, gives dx, dh0, dWx, dWh, db.
+    """dx, dh0, dWx, dWh, db from dh (N, T, H), the gradient that each state receives from outside.
 
-    Backwards in time each step gets dh[t] and what the next step sends back; weights add up over time.
+    Backwards in time, each step receives dh[t] plus what the next step passes back; weights' gradients add up.
     """
     dprev_h: Array = 0
     steps = []
@@ -69,7 +69,7 @@ def rnn_backward(dh: Array, caches: list[Cache]) -> tuple[Array, ...]:
 
 
 def through_time(steps: list[tuple[Array, list[Array]]], dh0: Array) -> tuple[Array, ...]:
-    """dx in order of time, dh0, and every weight's gradient summed over the steps, the last of which comes first."""
+    """dx in order of time, dh0, and the gradients of weights summed over the steps, which are given last step first."""
     dx = np.stack([dx for dx, _ in reversed(steps)], axis=1)
     return dx, dh0, *(sum(parts) for parts in zip(*(weights for _, weights in steps), strict=True))
 
@@ -119,7 +119,7 @@ def lstm_forward(x: Array, h0: Array, Wx: Array, Wh: Array, b: Array) -> tuple[A
 
 
 def lstm_backward(dh: Array, caches: list[Cache]) -> tuple[Array, ...]:
-    """dh (N, T, H), the gradient of each state from outside, gives dx, dh0, dWx, dWh, db."""
+    """dx, dh0, dWx, dWh, db from dh (N, T, H), the gradient that each state receives from outside."""
     dprev_h: Array = 0
     dprev_c: Array = 0
     steps = []
@@ -138,7 +138,7 @@ def word_embedding_forward(x: Array, W: Array) -> tuple[Array, Cache]:
 
 
 def word_embedding_backward(dout: Array, cache: Cache) -> Array:
-    """dW = 1[x]ᵀ dout: each word's row gets the sum of the gradients at the places where it stood."""
+    """dW = 1[x]ᵀ dout: each word's row is the sum of the gradients at the places where the word stands."""
     x, W = cache
     V, D = W.shape
     return one_hot(x.reshape(-1), V, W.dtype).T @ dout.reshape(-1, D)
@@ -151,7 +151,7 @@ def temporal_affine_forward(x: Array, w: Array, b: Array) -> tuple[Array, Cache]
 
 
 def temporal_affine_backward(dout: Array, cache: Cache) -> tuple[Array, ...]:
-    """dx = dy wᵀ, dw = xᵀ dy, db = Σ dy, over all times of all examples."""
+    """dx = dy wᵀ, dw = xᵀ dy, db = Σ dy, over all times and examples."""
     x, w = cache
     N, T, D = x.shape
     rows = dout.reshape(N * T, w.shape[1])
@@ -161,7 +161,7 @@ def temporal_affine_backward(dout: Array, cache: Cache) -> tuple[Array, ...]:
 def temporal_softmax_loss(x: Array, y: Array, mask: Array) -> tuple[Array, Array]:
     """L = −1/N Σₙₜ mask · log p[y], p = softmax(x): summed over time, mean over the batch. dx = mask (p − 1[y]) / N.
 
-    x (N, T, V), y (N, T) ids, mask (N, T) of booleans or weights give L () and dx (N, T, V).
+    x (N, T, V), ids y (N, T), mask (N, T) of booleans or weights give L () and dx (N, T, V).
     """
     N, _, V = x.shape
     shifted = x - np.max(x, axis=-1, keepdims=True)  # the same p, and e^x never overflows
@@ -190,44 +190,44 @@ def mse_loss(x: Array, target: Array) -> tuple[Array, Array]:
 
 
 def normalized(x: Array, axes: Any, eps: float) -> tuple[Array, Array]:
-    """x̂ = (x − μ) / σ, with μ = mean x and σ = √(mean (x − μ)² + ε) over the axes; and σ, with size 1 there."""
+    """x̂ = (x − μ) / σ with μ = mean x and σ = √(mean (x − μ)² + ε) over the axes; and σ with those axes of size 1."""
     centred = x - np.mean(x, axis=axes, keepdims=True)
     deviation = np.sqrt(np.mean(centred * centred, axis=axes, keepdims=True) + eps)
     return centred / deviation, deviation
 
 
 def normalized_backward(dhat: Array, hat: Array, deviation: Array, axes: Any) -> Array:
-    """dx = (dx̂ − mean dx̂ − x̂ ∘ mean (dx̂ ∘ x̂)) / σ: what would change the mean or the size of x̂ is taken off."""
+    """dx = (dx̂ − mean dx̂ − x̂ ∘ mean (dx̂ ∘ x̂)) / σ: the parts that would change x̂'s mean or size are removed."""
     mean, size = np.mean(dhat, axis=axes, keepdims=True), np.mean(dhat * hat, axis=axes, keepdims=True)
     return (dhat - mean - hat * size) / deviation
 
 
 def batchnorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, Cache]:
-    """x̂ over the batch, for each column of x (N, C) or channel of x (N, C, H, W), as gamma and beta (C,) are."""
+    """y = γ ∘ x̂ + β with x̂ over the batch: for each column of x (N, C) or channel of x (N, C, H, W); γ and β (C,)."""
     hat, deviation = normalized(x, (0, 2, 3)[: x.ndim - 1], eps)
     return of_channels(gamma, x) * hat + of_channels(beta, x), (hat, deviation, gamma)
 
 
 def batchnorm_backward(dy: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """dx of x̂ from dx̂ = dy ∘ γ; dγ = Σ dy ∘ x̂, dβ = Σ dy over the batch, and over pictures."""
+    """dx from dx̂ = dy ∘ γ; dγ = Σ dy ∘ x̂ and dβ = Σ dy over the batch (and over pictures)."""
     (hat, deviation, gamma), axes = cache, (0, 2, 3)[: dy.ndim - 1]
     dx = normalized_backward(dy * of_channels(gamma, dy), hat, deviation, axes)
     return dx, np.sum(dy * hat, axis=axes), np.sum(dy, axis=axes)
 
 
 def of_channels(v: Array, x: Array) -> Array:
-    """(C,) as it meets x (N, C) or (N, C, H, W)."""
+    """v (C,) in a shape that broadcasts with x (N, C) or (N, C, H, W)."""
     return v.reshape((1, -1, 1, 1)[: x.ndim])
 
 
 def layernorm_forward(x: Array, gamma: Array, beta: Array, eps: float = 1e-5) -> tuple[Array, Cache]:
-    """x̂ over the features, for each row of x (N, D); gamma and beta (D,)."""
+    """y = γ ∘ x̂ + β with x̂ over the features, for each row of x (N, D); γ and β (D,)."""
     hat, deviation = normalized(x, 1, eps)
     return gamma * hat + beta, (hat, deviation, gamma)
 
 
 def layernorm_backward(dy: Array, cache: Cache) -> tuple[Array, Array, Array]:
-    """dx of x̂ from dx̂ = dy ∘ γ; dγ = Σₙ dy ∘ x̂, dβ = Σₙ dy."""
+    """dx from dx̂ = dy ∘ γ; dγ = Σₙ dy ∘ x̂, dβ = Σₙ dy."""
     hat, deviation, gamma = cache
     return normalized_backward(dy * gamma, hat, deviation, 1), np.sum(dy * hat, axis=0), np.sum(dy, axis=0)
 
@@ -263,10 +263,10 @@ def wasserstein_discriminator_loss(real: Array, fake: Array) -> tuple[Array, Arr
 
 
 def gradient_penalty(x: Array, W: Array, b: Array, v: Array, slope: float = 0.01) -> tuple[Array, Array, Array]:
-    """P = mean (‖gₙ‖ − 1)² of the critic D(x) = leaky(x W + b) v, whose gradient is gₙ = (sₙ ∘ v) Wᵀ.
+    """P = mean (‖gₙ‖ − 1)² for the critic D(x) = leaky(x W + b) v, whose gradient by xₙ is gₙ = (sₙ ∘ v) Wᵀ.
 
-    x (N, D), W (D, H), b (H,), v (H,); sₙ is the slope of each unit, 1 or `slope`, which does not change with W. With
-    pₙ = 2 (‖gₙ‖ − 1) gₙ / (N ‖gₙ‖): dW = Σₙ pₙ (sₙ ∘ v)ᵀ, dv = Σₙ sₙ ∘ (pₙ W).
+    x (N, D), W (D, H), b (H,), v (H,). sₙ holds the slope of each unit, 1 or `slope`, which is constant in W. With pₙ =
+    2 (‖gₙ‖ − 1) gₙ / (N ‖gₙ‖): dW = Σₙ pₙ (sₙ ∘ v)ᵀ, dv = Σₙ sₙ ∘ (pₙ W).
     """
     s = np.where(x @ W + b > 0, 1.0, slope)
     g = (s * v) @ W.T  # (N, D)
@@ -281,10 +281,10 @@ def gradient_penalty(x: Array, W: Array, b: Array, v: Array, slope: float = 0.01
 def captioning_loss(
     cell: str, features: Array, captions: Array, parameters: dict[str, Array], null: int = 0
 ) -> tuple[Array, dict[str, Array]]:
-    """Loss and the gradient of every parameter of a captioner with an "rnn" or "lstm".
+    """The loss of a captioner with cell "rnn" or "lstm", and its gradient by every parameter, forward and back.
 
-    features (N, D), captions (N, T + 1) with `null` as padding; parameters W_embed, W_proj, b_proj, Wx, Wh, b, W_vocab,
-    b_vocab. h0 = features W_proj + b_proj; words to vectors; the recurrence; scores; masked softmax loss; and back.
+    features (N, D), captions (N, T + 1) padded with `null`; parameters W_embed, W_proj, b_proj, Wx, Wh, b, W_vocab,
+    b_vocab.
     """
     forward, backward = {"rnn": (rnn_forward, rnn_backward), "lstm": (lstm_forward, lstm_backward)}[cell]
     p, before, after = parameters, captions[:, :-1], captions[:, 1:]

@@ -1,8 +1,7 @@
-"""Writing sentences: greedy, sampled, and by beam search, for whole batches. Knows a captioner by its protocol.
+"""Writing sentences: greedily, by sampling, and by beam search, for whole batches. Knows a captioner by its protocol.
 
-<NULL> and <START> are never written, nor what else the captioner says it does not write. Log-probabilities are the
-model's own, over all its words. Scores that are not numbers, from features or parameters that hold NaN, are an error:
-no sentence is made of them.
+<NULL>, <START> and other words that a captioner declares as unwritten are never written. Log-probabilities are the
+model's own, over all its words. Scores that are NaN, because features or parameters are, raise an error.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -20,7 +19,7 @@ State: TypeAlias = tuple[Any, ...]
 
 
 class Captioner(Protocol):
-    """What decoding asks of a captioner: a state from features (N, D), and scores (N, V) word by word."""
+    """What decoding needs of a captioner: a state from features (N, D), and scores (N, V) word by word."""
 
     null: int
     start: int
@@ -32,7 +31,7 @@ class Captioner(Protocol):
         """The state before the first word."""
 
     def step(self, words: Any, state: State) -> tuple[Tensor, State]:
-        """Words (N,) and the state before give scores of the next words and the state after."""
+        """From words (N,) and the previous state, the scores of the next words and the new state."""
 
 
 Hypothesis = tuple[Array, float]
@@ -40,7 +39,7 @@ Hypothesis = tuple[Array, float]
 
 
 def greedy(captioner: Captioner, features: Any, max_length: int = 30) -> Array:
-    """The likeliest word at each step: ids (N, at most max_length), padded with <NULL> after <END>."""
+    """The most probable word at each step: ids (N, at most max_length), padded with <NULL> after <END>."""
     return written(captioner, features, max_length, lambda scores: scores.argmax(axis=1))
 
 
@@ -51,7 +50,7 @@ def sample(
     temperature: float = 1.0,
     max_length: int = 30,
 ) -> Array:
-    """A word drawn at each step from softmax(scores / temperature): ids (N, at most max_length), as `greedy`."""
+    """Words drawn from softmax(scores / temperature): ids as from `greedy`."""
     if not 0 < temperature < np.inf:
         raise UsageError(f"the temperature is {temperature}; it must be finite and above 0, greedy decoding's limit")
 
@@ -66,7 +65,7 @@ def sample(
 
 
 def written(captioner: Captioner, features: Any, max_length: int, choose: Any) -> Array:
-    """Sentences by a rule that chooses a word (N,) from allowed scores (N, V)."""
+    """Sentences written by a rule `choose` that picks words (N,) from the allowed scores (N, V)."""
     columns: list[Array] = []
     with no_grad():
         state = captioner.begin(features)
@@ -81,7 +80,7 @@ def written(captioner: Captioner, features: Any, max_length: int, choose: Any) -
 
 
 def allowed(captioner: Captioner, scores: Array) -> Array:
-    """Scores (N, ..., V) with −∞ at what is never written; NotFiniteError where they hold NaN."""
+    """Scores (N, ..., V) with −∞ for words that are never written; NotFiniteError if any are NaN."""
     lost = np.unique(np.nonzero(np.isnan(scores))[0])
     if lost.size:
         raise NotFiniteError(
@@ -94,10 +93,10 @@ def allowed(captioner: Captioner, scores: Array) -> Array:
 
 
 def beam_search(captioner: Captioner, features: Any, beams: int = 3, max_length: int = 30) -> list[list[Hypothesis]]:
-    """For each row of features (N, D) its best sentences, at most `beams`, the likeliest first.
+    """The best sentences for each row of features (N, D), at most `beams` of them, the most probable first.
 
-    A sentence ends with <END> or at `max_length`. At each step the `beams` likeliest of all continuations are kept, and
-    those that end leave the beam: one beam is greedy decoding, and enough of them make the search exhaustive.
+    A sentence ends with <END> or at `max_length`. At each step the `beams` most probable continuations are kept, and
+    those that end leave the beam. One beam is greedy decoding; enough beams make the search exhaustive.
     """
     if beams < 1 or max_length < 1:
         raise UsageError(f"{beams} beams of {max_length} words: there must be at least one of each")
@@ -110,7 +109,7 @@ def beam_search(captioner: Captioner, features: Any, beams: int = 3, max_length:
 
 
 class Search:
-    """A beam search under way: for each row `beams` unfinished sentences, and the finished ones so far."""
+    """A beam search in progress: for each row `beams` unfinished sentences, and the finished ones so far."""
 
     def __init__(self, captioner: Captioner, features: Any, beams: int) -> None:
         self.captioner, self.beams, self.rows = captioner, beams, len(features)
@@ -121,7 +120,7 @@ class Search:
         self.finished: list[list[Hypothesis]] = [[] for _ in range(self.rows)]
 
     def extend(self) -> bool:
-        """One word more for every sentence; whether any is left that could still be among the best."""
+        """Adds a word to every sentence; returns whether any unfinished one could still be among the best."""
         candidates, state = self._candidates()
         chosen = np.argsort(-candidates, axis=1, kind="stable")[:, : self.beams]
         parents, words = np.divmod(chosen, candidates.shape[1] // self.beams)
@@ -137,7 +136,7 @@ class Search:
         return self.finished
 
     def _candidates(self) -> tuple[Array, State]:
-        """The log-probability of every sentence with every word after it (rows, beams · V), and the states behind."""
+        """The log-probability of every sentence extended by every word (rows, beams · V), and the new states."""
         last = self.words[..., -1] if self.words.shape[2] else np.full((self.rows, self.beams), self.captioner.start)
         scores, state = self.captioner.step(last.ravel(), self.state)
         V = scores.shape[1]
@@ -145,24 +144,24 @@ class Search:
         return (self.scores[..., None] + steps).reshape(self.rows, self.beams * V), state
 
     def _finish(self, ended: Array) -> None:
-        """Takes the sentences marked (rows, beams) out of the beam, and keeps them if they are good enough."""
+        """Moves the marked sentences (rows, beams) out of the beam, keeping those that are good enough."""
         for row, beam in zip(*np.nonzero(ended & (self.scores > -np.inf)), strict=True):
             found = (self.words[row, beam], float(self.scores[row, beam]))
             self.finished[row] = sorted([*self.finished[row], found], key=log_probability)[: self.beams]
         self.scores = np.where(ended, -np.inf, self.scores)
 
     def _promising(self, row: int) -> bool:
-        """Longer sentences are never likelier: only one above the worst kept so far can still win."""
+        """Whether an unfinished sentence beats the worst one kept: longer sentences are never more probable."""
         kept = self.finished[row]
         bar = kept[-1][1] if len(kept) == self.beams else -np.inf
         return bool(self.scores[row].max() > bar)
 
 
 def log_probability(hypothesis: Hypothesis) -> float:
-    """Sorts the likeliest first."""
+    """A sort key: the most probable first."""
     return -hypothesis[1]
 
 
 def take(state: State, rows: Array) -> State:
-    """Rows of every part of a state."""
+    """These rows of every part of a state."""
     return tuple(take(part, rows) if isinstance(part, tuple) else Tensor(part.numpy()[rows]) for part in state)

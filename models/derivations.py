@@ -1,4 +1,4 @@
-"""What `minigrad derive` prints by name: the cells and losses, with the textbook's names for what is inside.
+"""What `minigrad derive` prints by name: cells and losses, with the textbook's names for inner quantities.
 
 The functions are those that the captioner is trained with. Imports the models and the engine's derivations.
 """
@@ -56,7 +56,7 @@ def lstm_step() -> Derivation:
 
 
 def word_embedding() -> Derivation:
-    """Rows of a table."""
+    """Rows of a table picked by ids."""
     return derive(lambda ids, W: mg.embedding(ids, W), np.zeros((N, T), int), np.zeros((V, W)), title="Word embedding")
 
 
@@ -68,7 +68,7 @@ def temporal_affine() -> Derivation:
 
 
 def temporal_softmax_loss() -> Derivation:
-    """Cross entropy of the words that count."""
+    """Masked cross entropy of words."""
     return derive(
         lambda x, y, mask: mg.softmax_cross_entropy(x, y, mask),
         np.zeros((N, T, V)),

@@ -1,4 +1,4 @@
-"""A small classifier of digits, trained here, whose features are what generated digits are measured by.
+"""A small classifier of digits, trained here; its features are used to measure generated digits.
 
 Imports the engine and `models.data.mnist`.
 """
@@ -30,14 +30,14 @@ Progress = Callable[[int, int], None]
 
 
 class Judged(NamedTuple):
-    """What a classifier makes of pictures: features (N, 128) and probabilities (N, 10)."""
+    """What a classifier says about pictures: features (N, 128) and probabilities (N, 10)."""
 
     features: Array
     probabilities: Array
 
 
 class DigitClassifier(Module):
-    """Two convolutions 5 × 5 of stride 2, a layer of 128 features, and scores of ten digits."""
+    """Two 5 × 5 convolutions with stride 2, a layer of 128 features, and scores for ten digits."""
 
     def __init__(self, seed: int = 0, dtype: Any = np.float32) -> None:
         make: dict[str, Any] = {"rng": np.random.default_rng(seed), "dtype": dtype}
@@ -48,11 +48,11 @@ class DigitClassifier(Module):
         self.head = Linear(FEATURES, CLASSES, **make)
 
     def features(self, x: Value) -> Value:
-        """Rows (N, 784) from −1 to 1 to features (N, 128), none below 0."""
+        """Features (N, 128), none negative, of pictures as rows (N, 784) from −1 to 1."""
         return self.body(x.reshape((x.shape[0], 1, SIDE, SIDE)))
 
     def forward(self, x: Value) -> Value:
-        """Rows (N, 784) to scores (N, 10)."""
+        """Scores (N, 10) of rows (N, 784)."""
         return self.head(self.features(x))
 
     def judge(self, rows: Array) -> Judged:
@@ -66,7 +66,7 @@ class DigitClassifier(Module):
         return features.numpy(), F.softmax(self.head(features)).numpy()
 
     def accuracy(self, digits: Digits) -> float:
-        """The share of pictures whose most probable class is the label."""
+        """The fraction of pictures whose most probable class is their label."""
         found = self.judge(digits.rows()).probabilities.argmax(axis=1)
         return float(np.mean(found == digits.labels))
 
@@ -74,9 +74,9 @@ class DigitClassifier(Module):
 def train_classifier(
     digits: Digits, epochs: int = 10, seed: int = 0, threads: int = 1, progress: Progress | None = None
 ) -> DigitClassifier:
-    """A classifier trained on digits by Adam, 1e-3 and falling: the bits depend on the arguments alone.
+    """A classifier trained by Adam with a falling rate, from 1e-3; reproducible to the bit from its arguments.
 
-    Of MNIST's held-out digits it is right for 98.5 % after 3 epochs, 98.9 % after 6, 99.05 % after 10.
+    On MNIST's test digits it is right for 98.5 % after 3 epochs, 98.9 % after 6, 99.05 % after 10.
     """
     classifier = DigitClassifier(seed)
     parameters = classifier.parameters()
@@ -104,7 +104,7 @@ def train_classifier(
 
 
 def batches(count: int, epochs: int, rng: np.random.Generator) -> Iterator[Array]:
-    """The rows of each batch, each epoch in another order."""
+    """The row numbers of each batch, in a new order every epoch."""
     for _ in range(epochs):
         order = rng.permutation(count)
         yield from (order[start : start + _BATCH] for start in range(0, count, _BATCH))

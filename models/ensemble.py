@@ -1,4 +1,4 @@
-"""Several captioners that write one sentence together. Imports what decoding asks of a captioner."""
+"""Several captioners that write one sentence together. Imports the protocol that decoding uses."""
 
 from collections.abc import Sequence
 from math import log
@@ -13,7 +13,7 @@ from models.decode import Captioner, State
 class Ensemble:
     """A captioner whose probability of a word is the mean of its members' probabilities.
 
-    The members have the same words with the same ids, and are given the same features. UsageError without any member.
+    The members have the same words with the same ids and get the same features. UsageError without members.
     """
 
     def __init__(self, members: Sequence[Captioner]) -> None:
@@ -24,11 +24,11 @@ class Ensemble:
         self.null, self.start, self.end, self.unwritten = first.null, first.start, first.end, first.unwritten
 
     def begin(self, features: Any) -> State:
-        """The state of each member."""
+        """The states of all members."""
         return tuple(member.begin(features) for member in self._members)
 
     def step(self, words: Any, state: State) -> tuple[Tensor, State]:
-        """Words (N,) and the state before give the logarithms (N, V) of the mean probabilities and the state after."""
+        """From words (N,) and the previous state, the logarithms (N, V) of the mean probabilities and the new state."""
         found = [member.step(words, own) for member, own in zip(self._members, state, strict=True)]
         logs = F.stack([F.log_softmax(scores) for scores, _ in found])
         return F.logsumexp(logs, axis=0) - log(len(found)), tuple(after for _, after in found)

@@ -1,6 +1,6 @@
-"""What of the models is of use elsewhere: graphs whose inputs and outputs have names. Imports the models.
+"""The parts of the models that are useful elsewhere: graphs with named inputs and outputs. Imports the models.
 
-Sizes are fixed when a graph is traced, the batch and the number of time steps too.
+Sizes, batch and number of time steps included, are fixed when a graph is traced.
 """
 
 import json
@@ -38,7 +38,7 @@ Programs: TypeAlias = Mapping[str, Callable[[], Program]]
 
 
 def program(f: Callable[..., Any], outputs: tuple[str, ...], about: Mapping[str, str], **arguments: Array) -> Program:
-    """f traced on arguments by whose names it will be known."""
+    """f traced on these arguments, whose names become those of the graph's inputs."""
     named = [from_numpy(array, name=name) for name, array in arguments.items()]
     return Program(trace(f, *named), outputs, tuple(arguments.values()), about)
 
@@ -46,9 +46,9 @@ def program(f: Callable[..., Any], outputs: tuple[str, ...], about: Mapping[str,
 def captioner_programs(
     captioner: Captioner, batch: int = 1, length: int = 16, vocabulary: Sequence[str] = ()
 ) -> Programs:
-    """`captions` writes whole sentences; `begin` and `step` are for a search of one's own; `loss` and `gradients`.
+    """`captions` writes whole sentences; `begin` and `step` serve searches of other kinds; `loss` and `gradients`.
 
-    Features and words are drawn at random; `vocabulary`, the words by id, goes with the model.
+    Example features and words are random; the vocabulary, the words by id, is stored with the model.
     """
     rng = np.random.default_rng(0)
     features = rng.standard_normal((batch, captioner.W_proj.shape[0]), dtype=np.float32)
@@ -86,7 +86,7 @@ def captioner_programs(
 def photograph_programs(
     model: PhotoCaptioner, batch: int = 1, length: int = 16, size: int = 224, vocabulary: Sequence[str] = ()
 ) -> Programs:
-    """`photographs`: from pixels, normalised as ImageNet's, to whole sentences."""
+    """`photographs`: from pixels, normalised as for ImageNet, to whole sentences."""
     pictures, about = drawn_pictures(batch, size), {"words": json.dumps(vocabulary)}
 
     def written(pictures: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def photograph_programs(
 
 
 def sentences(captioner: Captioner, length: int, features: Tensor) -> Tensor:
-    """The likeliest word at each of `length` steps (N, length), as `decode.greedy` writes them, in operations alone."""
+    """The most probable word at each of `length` steps (N, length), as `decode.greedy`, by graph operations alone."""
     never = np.zeros(captioner.vocab_size, np.float32)
     never[[*captioner.unwritten]] = -np.inf
     words: Any = Tensor(np.full(features.shape[0], captioner.start))
@@ -114,7 +114,7 @@ def sentences(captioner: Captioner, length: int, features: Tensor) -> Tensor:
 
 
 def gan_programs(pair: Pair, noise_dim: int, batch: int = 1) -> Programs:
-    """Both networks, with the statistics of batch norm that training gathered."""
+    """Both networks, with the batch-norm statistics collected in training."""
     rng = np.random.default_rng(0)
     z, pictures = noise(rng, batch, noise_dim), noise(rng, batch, PIXELS)
     return {
@@ -124,7 +124,7 @@ def gan_programs(pair: Pair, noise_dim: int, batch: int = 1) -> Programs:
 
 
 def network_programs(network: ImageNetwork, batch: int = 1, size: int = 224) -> Programs:
-    """Scores of classes for pictures of one size, normalised as ImageNet's; and the gradient of the best ones."""
+    """`scores` of classes for pictures of one size, normalised as for ImageNet, and the `gradient` of the best ones."""
     pictures = drawn_pictures(batch, size)
 
     def gradient(pictures: Tensor) -> Any:
@@ -138,5 +138,5 @@ def network_programs(network: ImageNetwork, batch: int = 1, size: int = 224) -> 
 
 
 def drawn_pictures(batch: int, size: int) -> Array:
-    """Noise (N, 3, size, size)."""
+    """Random noise (N, 3, size, size)."""
     return np.random.default_rng(0).standard_normal((batch, 3, size, size), dtype=np.float32)

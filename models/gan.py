@@ -1,6 +1,6 @@
-"""Generative adversarial networks for pictures 28 × 28: the two pairs of networks, and the losses. Imports the engine.
+"""Generative adversarial networks for 28 × 28 pictures: two pairs of networks, and the losses. Imports the engine.
 
-Pictures are rows (N, 784) from −1 to 1, noise rows (N, noise_dim); discriminators give logits (N, 1). The layers are
+Pictures are rows (N, 784) from −1 to 1, noise rows (N, noise_dim); discriminators return logits (N, 1). The layers are
 those of CS231n's assignment 3 (Goodfellow et al. 2014; InfoGAN's pair, Chen et al. 2016, for the convolutional one).
 """
 
@@ -37,7 +37,7 @@ PIXELS = SIDE * SIDE
 
 
 class Unflatten(Module):
-    """Rows (N, D) as maps (N, *shape)."""
+    """Reshapes rows (N, D) to (N, *shape)."""
 
     def __init__(self, *shape: int) -> None:
         self.shape = shape
@@ -56,14 +56,14 @@ class Generator(Sequential):
 
 
 class Pair(NamedTuple):
-    """The two networks that play."""
+    """A discriminator and a generator."""
 
     discriminator: Discriminator
     generator: Generator
 
 
 def dense_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> Pair:
-    """784-256-256-1 with leaky ReLU, and noise-1024-1024-784 with ReLU and tanh."""
+    """Layers of 784-256-256-1 with leaky ReLU, and of noise-1024-1024-784 with ReLU and tanh."""
     make: dict[str, Any] = {"rng": np.random.default_rng(seed), "dtype": dtype}
     discriminator = Discriminator(
         Linear(PIXELS, 256, **make), LeakyReLU(0.01), Linear(256, 256, **make), LeakyReLU(0.01), Linear(256, 1, **make)
@@ -80,7 +80,7 @@ def dense_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> P
 
 
 def convolutional_pair(noise_dim: int = 96, dtype: Any = np.float32, seed: int = 0) -> Pair:
-    """Two convolutions 5 × 5 with pools; two layers with batch norm, then two transposed convolutions 4 × 4."""
+    """Two 5 × 5 convolutions with pooling; two layers with batch norm, then two 4 × 4 transposed convolutions."""
     make: dict[str, Any] = {"rng": np.random.default_rng(seed), "dtype": dtype}
     discriminator = Discriminator(
         Unflatten(1, SIDE, SIDE),
@@ -101,7 +101,7 @@ NETWORKS: dict[str, Callable[..., Pair]] = {"dense": dense_pair, "convolutional"
 
 
 def begun(pair: Pair, rng: np.random.Generator) -> Pair:
-    """The pair with Xavier's weights: uniform within √(6 / (fan-in + fan-out)); biases stay those of the layers."""
+    """The pair with Xavier's initial weights: uniform within √(6 / (fan-in + fan-out)); biases are not changed."""
     for layer in (layer for network in pair for layer in network):
         if isinstance(layer, Weighted):
             shape = layer.weight.shape
@@ -111,7 +111,7 @@ def begun(pair: Pair, rng: np.random.Generator) -> Pair:
 
 
 def noise(rng: np.random.Generator, count: int, dim: int, dtype: Any = np.float32) -> Array:
-    """Uniform on [−1, 1): (count, dim)."""
+    """Noise (count, dim), uniform on [−1, 1)."""
     return uniform(rng, (count, dim), 1.0, dtype)
 
 
@@ -119,7 +119,7 @@ def noise(rng: np.random.Generator, count: int, dim: int, dtype: Any = np.float3
 
 
 class Losses(NamedTuple):
-    """What the discriminator makes small, of the logits of real and of fake pictures; and the generator, of fake."""
+    """The discriminator's loss, of logits of real and of fake pictures, and the generator's, of fake ones."""
 
     discriminator: Callable[[Value, Value], Value]
     generator: Callable[[Value], Value]
@@ -131,7 +131,7 @@ def vanilla_discriminator_loss(real: Value, fake: Value) -> Value:
 
 
 def vanilla_generator_loss(fake: Value) -> Value:
-    """−mean log σ(fake): the form that does not saturate."""
+    """−mean log σ(fake): the form whose gradient does not vanish when the discriminator is sure."""
     return bce_with_logits(fake, 1.0)
 
 
@@ -146,7 +146,7 @@ def least_squares_generator_loss(fake: Value) -> Value:
 
 
 def wasserstein_discriminator_loss(real: Value, fake: Value) -> Value:
-    """mean fake − mean real (Arjovsky et al. 2017); the gradient penalty keeps it bounded."""
+    """mean fake − mean real (Arjovsky et al. 2017); to be used with a gradient penalty."""
     return F.mean(fake) - F.mean(real)
 
 
@@ -163,10 +163,10 @@ LOSSES = {
 
 
 def gradient_penalty(critic: Callable[[Any], Any], real: Any, fake: Any, share: Any) -> Tensor:
-    """mean (‖∂critic(x)/∂x‖ − 1)² at x = share · real + (1 − share) · fake, share (N, 1) in [0, 1].
+    """mean (‖∂critic(x)/∂x‖ − 1)² at x = share · real + (1 − share) · fake, with share (N, 1) in [0, 1].
 
-    Gulrajani et al. 2017. It can be differentiated again, through whatever the critic is made of; a batch norm in it
-    makes each row's gradient one of the whole batch's logits.
+    Gulrajani et al. 2017. Differentiable again, whatever layers the critic has. With batch norm in the critic, each
+    row's gradient is that of the logits of the whole batch.
     """
     x = differentiable(share * real + (1 - share) * fake)
     gx: Any = grad(critic(x).sum(), [x], create_graph=True)[0]

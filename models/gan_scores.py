@@ -1,4 +1,4 @@
-"""How good generated digits are, in the eyes of a classifier: Fréchet distance, confidence, classes. Imports NumPy."""
+"""How good generated digits are, according to a classifier: Fréchet distance, confidence, classes. Imports NumPy."""
 
 from typing import Any, NamedTuple
 
@@ -13,14 +13,14 @@ CONFIDENT = 0.9
 
 
 class Gaussian(NamedTuple):
-    """The mean (D,) and the covariance (D, D) of features."""
+    """A mean (D,) and a covariance (D, D) of features."""
 
     mean: Array
     covariance: Array
 
     @classmethod
     def of(cls, features: Array) -> "Gaussian":
-        """That of features (N, D), in float64. DataError with fewer than two rows or values that are not finite."""
+        """Those of features (N, D), in float64. DataError for fewer than two rows or values that are not finite."""
         wide = np.asarray(features, np.float64)
         if wide.ndim != 2 or len(wide) < 2 or not np.isfinite(wide).all():
             raise DataError(f"features {wide.shape} have no covariance: at least two rows of finite numbers are needed")
@@ -30,7 +30,7 @@ class Gaussian(NamedTuple):
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
     """‖μₐ − μᵦ‖² + tr(Σₐ + Σᵦ − 2 (Σₐ Σᵦ)^½), squared as usual (Dowson & Landau 1982; Heusel et al. 2017).
 
-    The trace of (Σₐ Σᵦ)^½ is that of (S Σᵦ S)^½ with S = Σₐ^½, a symmetric matrix, which eigenvalues settle.
+    The trace of (Σₐ Σᵦ)^½ is that of (S Σᵦ S)^½ with S = Σₐ^½, a symmetric matrix, and is found from its eigenvalues.
     """
     if a.mean.shape != b.mean.shape:
         raise ShapeError(f"distributions of {a.mean.size} and {b.mean.size} features have no distance")
@@ -41,14 +41,14 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
 
 def square_root(matrix: Array) -> Array:
-    """The positive root of a symmetric positive matrix; eigenvalues that rounding made negative count as 0."""
+    """The square root of a symmetric positive matrix; eigenvalues that rounding made negative count as 0."""
     values, vectors = np.linalg.eigh(matrix)
     root: Array = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
     return root
 
 
 def recognised(judged: Judged) -> dict[str, Any]:
-    """The share of pictures with a probability above 0.9, and how many of those are of each class."""
+    """The fraction of pictures with a class of probability above 0.9, and the number of those in each class."""
     most = judged.probabilities.max(axis=1)
     sure = judged.probabilities.argmax(axis=1)[most > CONFIDENT]
     counts = np.bincount(sure, minlength=judged.probabilities.shape[1])

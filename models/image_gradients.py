@@ -1,7 +1,7 @@
-"""Where a trained network looks: what each pixel adds to a score. Imports the engine; `image_synthesis` imports this.
+"""Where a trained network looks: how each pixel contributes to a score. Imports the engine.
 
 Saliency (Simonyan et al. 2014), SmoothGrad (Smilkov et al. 2017), integrated gradients (Sundararajan et al. 2017).
-Pictures are float32 (N, 3, H, W), normalised as ImageNet's are.
+Pictures are float32 (N, 3, H, W), normalised as for ImageNet.
 """
 
 from collections.abc import Callable
@@ -29,7 +29,7 @@ Gradient = Callable[[Array, Any], tuple[Array, Array]]
 
 
 class ImageGradient:
-    """Scores of pictures and the gradient by each of its own class's score: `scores, gradient = …(x, classes)`."""
+    """Scores of pictures, and each picture's gradient of one class's score: `scores, gradient = …(x, classes)`."""
 
     def __init__(self, network: ImageNetwork, eager: bool = False) -> None:
         def score(x: Any, classes: Any) -> tuple[Value, Value]:
@@ -39,23 +39,23 @@ class ImageGradient:
         self._program = differentiated(score, eager)
 
     def __call__(self, x: Array, classes: Any) -> tuple[Array, Array]:
-        """Pictures (N, 3, H, W) and classes (N,) give scores (N, C) and gradients (N, 3, H, W)."""
+        """Scores (N, C) and gradients (N, 3, H, W) of pictures (N, 3, H, W), for classes (N,)."""
         scores, gradient = self._program(x, np.asarray(classes, np.int64).reshape(-1, 1))
         return scores.numpy(), gradient
 
 
 def probabilities(scores: Array) -> Array:
-    """softmax of scores (N, C)."""
+    """The softmax of scores (N, C)."""
     return F.softmax(scores)  # type: ignore[no-any-return]
 
 
 def saliency(gradient: Gradient, x: Array, classes: Any) -> Array:
-    """How much each pixel matters for the score: the maximum over colours of |∂score/∂x|, (N, H, W)."""
+    """How much each pixel matters for the score: the maximum over colours of |∂score/∂x|, as (N, H, W)."""
     return strength(gradient(x, classes)[1])
 
 
 def strength(attributions: Array) -> Array:
-    """The maximum over colours of the absolute value, (N, 3, H, W) to (N, H, W)."""
+    """The maximum over colours of the absolute value: from (N, 3, H, W) to (N, H, W)."""
     largest: Array = np.abs(attributions).max(axis=1)
     return largest
 
@@ -63,9 +63,9 @@ def strength(attributions: Array) -> Array:
 def smooth_grad(
     gradient: Gradient, x: Array, label: int, samples: int = 32, noise: float = 0.15, seed: int = 0
 ) -> Array:
-    """The gradient of one picture (1, 3, H, W), its mean over copies with Gaussian noise.
+    """The gradient for one picture (1, 3, H, W), averaged over copies with Gaussian noise.
 
-    The deviation of the noise is a share of the range of the picture's values.
+    The noise's standard deviation is `noise` times the range of the picture's values.
     """
     rng = np.random.default_rng(seed)
     deviation = noise * float(x.max() - x.min())
@@ -74,7 +74,7 @@ def smooth_grad(
 
 
 def mean_gradient(gradient: Gradient, pictures: Array, label: int) -> Array:
-    """The mean over pictures (n, 3, H, W) of the gradient by a class, (1, 3, H, W); a few are seen at once."""
+    """The mean over pictures (n, 3, H, W) of the gradient of a class's score, (1, 3, H, W), computed in batches."""
     total = np.zeros_like(pictures[:1])
     for start in range(0, len(pictures), _BATCH):
         some = pictures[start : start + _BATCH]
@@ -84,9 +84,9 @@ def mean_gradient(gradient: Gradient, pictures: Array, label: int) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Attribution:
-    """What each value of a picture adds to a score (1, 3, H, W), beside a baseline's; and what they add up to.
+    """What each value of a picture adds to a score compared with a baseline, (1, 3, H, W).
 
-    They should add up to the difference of the two scores: `gap` is how far they are from it, relative to it.
+    The values should add up to the `difference` of the two scores; `gap` is the relative error of their sum.
     """
 
     values: Array
@@ -108,9 +108,9 @@ def integrated_gradients(
 ) -> Attribution:
     """(x − baseline) times the mean gradient along the straight line between them, for one picture (1, 3, H, W).
 
-    The baseline is the mean colour unless given. The line has 32 parts at first, and those parts are halved over which
-    the score changes otherwise than the gradients at their ends say, until what they leave unexplained is below the
-    tolerance, as a share of the whole change, or there are `most`.
+    The baseline is the mean colour by default. The line has 32 parts at first. Parts over which the score's change does
+    not fit the gradients at their ends are halved, until the unexplained change is below `tolerance`, as a fraction of
+    the whole change, or there are `most` parts.
     """
     baseline = np.zeros_like(x) if baseline is None else baseline
     line = Line(gradient, baseline, x, label)
@@ -123,9 +123,9 @@ def integrated_gradients(
 class Line:
     """Scores and gradients at places from 0 to 1 on the line from a baseline to a picture.
 
-    Where a network of ReLUs bends, its gradient jumps. Over a part with one jump the mean gradient is that at one end
-    until the jump and that at the other end after it, and where the jump is follows from the score's change over the
-    part, which is known: so the parts need not be so small that the jump does not matter.
+    Where a network of ReLUs has a kink, its gradient jumps. Over a part with one jump, the gradient is that of one end
+    before the jump and that of the other end after it. Where the jump is follows from the score's change over the part,
+    which is known; so parts need not be so small that the jump does not matter.
     """
 
     def __init__(self, gradient: Gradient, baseline: Array, x: Array, label: int) -> None:
@@ -136,11 +136,11 @@ class Line:
 
     @property
     def difference(self) -> float:
-        """The picture's score less the baseline's."""
+        """The picture's score minus the baseline's."""
         return float(self._scores[-1] - self._scores[0])
 
     def see(self, places: Array) -> None:
-        """Adds places, in ascending order."""
+        """Computes score and gradient at further places, given in ascending order."""
         scores, gradients = [], list[Array]()
         for start in range(0, len(places), _BATCH):
             some = places[start : start + _BATCH].astype(self._way.dtype).reshape(-1, 1, 1, 1)
@@ -156,7 +156,7 @@ class Line:
             self._gradients.insert(int(place) + number, new)
 
     def shares(self) -> Array:
-        """Of each part, the share over which the gradient is that at its beginning: the score's change tells it."""
+        """For each part, the fraction over which the gradient is that at its beginning; the score's change tells it."""
         before, after = self._slopes[:-1], self._slopes[1:]
         slope = np.diff(self._scores) / np.diff(self.places)
         jump = before - after
@@ -164,14 +164,14 @@ class Line:
         return shares
 
     def unexplained(self) -> Array:
-        """How far each part's mean gradient is from the score's change over it."""
+        """For each part, the difference between the score's change and what its mean gradient predicts."""
         shares, lengths = self.shares(), np.diff(self.places)
         mean = shares * self._slopes[:-1] + (1 - shares) * self._slopes[1:]
         left: Array = np.abs(np.diff(self._scores) - lengths * mean)
         return left
 
     def halve(self) -> bool:
-        """Sees the middles of a few parts, those that leave the most unexplained; whether there are such."""
+        """Evaluates the middles of the few parts that leave most unexplained; returns whether there are any."""
         unexplained = np.where(np.diff(self.places) > _SHORTEST, self.unexplained(), 0)
         worst = np.sort(np.argsort(-unexplained)[:_BATCH])
         worst = worst[unexplained[worst] > 0]

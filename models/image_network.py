@@ -1,4 +1,4 @@
-"""Networks that see pictures, whose activations have names. Imports the engine; SqueezeNet and VGG-16 are such."""
+"""Networks on pictures whose activations have names. Imports the engine; SqueezeNet and VGG-16 derive from this."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,24 +10,24 @@ from minigrad.op import Value
 
 
 class ImageNetwork(Module):
-    """Scores (N, num_classes) of pictures (N, 3, H, W): the attributes named in `parts`, one after another.
+    """Scores (N, num_classes) of pictures (N, 3, H, W), by the attributes named in `parts`, one after another.
 
-    The activations of a Sequential among them are named `features.3`, those of any other layer by its attribute.
+    Activations of a Sequential are named `features.3`, those of any other layer by its attribute.
     """
 
     parts: tuple[str, ...]
 
     def forward(self, x: Value) -> Value:
-        """Scores, unnormalised."""
+        """The scores, unnormalised."""
         (scores,) = self.activations(x, [self.names()[-1]])
         return scores
 
     def names(self) -> list[str]:
-        """Those of all activations in order."""
+        """The names of all activations, in order."""
         return [name for part in self.parts for name, _ in self._layers(part)]
 
     def activations(self, x: Value, names: Sequence[str]) -> list[Value]:
-        """What the layers of these names give for pictures x (N, 3, H, W); nothing beyond the last is computed."""
+        """The outputs of the layers with these names, for pictures x (N, 3, H, W); later layers are not computed."""
         self.require(names)
         found: dict[str, Value] = {}
         for name, y in self._steps(x):
@@ -37,14 +37,14 @@ class ImageNetwork(Module):
         return [found[name] for name in names]
 
     def require(self, names: Sequence[str]) -> None:
-        """UsageError when there is no activation of one of the names."""
+        """UsageError if there is no activation of one of these names."""
         for name in names:
             if name not in self.names():
                 kind, known = type(self).__name__, ", ".join(self.names())
                 raise UsageError(f"{kind} has no activation {name!r}: choose among {known}")
 
     def _steps(self, x: Value) -> Iterator[tuple[str, Value]]:
-        """Names and values of all activations in order."""
+        """The names and values of all activations, in order."""
         if len(x.shape) != 4 or x.shape[1] != 3:
             raise ShapeError(f"{type(self).__name__} takes pictures (N, 3, H, W), not {x.shape}")
         for part in self.parts:
@@ -53,7 +53,7 @@ class ImageNetwork(Module):
                 yield name, x
 
     def _layers(self, part: str) -> Iterator[tuple[str, Module]]:
-        """The layers of a part by name."""
+        """The layers of a part, with their names."""
         module = getattr(self, part)
         if not isinstance(module, Sequential):
             yield part, module
@@ -61,7 +61,7 @@ class ImageNetwork(Module):
         yield from ((f"{part}.{number}", layer) for number, layer in enumerate(module))
 
     def _inside(self, part: str, layer: Module, x: Value) -> Value:
-        """What a layer gives, in the scope of its part."""
+        """The output of a layer, computed in the scope of its part."""
         if layer is getattr(self, part):
             return layer(x)
         with scope(part):

@@ -1,4 +1,4 @@
-"""Pictures changed by the gradient of what a network makes of them: the program, the record of it, descent by Adam.
+"""Changing pictures by gradients of what a network computes from them: compiled gradients, and descent by Adam.
 
 `models.image_gradients` and `models.style_transfer` import this. Pictures are float32 (N, 3, H, W), normalised.
 """
@@ -16,7 +16,7 @@ from minigrad.optim import Adam
 
 @dataclass(frozen=True, eq=False)
 class Iteration:
-    """How far an optimisation is: what was measured of the picture `x` before it was changed for the next one."""
+    """The state of an optimisation: its number, what was measured of the picture `x`, and x itself."""
 
     number: int
     measured: Mapping[str, float]
@@ -34,9 +34,9 @@ Progress = Callable[[Iteration], None]
 def differentiated(
     f: Callable[..., tuple[Value, Any]], eager: bool = False, workers: int | None = None
 ) -> Callable[..., tuple[Any, Array]]:
-    """A program of arrays x, … that gives what else f returns, and the gradient by x of the first thing it returns.
+    """A function of arrays x, … that returns what f returns second, and the gradient by x of what f returns first.
 
-    Compiled, and traced once for each size of pictures, or computed eagerly, to compare.
+    Compiled, and traced once for each size of pictures; or computed eagerly, for comparison.
     """
 
     def run(x: Any, *others: Any) -> tuple[Any, Any]:
@@ -53,15 +53,15 @@ def differentiated(
 
 
 def eagerly(run: Callable[..., Any]) -> Callable[..., Any]:
-    """The same of arrays, one operation after the other."""
+    """The same function of arrays, computed one operation after another."""
     return lambda x, *others: run(mg.from_numpy(x, requires_grad=True), *others)
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Steps of Adam: its rate, what that becomes after `decay_at` steps, and the bounds of the picture up to then.
+    """Steps of Adam: the learning rate, its value after `decay_at` steps, and bounds on the picture until `free_at`.
 
-    As in CS231n: Adam begins anew when the rate decays, and a little later the bounds are lifted.
+    As in CS231n: Adam is restarted when the rate decays, and a little later the bounds are lifted.
     """
 
     steps: int = 200
@@ -84,7 +84,7 @@ def descend(
     progress: Progress | None = None,
     eager: bool = False,
 ) -> Array:
-    """The picture after descending the sum of the terms from x; the last report is of the result."""
+    """The picture after descending the sum of the terms from x; the last report to `progress` is of the result."""
     descent = descent or Descent()
     program = differentiated(lambda x, *c: summed(terms(x, *c)), eager)
     picture = mg.Parameter(np.array(x))
@@ -104,12 +104,12 @@ def descend(
 
 
 def summed(terms: Mapping[str, Value]) -> tuple[Value, Mapping[str, Value]]:
-    """The sum of the terms, and all of them with the sum as `loss`."""
+    """The sum of the terms, and all of them by name, with the sum as `loss`."""
     total = sum(terms.values())
     return total, {"loss": total, **terms}
 
 
 def total_variation(x: Value) -> Value:
-    """Σ of squared differences of neighbours across and down (N, C, H, W): small for smooth pictures."""
+    """The sum of squared differences of neighbouring pixels, across and down: small for smooth pictures."""
     down, across = x[:, :, 1:] - x[:, :, :-1], x[:, :, :, 1:] - x[:, :, :, :-1]
     return (down * down).sum() + (across * across).sum()

@@ -1,7 +1,7 @@
-"""Pictures made for a trained network to see something in them. Imports the engine.
+"""Pictures made so that a trained network sees something in them. Imports the engine.
 
 Fooling images (Szegedy et al. 2014), class visualisation (Yosinski et al. 2015), feature inversion (Mahendran & Vedaldi
-2015). Pictures are float32 (N, 3, H, W), normalised as ImageNet's are.
+2015). Pictures are float32 (N, 3, H, W), normalised as for ImageNet.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Fooled:
-    """A picture that is taken for another class, or is not: x (1, 3, H, W) of 8-bit colours, and its scores (1, C)."""
+    """The result of trying to fool a network: a picture x (1, 3, H, W) of 8-bit colours, and its scores (1, C)."""
 
     x: Array
     scores: Array
@@ -48,9 +48,9 @@ def fooling_image(
     most: int = 100,
     progress: Progress | None = None,
 ) -> Fooled:
-    """A picture like x (1, 3, H, W) that is taken for the target: x goes up the target's score in steps of length lr.
+    """A picture similar to x (1, 3, H, W) that is taken for `target`, found by steps of length lr up its score.
 
-    Done when the picture as a file would hold it, in numbers from 0 to 255, is taken for it, or after `most` steps.
+    Ends when the picture, rounded to 8-bit colours as in a file, is classified so, or after `most` steps.
     """
     x = np.array(x)
     for number in count():
@@ -67,17 +67,18 @@ def fooling_image(
 
 
 def unit(gradient: Array) -> Array:
-    """The gradient with length 1, or 0 where it is nothing."""
+    """The gradient scaled to length 1; a zero gradient stays zero."""
     length = sqrt(squares([gradient]))
     return gradient / np.float32(max(length, _TINY))
 
 
 @dataclass(frozen=True)
 class Visualization:
-    """How a picture of a class is sought; the course's form of it is `Visualization(100, 25.0, widths=())`.
+    """How a picture of a class is sought; the course's way is `Visualization(100, 25.0, widths=())`.
 
-    Each step moves the picture by `lr` along the gradient of score − l2 · Σ x², or along the mean of its blurred forms
-    of several `widths` (pixels), each made as long as 1: what is large is then found as well as what is fine.
+    Each step moves the picture by `lr` along the gradient of score − l2 · Σ x², or along the mean of it and of its
+    blurred versions with several `widths` (in pixels), each scaled to length 1: so that large structures are found as
+    well as fine ones.
     """
 
     steps: int = 200
@@ -97,10 +98,10 @@ def class_visualization(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Array:
-    """A picture (1, 3, side, side) of what the network takes for a class, sought from faint noise.
+    """A picture (1, 3, side, side) that the network classifies as `target`, sought from faint noise.
 
-    At each step the picture is moved by up to `max_jitter` pixels and back, and held between black and white; now and
-    then it is blurred a little.
+    At each step the picture is shifted by up to `max_jitter` pixels and back, and clipped to valid colours; at times it
+    is blurred slightly.
     """
     how = how or Visualization()
     rng = np.random.default_rng(seed)
@@ -119,7 +120,7 @@ def class_visualization(
 
 
 def measured(scores: Array, target: int) -> dict[str, float]:
-    """How sure the network is of a class, and −log of that, which is the loss."""
+    """The network's score and probability of a class, and its loss, −log of the probability."""
     log_probability = float(F.log_softmax(scores)[0, target])
     return {
         "loss": abs(log_probability),
@@ -129,7 +130,7 @@ def measured(scores: Array, target: int) -> dict[str, float]:
 
 
 def step(slope: Array, x: Array, how: Visualization) -> Array:
-    """Where the picture goes from x, given the gradient of the score there."""
+    """The change of the picture x, given the gradient of the score there."""
     whole = slope - np.float32(2 * how.l2) * x
     directions = [unit(whole), *(unit(blurred(whole, width)) for width in how.widths)]
     total: Array = np.float32(how.lr / len(directions)) * np.sum(directions, axis=0)
@@ -137,7 +138,7 @@ def step(slope: Array, x: Array, how: Visualization) -> Array:
 
 
 def blurred(x: Array, width: float) -> Array:
-    """Pictures (N, 3, H, W) blurred by a Gaussian of so many pixels' deviation, cut off after four of them."""
+    """Pictures (N, 3, H, W) blurred by a Gaussian of standard deviation `width` pixels, cut off at four of those."""
     reach = int(4 * width + 0.5)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2)
     weights = (weights / weights.sum()).astype(x.dtype)
@@ -150,7 +151,7 @@ def blurred(x: Array, width: float) -> Array:
 
 @dataclass(frozen=True)
 class Inversion:
-    """How a picture is sought from what a layer made of it: the layer, the weight of total variation, the steps."""
+    """How a picture is sought from a layer's features: the layer, the weight of total variation, the steps."""
 
     layer: str = "features.6"
     tv_weight: float = 0.1
@@ -159,7 +160,7 @@ class Inversion:
 
     @property
     def descent(self) -> Descent:
-        """A fifth of the rate for the last sixth of the steps; always between black and white."""
+        """A fifth of the rate for the last sixth of the steps; colours are always clipped to valid ones."""
         return Descent(self.steps, self.lr, self.lr / 5, self.steps * 5 // 6, (LOWEST, HIGHEST), self.steps + 1)
 
 
@@ -171,9 +172,9 @@ def feature_inversion(
     progress: Progress | None = None,
     eager: bool = False,
 ) -> Array:
-    """A picture of which a layer makes the same as of x (1, 3, H, W), sought from noise: what the layer still knows.
+    """A picture with the same features in a layer as x (1, 3, H, W), sought from noise: shows what the layer retains.
 
-    The error is relative, Σ (F − P)² / Σ P², and total variation is that of each pixel.
+    The error is relative, Σ (F − P)² / Σ P², and total variation is per pixel.
     """
     how = how or Inversion()
     with mg.no_grad():

@@ -1,4 +1,4 @@
-"""How this process was started: alone, or by mpiexec as one of several ranks. Anyone may import it; it needs no MPI."""
+"""How this process was started: alone, or by mpiexec as one of several ranks. Needs no MPI; anyone may import it."""
 
 import os
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _VARIABLES = (
 
 @dataclass(frozen=True)
 class Launch:
-    """The number of this rank, from 0, how many there are, and how many of them on this machine."""
+    """This rank's number, from 0, the number of ranks, and the number of them on this machine."""
 
     rank: int = 0
     ranks: int = 1
@@ -19,7 +19,7 @@ class Launch:
 
 
 def launch() -> Launch:
-    """What mpiexec says in the environment; one rank where nobody says anything."""
+    """What mpiexec says in the environment; a single rank if it says nothing."""
     for rank, ranks, here in _VARIABLES:
         if rank in os.environ and ranks in os.environ:
             count = int(os.environ[ranks])

@@ -1,11 +1,11 @@
-"""Ranks: processes that train one captioner together, each on a part of every batch's rows. `models.training` uses it.
+"""Ranks: processes that train one captioner together, each on a part of every batch's rows. For `models.training`.
 
     ranks = world()                     # those of mpiexec; one alone where it did not start this process
     training = Training(run, data.train, validate, print, ranks)
 
-Each rank has all parameters and computes the gradients of its rows. They are added by one Allreduce a step, of one flat
-array that also holds the loss, the numbers of rows and words, and wishes to stop; then each rank makes the same update.
-The first rank alone writes. mpi4py is imported where there are several ranks, and nowhere else.
+Each rank holds all parameters and computes the gradients of its rows. These are added up once a step by one Allreduce
+of a flat array, which also holds the loss, the numbers of rows and words, and requests to stop; then each rank makes
+the same update. Only the first rank writes. mpi4py is imported only if there are several ranks.
 """
 
 import hashlib
@@ -36,11 +36,11 @@ SPIN, LONGEST_NAP, SHARE = 2e-3, 1e-3, 0.1
 
 
 class RanksDifferError(MinigradError, RuntimeError):
-    """Ranks whose parameters should be the same have different ones."""
+    """Ranks whose parameters should be equal have different ones."""
 
 
 class OfAllRanks(Exception):
-    """The cause of an error that every rank raises, so that one of them tells it and none waits for another."""
+    """The cause of an error that every rank raises: one of them reports it, and none waits for another."""
 
 
 def is_of_all(error: BaseException) -> bool:
@@ -49,7 +49,7 @@ def is_of_all(error: BaseException) -> bool:
 
 
 class Ranks:
-    """A process that is alone: `Together` says of several what this says of one."""
+    """A process that is alone; `Together` implements the same methods for several."""
 
     number, count = 0, 1
     cause: OfAllRanks | None = None
@@ -66,37 +66,37 @@ class Ranks:
 
     @property
     def stop(self) -> int | None:
-        """The signal that ends training after this step, on all ranks."""
+        """The signal that ends training after this step, on all ranks; None if there is none."""
         return self.wish.signal
 
     def settle(self) -> None:
-        """Lets `stop` be what any rank was sent until now."""
+        """Updates `stop` with the signals that any rank has received until now."""
 
     def part(self, length: int) -> slice:
-        """Which of a batch's rows are this rank's: as many as another's, or one more, or none."""
+        """This rank's rows of a batch; ranks have equally many rows, or one more or less."""
         return slice(length * self.number // self.count, length * (self.number + 1) // self.count)
 
     def once(self, f: Callable[[], T]) -> T:
-        """What f returns on the first rank, on all of them; its error too."""
+        """The result of f, which only the first rank calls, on all ranks; likewise its error."""
         return f()
 
     def each(self, x: T) -> list[T]:
-        """What each rank calls it with, on all of them."""
+        """The values that all ranks call this with, on all ranks."""
         return [x]
 
     def meet(self) -> None:
-        """Waits, asleep, until all ranks are here."""
+        """Waits, sleeping, until all ranks are here."""
 
     def added(self, parameters: Sequence[Tensor], rows: int, sums: Sequence[float]) -> Sequence[float]:
-        """All ranks' sums. Gradients, each the mean over its rank's rows, become the mean over all ranks' rows."""
+        """The sums over all ranks. Gradients, averaged over each rank's rows, become averages over all ranks' rows."""
         return sums
 
     def blamed(self, f: Callable[[], str]) -> str:
-        """f(), called by the first rank whose part of what was added last is not finite."""
+        """f(), called by the first rank whose part of the latest sum is not finite."""
         return f()
 
     def compare(self, arrays: Mapping[str, Array], step: int) -> None:
-        """RanksDifferError, on all ranks, where an array is not the same on all of them."""
+        """RanksDifferError, on all ranks, if an array is not the same on all of them."""
 
 
 class Together(Ranks):
@@ -112,15 +112,15 @@ class Together(Ranks):
 
     @property
     def stop(self) -> int | None:
-        """The signal that was known to some rank when gradients, or `settle`, were last added."""
+        """The signal that some rank knew of when gradients were last added up, or `settle` was last called."""
         return self._stop
 
     def settle(self) -> None:
-        """By a word from each."""
+        """Gathers the signals of all ranks."""
         self._stop = next((signal for signal in self.each(self.wish.signal) if signal), None)
 
     def once(self, f: Callable[[], T]) -> T:
-        """f on the first rank while the others sleep."""
+        """The first rank calls f while the others sleep."""
         told: tuple[Any, BaseException | None] = (None, None)
         if self.first:
             try:
@@ -134,7 +134,7 @@ class Together(Ranks):
         return result  # type: ignore[no-any-return]
 
     def each(self, x: T) -> list[T]:
-        """Gathered when all are here."""
+        """Gathers the values when all ranks are here."""
         self.meet()
         return list(self._communicator.allgather(x))
 
@@ -143,7 +143,7 @@ class Together(Ranks):
         self._wait(self._communicator.Ibarrier())
 
     def added(self, parameters: Sequence[Tensor], rows: int, sums: Sequence[float]) -> Sequence[float]:
-        """One Allreduce. A rank without rows adds nothing; it has no gradients either."""
+        """One Allreduce. A rank without rows has no gradients and adds nothing."""
         wishes = [float(self.wish.signal == number) for number in SIGNALS]
         numbers = [*sums, rows, *wishes]
         self._reserve(sum(p.size for p in parameters) + len(numbers), parameters)
@@ -162,13 +162,16 @@ class Together(Ranks):
         return totals[: len(sums)]
 
     def blamed(self, f: Callable[[], str]) -> str:
-        """f() of the first such rank, with its number; where only the sum is not finite the last, which has rows."""
+        """f() of the first such rank, with its number.
+
+        Of the last rank, which has rows, if only the sum is not finite.
+        """
         good = self.each(bool(np.isfinite(self._own).all()))
         number = good.index(False) if False in good else self.count - 1
         return f"rank {number}: {self.each(f() if self.number == number else '')[number]}"
 
     def compare(self, arrays: Mapping[str, Array], step: int) -> None:
-        """By digests."""
+        """Compares digests."""
         found = self.each([digest(array) for array in arrays.values()])
         for i, name in enumerate(arrays):
             digests = [theirs[i] for theirs in found]
@@ -176,21 +179,21 @@ class Together(Ranks):
                 raise RanksDifferError(told_apart(digests, name, step)) from self.cause
 
     def _wait(self, request: Any) -> None:
-        """Until a request is done. MPI's own waiting keeps a core busy, which others may need to get here."""
+        """Waits for a request. MPI's own waiting would keep a core busy that other ranks may need."""
         start = time.perf_counter()
         while not request.Test():
             waited = time.perf_counter() - start
             time.sleep(0 if waited < self._spin else min(LONGEST_NAP, SHARE * waited))
 
     def _reserve(self, size: int, parameters: Iterable[Tensor]) -> None:
-        """Two flat arrays of a size, kept from step to step."""
+        """Makes two flat arrays of this size, which are kept from step to step."""
         if len(self._own) != size:
             dtype = np.result_type(np.float32, *(p.dtype for p in parameters))
             self._own, self._sum = np.zeros(size, dtype), np.zeros(size, dtype)
 
 
 def cut(flat: Array, parameters: Iterable[Tensor]) -> Iterable[tuple[Array, Tensor]]:
-    """Views of a flat array in the parameters' shapes, one after another."""
+    """Consecutive views of a flat array, in the shapes of the parameters."""
     start = 0
     for parameter in parameters:
         yield flat[start : start + parameter.size].reshape(parameter.shape), parameter
@@ -198,12 +201,12 @@ def cut(flat: Array, parameters: Iterable[Tensor]) -> Iterable[tuple[Array, Tens
 
 
 def digest(array: Array) -> bytes:
-    """16 bytes that tell arrays of one shape apart."""
+    """16 bytes that differ for different arrays of one shape."""
     return hashlib.sha256(np.ascontiguousarray(array).data).digest()[:16]
 
 
 def told_apart(digests: Sequence[bytes], name: str, step: int) -> str:
-    """Who has what most ranks have not, in words."""
+    """A message that says which ranks differ from most others."""
     usual = max(digests, key=digests.count)
     others = [i for i, found in enumerate(digests) if found != usual]
     plural = "s" if len(others) > 1 else ""
@@ -216,13 +219,13 @@ def told_apart(digests: Sequence[bytes], name: str, step: int) -> str:
 
 @cache
 def world() -> Ranks:
-    """The ranks that mpiexec started; one alone where it did not. MissingPackageError or UsageError without an MPI."""
+    """The ranks started by mpiexec, or a single one. MissingPackageError or UsageError if MPI is needed and missing."""
     place = launch()
     return Together(communicator(place), place.here) if place.ranks > 1 else Ranks()
 
 
 def communicator(place: Launch) -> Any:
-    """mpi4py's for all ranks."""
+    """mpi4py's communicator of all ranks."""
     try:
         import mpi4py
 
@@ -241,7 +244,10 @@ def communicator(place: Launch) -> Any:
 
 
 def end_all(code: int) -> None:
-    """Ends every rank's process at once; where MPI is not there yet, this one, which mpiexec takes for the same."""
+    """Ends the processes of all ranks at once.
+
+    Without MPI only this one, which mpiexec answers by ending the others.
+    """
     with suppress(AttributeError, OSError, ValueError):  # there may be no stdout
         sys.stdout.flush()
     mpi = sys.modules.get("mpi4py.MPI")
@@ -254,7 +260,7 @@ def end_all(code: int) -> None:
 
 
 def wait_for_reader(descriptor: int, seconds: float = 1.0) -> None:
-    """Until a pipe is empty, or some seconds are over: what mpiexec has not read when it ends the ranks is lost."""
+    """Waits until a pipe is empty, but not long: what mpiexec has not read when it ends the ranks is lost."""
     with suppress(ImportError, OSError):  # Windows has no fcntl
         import fcntl
         import termios

@@ -1,4 +1,4 @@
-"""A captioner that sees photographs: network, projection and recurrence as one graph, and what each word saw in them.
+"""A captioner of photographs: network, projection and recurrence as one graph; and what each word depends on.
 
 Imports `photo_features` and `image_gradients`; the command line imports this.
 """
@@ -22,13 +22,16 @@ _BATCH = 8
 
 
 class PhotoCaptioner(Module):
-    """Pictures (N, 3, H, W), as ImageNet's networks expect them, to words: features by a network, then a captioner."""
+    """From pictures (N, 3, H, W), normalised as for ImageNet, to words: features by a network, then a captioner."""
 
     def __init__(self, features: ProjectedFeatures, captioner: Any) -> None:
         self.features, self.captioner = features, captioner
 
     def forward(self, x: Value, captions: Any) -> Value:
-        """The log-probability (N, T) of each word of captions (N, T + 1), <START> first, given those before it."""
+        """The log-probability (N, T) of each word of captions (N, T + 1), given the previous ones.
+
+        <START> comes first.
+        """
         scores = self.captioner(self.features(x), captions[:, :-1])
         chosen: Value = F.take_along_axis(F.log_softmax(scores), captions[:, 1:, None], 2)
         return chosen.reshape(*chosen.shape[:2])
@@ -36,7 +39,7 @@ class PhotoCaptioner(Module):
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """A sentence: its ids with <END> where it ended, and the log-probability of each given those before it."""
+    """A sentence: its ids, <END> included, and the log-probability of each given the previous ones."""
 
     ids: Array
     log_probabilities: Array
@@ -48,7 +51,7 @@ class Told:
 
 
 def told(model: PhotoCaptioner, x: Array, beams: int = 3, max_length: int = 30) -> list[Told]:
-    """The best sentences about one picture (1, 3, H, W), the likeliest first."""
+    """The best sentences about one picture (1, 3, H, W), the most probable first."""
     captioner: Captioner = model.captioner
     with no_grad():
         features = model.features(x)
@@ -57,7 +60,7 @@ def told(model: PhotoCaptioner, x: Array, beams: int = 3, max_length: int = 30) 
 
 
 def word_log_probabilities(captioner: Any, features: Any, ids: Array) -> Array:
-    """The log-probability (T,) of each word of a sentence about one row of features (1, …)."""
+    """The log-probability (T,) of each word of a sentence, for one row of features (1, …)."""
     words = sentence(captioner, ids)
     scores = captioner(features, words[:, :-1])
     probabilities: Array = F.log_softmax(scores).numpy()[0, np.arange(len(ids)), ids]
@@ -65,15 +68,15 @@ def word_log_probabilities(captioner: Any, features: Any, ids: Array) -> Array:
 
 
 def sentence(captioner: Any, ids: Array) -> Array:
-    """A caption (1, T + 1) for the network: <START>, then the words."""
+    """A caption (1, T + 1) as input for the network: <START>, then the words."""
     return np.concatenate([[captioner.start], ids]).astype(np.int64)[None]
 
 
 class WordGradient:
     """The log-probabilities of a sentence's words given pictures, and for each picture the gradient of one of them.
 
-    It goes through the recurrence, the projection and the network. `gradient(x, places)` is what `image_gradients` asks
-    for: smooth and integrated gradients are those of a word.
+    The gradient passes through the recurrence, the projection and the network. `gradient(x, places)` has the form that
+    `image_gradients` needs, for SmoothGrad and integrated gradients of a word.
     """
 
     def __init__(self, model: PhotoCaptioner, ids: Array, eager: bool = False) -> None:
@@ -85,7 +88,7 @@ class WordGradient:
         self._program = differentiated(score, eager)
 
     def __call__(self, x: Array, places: Any) -> tuple[Array, Array]:
-        """Pictures (N, 3, H, W) and places (N,) of words give log-probabilities (N, T) and gradients (N, 3, H, W)."""
+        """Log-probabilities (N, T) and gradients (N, 3, H, W) for pictures (N, 3, H, W) and places (N,) of words."""
         captions = np.repeat(self._caption, len(x), axis=0)
         probabilities, gradient = self._program(x, captions, np.asarray(places, np.int64).reshape(-1, 1))
         return probabilities.numpy(), gradient

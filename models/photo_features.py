@@ -1,6 +1,6 @@
-"""Features of photographs by a network that was trained on ImageNet: a captioner's input. Imports the engine.
+"""Features of photographs by a network trained on ImageNet: the input of a captioner. Imports the engine.
 
-`models.data.preparation` makes the features of a data set with it, `models.photo_captioner` those of one photograph.
+`models.data.preparation` uses it for data sets, `models.photo_captioner` for single photographs.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from models.vgg import VGG16
 
 @dataclass(frozen=True)
 class Kind:
-    """Which features: the network, where its weights are in the zoo, the layer, and what they are called in files."""
+    """A kind of features: the network, the name of its weights in the zoo, the layer, and their name in files."""
 
     network: type[ImageNetwork]
     zoo: str
@@ -39,9 +39,9 @@ KINDS = {
 
 
 class PhotoFeatures(Module):
-    """What a layer of a network says of pictures (N, 3, H, W): (N, C), or (N, grid², C) row by row over the grid.
+    """A layer's output for pictures (N, 3, H, W): (N, C), or (N, grid², C) row by row over a grid.
 
-    `source` is where the network's weights came from, to be noted.
+    `source` is a note of where the network's weights came from.
     """
 
     def __init__(self, kind: str, network: ImageNetwork, grid: int | None = None, source: str = "") -> None:
@@ -53,7 +53,7 @@ class PhotoFeatures(Module):
             raise UsageError(f"{kind} features are made by {wanted}, and the weights are {type(network).__name__}'s")
 
     def forward(self, x: Value) -> Value:
-        """The features, unprojected."""
+        """The features, not yet projected."""
         (y,) = self.network.activations(x, [self.layer])
         if len(y.shape) == 2:
             return y
@@ -64,7 +64,7 @@ class PhotoFeatures(Module):
 
 
 class ProjectedFeatures(Module):
-    """A captioner's features of pictures (N, 3, H, W), as they were made for the data that it was trained on."""
+    """Features of pictures (N, 3, H, W), made exactly as those that a captioner was trained on."""
 
     def __init__(self, network: ImageNetwork, projection: Projection) -> None:
         origin = projection.origin
@@ -86,7 +86,7 @@ class ProjectedFeatures(Module):
 
 
 def weights_digest(network: ImageNetwork) -> str:
-    """The SHA-256 of a network's parameters by name, whatever file they came from."""
+    """The SHA-256 of a network's parameters and their names, independent of the file they came from."""
     found = hashlib.sha256()
     for name, array in sorted(network.state_dict().items()):
         found.update(f"{name} {array.dtype} {array.shape}\n".encode())

@@ -1,6 +1,6 @@
-"""SqueezeNet 1.1: pictures to scores of 1,000 classes, with torchvision's names of layers. Imports the engine.
+"""SqueezeNet 1.1: scores of 1,000 classes for pictures, with torchvision's names of layers. Imports the engine.
 
-Iandola et al. 2016. Expects colours normalised as ImageNet's. Every activation has a name, such as `features.3`.
+Iandola et al. 2016. Expects colours normalised as for ImageNet. Every activation has a name, such as `features.3`.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from models.image_network import ImageNetwork
 
 
 class Fire(Module):
-    """A 1 × 1 convolution to few channels, then 1 × 1 and 3 × 3 ones side by side to many."""
+    """A 1 × 1 convolution to few channels, then 1 × 1 and 3 × 3 convolutions side by side to many."""
 
     def __init__(
         self, inputs: int, squeezed: int, expanded: int, rng: np.random.Generator, dtype: Any = np.float32
@@ -36,10 +36,10 @@ FIRES = ((64, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128), (256, 48, 
 
 
 class SqueezeNet(ImageNetwork):
-    """Scores (N, num_classes) of pictures (N, 3, H, W), random weights until some are loaded; starts out in eval mode.
+    """Scores (N, num_classes) of pictures (N, 3, H, W); weights are random until loaded; begins in eval mode.
 
-    `features` is a convolution and eight Fire modules with pools between, `classifier` dropout, a 1 × 1 convolution,
-    ReLU and the mean over the picture.
+    `features` is a convolution and eight Fire modules with pooling between; `classifier` is dropout, a 1 × 1
+    convolution, ReLU and the mean over the picture.
     """
 
     parts = ("features", "classifier", "flatten")
@@ -58,5 +58,5 @@ class SqueezeNet(ImageNetwork):
 
 
 def pool() -> MaxPool2d:
-    """The three pools are alike."""
+    """The pooling layer that is used three times."""
     return MaxPool2d(3, stride=2, ceil_mode=True)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as wishes that a loop reads when it is ready. Used by `parallel` and `training`."""
+"""Ctrl-C and SIGTERM as requests that a loop reads when it is ready. Used by `parallel` and `training`."""
 
 import signal
 import threading
@@ -10,9 +10,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopWish:
-    """In a `with`: the first signal is noted in `signal`, a second raises KeyboardInterrupt at once.
+    """Within a `with`, the first signal is stored in `signal`; a second one raises KeyboardInterrupt at once.
 
-    Only Python's main thread gets signals; in another one nothing is changed.
+    Only Python's main thread receives signals; in any other thread nothing is changed.
     """
 
     def __init__(self) -> None:

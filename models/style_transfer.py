@@ -1,7 +1,7 @@
 """A photograph in the style of a painting (Gatys et al. 2015), as in CS231n, and textures. Imports the engine.
 
-The content of a picture is what a deep layer makes of it; its style are the Gram matrices of several layers, in which
-places are forgotten. A third term keeps neighbouring pixels alike.
+The content of a picture is the output of a deep layer; its style is given by Gram matrices of several layers, which do
+not depend on positions. A third term makes neighbouring pixels similar.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ from models.image_optimisation import Descent, Progress, Terms, descend, total_v
 
 @dataclass(frozen=True)
 class Style:
-    """What is compared, by SqueezeNet's names of layers, and how much it weighs.
+    """The layers that are compared, by SqueezeNet's names, and their weights.
 
-    Relative weights are those of errors that are divided by what they should be (Σ P², Σ A², the number of pixels), so
-    that they suit any picture, painting and size; without `relative` they multiply the sums themselves, as the course
-    has them, whose numbers for each of its paintings are in `COURSE`.
+    Relative weights apply to errors divided by their reference (Σ P², Σ A², the number of pixels), so that they suit
+    any picture, painting and size. Without `relative` they multiply the sums themselves, as in the course, whose
+    numbers for its paintings are in `COURSE`.
     """
 
     content_layer: str = "features.4"
@@ -52,7 +52,7 @@ def content_loss(weight: float, features: Value, target: Value) -> Value:
 
 
 def style_loss(features: Sequence[Value], targets: Sequence[Value], weights: Sequence[float]) -> Value:
-    """Σ over layers of weight · Σ (G − A)², G the Gram matrices of the features and A (N, C, C) those wanted."""
+    """Σ over layers of weight · Σ (G − A)², with G the Gram matrices of features and A (N, C, C) the wanted ones."""
     return sum(
         content_loss(weight, gram_matrix(layer), gram)
         for layer, gram, weight in zip(features, targets, weights, strict=True)
@@ -74,16 +74,16 @@ def style_transfer(
     progress: Progress | None = None,
     eager: bool = False,
 ) -> Array:
-    """A picture with the content of one (1, 3, H, W) and the style of another (1, 3, H', W').
+    """A picture with the content of one picture (1, 3, H, W) and the style of another (1, 3, H', W').
 
-    It is sought from the content itself, or from `start` (1, 3, H, W).
+    The descent starts from the content, or from `start` (1, 3, H, W).
     """
     terms, constants = objective(network, content, painting, style or Style())
     return descend(terms, content if start is None else start, constants, descent, progress, eager)
 
 
 def objective(network: ImageNetwork, content: Array, painting: Array, style: Style) -> tuple[Terms, list[Array]]:
-    """The terms of the loss of a picture, and the constants that they take: what its layers should be."""
+    """The terms of the loss of a picture, and the constants that they compare its layers with."""
     with mg.no_grad():
         (wanted,) = network.activations(mg.from_numpy(content), [style.content_layer])
     constants = [wanted.numpy(), *grams(network, painting, style)]
@@ -110,7 +110,7 @@ def texture(
     progress: Progress | None = None,
     eager: bool = False,
 ) -> Array:
-    """A picture (1, 3, H, W) of a style and no content, from noise."""
+    """A picture (1, 3, H, W) with a style and no content, from noise."""
     x = np.random.default_rng(seed).random((1, 3, *shape), dtype=np.float32)
     wanted = grams(network, painting, style or Style())
     weights = scaled(style or Style(), x, wanted, x.size)
@@ -133,7 +133,7 @@ def grams(network: ImageNetwork, painting: Array, style: Style) -> list[Array]:
 
 
 def scaled(style: Style, content: Array, grams: Sequence[Array], size: int) -> Style:
-    """The style with weights of the sums themselves: relative ones divided by what each error is compared with."""
+    """The style with absolute weights: relative ones divided by the reference of each error."""
     if not style.relative:
         return style
     return replace(
@@ -146,5 +146,5 @@ def scaled(style: Style, content: Array, grams: Sequence[Array], size: int) -> S
 
 
 def square_sum(array: Array) -> float:
-    """Σ of squares, or 1 where that is nothing to divide by."""
+    """The sum of squares, or 1 if that is 0."""
     return squares([array]) or 1.0

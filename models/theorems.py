@@ -26,19 +26,19 @@ Function = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Theorem:
-    """Two programs over the same inputs, made when asked for, and the names of their outputs."""
+    """Two programs over the same inputs, which are made when needed, and the names of their outputs."""
 
     name: str
     outputs: tuple[str, ...]
     programs: Callable[[], tuple[mg.Graph, mg.Graph]]
 
     def prove(self) -> Proof:
-        """Formula against formula; ids are drawn below V."""
+        """The proof, formula against formula; ids are tried below V."""
         return prove(*self.programs(), self.outputs, below=V)
 
 
 def theorems() -> list[Theorem]:
-    """All of them."""
+    """All theorems."""
     return [
         *(step(cell) for cell in CELLS),
         *(sequence(cell, steps) for cell in CELLS for steps in STEPS),
@@ -51,7 +51,7 @@ def theorems() -> list[Theorem]:
 def programs(
     automatic: Function, textbook: Function, inputs: Mapping[str, Array], parameters: Mapping[str, mg.Parameter]
 ) -> tuple[mg.Graph, mg.Graph]:
-    """Both programs, with the parameters as further inputs: `textbook` takes them after the others."""
+    """Both programs, with the parameters as further inputs, which `textbook` takes after the others."""
     symbols = [mg.tensor(array, name=name) for name, array in inputs.items()]
     weights = [mg.tensor(weight, name=name) for name, weight in parameters.items()]
     traced = mg.trace(automatic, *symbols)
@@ -59,18 +59,18 @@ def programs(
 
 
 def gradients(outputs: Any, inputs: Sequence[Any], cotangents: Sequence[Any]) -> tuple[Any, ...]:
-    """What the engine derives, as nodes."""
+    """The gradients derived by the engine, as nodes."""
     return mg.grad(list(outputs), list(inputs), list(cotangents), create_graph=True)
 
 
 def make_cell(kind: str) -> tuple[Cell, dict[str, mg.Parameter]]:
-    """A cell and its weights by name."""
+    """A cell, and its weights by name."""
     cell = CELLS[kind](W, H, np.random.default_rng(0), np.float64)
     return cell, {"Wx": cell.Wx, "Wh": cell.Wh, "b": cell.b}
 
 
 def step(kind: str) -> Theorem:
-    """One step: the gradients of h' (and c') reach x, h (and c) and the weights."""
+    """One step: the gradients of h' (and c') by x, h (and c) and the weights."""
     states = ("h", "c")[: 2 if kind == "lstm" else 1]
     forward, backward = getattr(cf, f"{kind}_step_forward"), getattr(cf, f"{kind}_step_backward")
 
@@ -91,7 +91,7 @@ def step(kind: str) -> Theorem:
 
 
 def sequence(kind: str, steps: int) -> Theorem:
-    """All steps, unrolled: the gradients of the states reach x, h0 and the weights."""
+    """All steps, unrolled: the gradients of the states by x, h0 and the weights."""
     forward, backward = getattr(cf, f"{kind}_forward"), getattr(cf, f"{kind}_backward")
 
     def made() -> tuple[mg.Graph, mg.Graph]:
@@ -116,7 +116,7 @@ NAMES = ("W_embed", "W_proj", "b_proj", "Wx", "Wh", "b", "W_vocab", "b_vocab")
 
 
 def captioner(kind: str, steps: int) -> Theorem:
-    """The whole captioner: its loss and the gradient of every parameter."""
+    """The whole captioner: its loss, and the gradient by every parameter."""
 
     def made() -> tuple[mg.Graph, mg.Graph]:
         model = Captioner(kind, V, D, W, H, dtype=np.float64)
@@ -140,17 +140,17 @@ def captioner(kind: str, steps: int) -> Theorem:
 def operation(
     name: str, outputs: Sequence[str], sizes: Mapping[str, Any], automatic: Function, textbook: Function
 ) -> Theorem:
-    """A theorem about functions of their inputs alone; a size is a shape, or an array where dtype matters."""
+    """A theorem about functions without parameters; a size is a shape, or an array if its dtype matters."""
     return Theorem(name, tuple(outputs), lambda: programs(automatic, textbook, zeros(sizes), {}))
 
 
 def zeros(sizes: Mapping[str, Any]) -> dict[str, Array]:
-    """Arrays that only say shape and dtype."""
+    """Arrays that only provide shapes and dtypes."""
     return {name: np.zeros(size) if isinstance(size, tuple) else size for name, size in sizes.items()}
 
 
 def with_loss(f: Function) -> Function:
-    """A loss and its gradient by x, the first input."""
+    """A function that returns a loss and its gradient by the first input."""
 
     def both(x: Any, *others: Any) -> Any:
         loss = f(x, *others)
@@ -160,7 +160,7 @@ def with_loss(f: Function) -> Function:
 
 
 def with_backward(f: Function) -> Function:
-    """f and its gradients by all its arguments, from the cotangent that comes first."""
+    """A function that returns f and its gradients by all arguments, given the cotangent as first argument."""
 
     def both(dy: Any, *inputs: Any) -> Any:
         y = f(*inputs)
@@ -170,7 +170,7 @@ def with_backward(f: Function) -> Function:
 
 
 def with_closed_backward(forward: Function, backward: Function) -> Function:
-    """The same of a closed form."""
+    """The same function made of a closed form."""
 
     def both(dy: Any, *inputs: Any) -> Any:
         y, cache = forward(*inputs)
@@ -183,7 +183,7 @@ IDS, MASK = np.zeros((N, 3), int), np.zeros((N, 3), bool)
 
 
 def operations() -> list[Theorem]:
-    """Functions without a state."""
+    """Theorems about functions without state."""
     return [
         operation(
             "sigmoid",
@@ -225,12 +225,12 @@ def operations() -> list[Theorem]:
 
 
 def batch_norm(x: Any, gamma: Any, beta: Any) -> Any:
-    """In training: with the batch's own mean and variance."""
+    """Batch norm in training, with the batch's own mean and variance."""
     return mg.batch_norm(x, None, None, gamma, beta, training=True)
 
 
 def normalisations() -> list[Theorem]:
-    """y and the gradients by x, γ and β."""
+    """Theorems about normalisations: y, and the gradients by x, γ and β."""
 
     def norm(name: str, shape: tuple[int, ...], f: Function, closed: str) -> Theorem:
         forward, backward = getattr(cf, f"{closed}_forward"), getattr(cf, f"{closed}_backward")

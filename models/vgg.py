@@ -1,4 +1,4 @@
-"""VGG-16: pictures to scores of 1,000 classes, or to the features `fc7` (N, 4096) of a captioner. Imports the engine.
+"""VGG-16: scores of 1,000 classes for pictures, or a captioner's features `fc7` (N, 4096). Imports the engine.
 
 Simonyan & Zisserman 2014, with torchvision's names of layers (`features.0.weight` … `classifier.6.bias`).
 """
@@ -17,9 +17,9 @@ STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512
 
 
 class VGG16(ImageNetwork):
-    """Scores (N, num_classes) of pictures (N, 3, H, W), random weights until some are loaded; starts out in eval mode.
+    """Scores (N, num_classes) of pictures (N, 3, H, W); weights are random until loaded; begins in eval mode.
 
-    Pictures of 224 × 224 are those it was trained for; others are brought to 7 × 7 by averaging before the classifier.
+    It was trained on pictures of 224 × 224; those of other sizes are averaged to 7 × 7 before the classifier.
     """
 
     parts = ("features", "avgpool", "flatten", "classifier")
@@ -44,6 +44,6 @@ class VGG16(ImageNetwork):
         self.eval()
 
     def fc7(self, x: Value) -> Value:
-        """The second hidden layer (N, 4096) of the classifier, after its ReLU."""
+        """The output (N, 4096) of the classifier's second hidden layer, after its ReLU."""
         (features,) = self.activations(x, ["classifier.4"])
         return features
