@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import minigrad as mg
+from viz.theme import LIGHT
 
 FILE = Path(__file__).resolve().parents[1] / "docs" / "gallery" / "adversaries.svg"
 
@@ -29,15 +30,20 @@ def play(turns: bool, steps: int = 60, rate: float = 0.2) -> list[tuple[float, f
 
 
 def draw(path: Path) -> None:
-    """Both ways to play, beside each other."""
-    figure = Figure(figsize=(8, 4), layout="constrained")
-    for axes, turns in zip(figure.subplots(1, 2), (True, False), strict=True):
-        axes.plot(*zip(*play(turns), strict=True), ".-", linewidth=1)
-        axes.plot(0, 0, "k+", markersize=12)
-        axes.set(
-            title="in turns" if turns else "at once", xlabel="x, who wants x y small", ylabel="y, who wants x y large"
-        )
-        axes.set_aspect("equal", "datalim")
+    """Both ways to play, beside each other, on one scale."""
+    figure = Figure(figsize=(8, 4.4), layout="constrained")
+    titles = ("Taking turns: round for ever", "Moving at once: outwards")
+    for axes, title, turns in zip(figure.subplots(1, 2, sharex=True, sharey=True), titles, (True, False), strict=True):
+        steps = play(turns)
+        axes.plot(*zip(*steps, strict=True), ".-", color=LIGHT["blue"], linewidth=1, label="a step")
+        axes.plot(*steps[0], "s", color=LIGHT["vermilion"], label="where it starts")
+        axes.plot(0, 0, "+", color=LIGHT["ink"], markersize=12, label="the equilibrium")
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold", color=LIGHT["ink"])
+        axes.set(xlabel="x makes x · y small", ylabel="y makes x · y large" if turns else "", aspect="equal")
+        axes.grid(color=LIGHT["rule"])
+        axes.set_axisbelow(True)
+        axes.spines[:].set_visible(False)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 

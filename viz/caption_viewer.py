@@ -44,7 +44,7 @@ def write_viewer(
         kind="Captions",
         lead=lead,
         numbers=numbers,
-        sections=[Section("Photographs", "", [_controls(len(captioned)), listing])],
+        sections=[Section("Images", "", [_controls(len(captioned)), listing])],
         parts=["viewer"],
         remote_images=any(one.image is None and one.address for one in captioned),
     )

@@ -29,7 +29,7 @@ def photograph_cards(cards: Sequence[Card]) -> Html:
     groups = tuple(dict.fromkeys(card.group for card in cards))
     options = {"every": "All", **{f"group-{number}": group for number, group in enumerate(groups)}}
     items = [_item(card, number, groups) for number, card in enumerate(cards, 1)]
-    buttons = [choice("group", "Photographs", options)] if len(groups) > 1 else []
+    buttons = [choice("group", "Show", options)] if len(groups) > 1 else []
     return element("div", *buttons, element("ul", *items, class_="cards"), class_="samples")
 
 

@@ -83,7 +83,7 @@ def written(arguments: argparse.Namespace, data: CaptionData, remarks: tuple[str
     lead = "Some of each split, with what people said of them."
     if all(card.image is None for card in cards):
         lead += " The pictures themselves are not here, only their addresses."
-    sections = [Section("Photographs", lead, [photograph_cards(cards)]), Section("What there is", "", [table(facts)])]
+    sections = [Section("Images", lead, [photograph_cards(cards)]), Section("What there is", "", [table(facts)])]
     numbers = [Number("images", f"{len(data.train.urls) + len(data.val.urls):,}"),
                Number("captions", f"{len(data.train) + len(data.val):,}"),
                Number("words", f"{len(data.vocabulary):,}")]  # fmt: skip
