@@ -48,10 +48,19 @@ def blas() -> list[str] | None:
     except ImportError:
         return None
     return [
-        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}, {pool['num_threads']} threads"
+        f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}, {count} thread{'s' * (count > 1)}"
         for pool in threadpool_info()
-        if pool["user_api"] == "blas"
+        if pool["user_api"] == "blas" and (count := pool["num_threads"])
     ]
+
+
+def blas_threads() -> int | None:
+    """How many threads BLAS takes now; None where nobody can tell."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return None
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=None)
 
 
 def reached(size: int, threads: int, at_once: int = 1) -> float:

@@ -14,6 +14,7 @@ from minigrad.cli.machine import (
     PINS,
     THREADS,
     blas,
+    blas_threads,
     clock,
     limited,
     operations_a_cycle,
@@ -28,19 +29,29 @@ SIZE = 1024
 """Of the matrices that are multiplied."""
 MATTERS = 1.05
 """What is less than so many times slower makes no difference."""
-_UNPINNED = (
-    f"import json; from minigrad.cli.machine import blas, reached; print(json.dumps([reached({SIZE}, 1), blas()]))"
-)
+GAINS = 1.2
+"""Workers that are less than so many times as fast as one are hardly worth it."""
+_INSTALL = "python -m pip install threadpoolctl"
+_UNPINNED = f"""
+import json
+from minigrad.blas import small_kernels
+from minigrad.cli.machine import blas, reached
+print(json.dumps({{"one": reached({SIZE}, 1), "blas": blas(), "small_kernels": small_kernels()}}))
+"""
 
 
 def speed() -> dict[str, Any]:
-    """Measured in about a second; rates in floating-point operations a second."""
-    cores = usable_cores()
+    """Measured in about a second; rates in floating-point operations a second.
+
+    Where BLAS cannot be held to one thread, `one` is the rate with as many as it takes, and `all` is not measured.
+    """
+    cores, held = usable_cores(), can_be_held()
     with Load() as load:
-        rates = {"one": reached(SIZE, 1), "all": reached(SIZE, 1, cores)}
+        rates = {"one": reached(SIZE, 1), "all": reached(SIZE, 1, cores) if held else None}
     return {
         "processor": processor(),
         "cores": cores,
+        "cores_of_machine": os.cpu_count() or cores,
         "blas": blas(),
         "small_kernels": small_kernels(),
         **rates,
@@ -50,7 +61,8 @@ def speed() -> dict[str, Any]:
         "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
         "unpinned": unpinned() if pins() else None,
         "workers": default_workers(),
-        "blas_can_be_held": can_be_held(),
+        "blas_threads": blas_threads(),
+        "blas_can_be_held": held,
         "handing_over": handing_over(cores),
     }
 
@@ -65,9 +77,9 @@ def peak() -> dict[str, Any] | None:
 
 
 def unpinned() -> dict[str, Any] | None:
-    """The rate on one core, and the kernels, of a process without the variables that pin some; None if that fails."""
+    """Rate, kernels and whether there are small ones, without the variables that pin some; None if that fails."""
     done = subprocess.run([sys.executable, "-c", _UNPINNED], env=without_pins(), capture_output=True, text=True)
-    return None if done.returncode else dict(zip(("one", "blas"), json.loads(done.stdout), strict=True))
+    return None if done.returncode else json.loads(done.stdout)
 
 
 def handing_over(count: int) -> float:
@@ -84,22 +96,46 @@ def handing_over(count: int) -> float:
 
 def in_words(found: dict[str, Any]) -> Iterator[str]:
     """Line by line."""
-    yield f"  {found['processor']}, {found['cores']} cores for this process"
-    yield from (f"  {line}" for line in found["blas"] or ["unknown: threadpoolctl is missing"])
-    yield (
-        f"  products reach {gflops(found['one'])} on one core, {gflops(found['all'])} with one on each "
-        f"({SIZE}×{SIZE}, float32, measured now)"
-    )
+    yield f"  {found['processor']}, {cores_in_words(found)} for this process"
+    yield from (f"  {line}" for line in found["blas"] or [f"BLAS: which one is not known ({_INSTALL})"])
+    yield f"  products of {SIZE}×{SIZE} matrices of float32 reach, measured now, {rates_in_words(found)}"
     pieces = "in small pieces, for which it has kernels" if found["small_kernels"] else "whole"
     yield f"  products of few rows are given to it {pieces}"
     if (found["others"] or 0) > TOLERATED:
         yield f"  meanwhile other processes took {found['others']:.1f} cores: ask again when they have ended"
     yield from peak_in_words(found)
     yield from pins_in_words(found)
-    for name, value in found["threads"].items():
-        yield f"  {name}={value}: so many threads for what is computed eagerly; compiled programs have workers"
+    yield from threads_in_words(found)
     yield "workers"
     yield from workers_in_words(found)
+
+
+def cores_in_words(found: dict[str, Any]) -> str:
+    """`1 of 8 cores`."""
+    cores, there = found["cores"], found["cores_of_machine"]
+    return f"{cores} of {there} cores" if cores < there else f"{cores} core{'s' * (cores > 1)}"
+
+
+def rates_in_words(found: dict[str, Any]) -> str:
+    """What is reached on one core and on all."""
+    if found["all"] is None:
+        return f"{gflops(found['one'])} with as many threads as BLAS takes"
+    each = f", {gflops(found['all'])} with one on each" if found["cores"] > 1 else ""
+    return f"{gflops(found['one'])} on one core{each}"
+
+
+def threads_in_words(found: dict[str, Any]) -> Iterator[str]:
+    """What came of variables that say how many threads BLAS is to take."""
+    taken, said = found["blas_threads"], ", ".join(f"{name}={value}" for name, value in found["threads"].items())
+    if not said:
+        return
+    if taken is None:
+        yield f"  {said}: BLAS may heed that, or not"
+        return
+    took = f"BLAS takes {taken} thread{'s' * (taken > 1)}"
+    yield f"  {said}: {took} for what is computed eagerly; compiled programs have workers all the same"
+    if taken < found["cores"]:
+        yield f"  unset {' '.join(found['threads'])}, and eager products have all cores"
 
 
 def gflops(rate: float) -> str:
@@ -113,8 +149,12 @@ def peak_in_words(found: dict[str, Any]) -> Iterator[str]:
     if peak is None:
         yield "  the peak of this processor is not known: its clock or its units cannot be told"
         return
+    known = f"  the peak of one core is {gflops(peak['rate'])}, {peak['is']}"
+    if found["all"] is None:
+        yield known
+        return
     share = found["one"] / peak["rate"]
-    yield f"  the peak of one core is {gflops(peak['rate'])}, {peak['is']}; reached: {share:.0%}"
+    yield f"{known}; reached: {share:.0%}"
     if share > 1:
         least = found["one"] / peak["operations_a_cycle"] / 1e9
         yield f"  so its clock is in truth {least:.1f} GHz or more: a virtual machine is told the base clock alone"
@@ -127,20 +167,27 @@ def pins_in_words(found: dict[str, Any]) -> Iterator[str]:
     better = found["unpinned"]
     if better is None:
         return
-    kernels = ", ".join(better["blas"] or ["other kernels"])
-    slower = better["one"] >= MATTERS * found["one"]
-    advice = f": unset {' '.join(found['pins'])}" if slower else ", which is no faster"
-    yield f"  without it {gflops(better['one'])} on one core, {kernels}{advice}"
+    names, kernels = " ".join(found["pins"]), ", ".join(better["blas"] or ["other kernels"])
+    small = better["small_kernels"] and not found["small_kernels"]
+    gains = ["faster"] * (better["one"] >= MATTERS * found["one"]) + ["with kernels for small products"] * small
+    advice = f"{' and '.join(gains)}: unset {names}" if gains else f"no faster: {names} may stay"
+    yield f"  without it {gflops(better['one'])}, {kernels}, {advice}"
 
 
 def workers_in_words(found: dict[str, Any]) -> Iterator[str]:
     """Why there are as many as there are."""
     if not found["blas_can_be_held"]:
-        yield "  1 by default: the threads of this BLAS cannot be held back (python -m pip install threadpoolctl), and"
+        yield f"  1 by default: the threads of this BLAS cannot be held back ({_INSTALL}), and"
         yield "  beside others of ours they would wait for each other"
+        return
+    if found["cores"] == 1:
+        yield "  1 by default: this process may use one core"
         return
     times, alone = found["all"] / found["one"], 1e3 * WORTH_SPLITTING / found["one"]
     yield f"  {found['workers']} by default, one for each core: products on all run {times:.1f} times as fast as on one"
+    if times < GAINS and (found["others"] or 0) <= TOLERATED:
+        yield "  that gains little here: try mg.compile(f, workers=1), or --threads 1"
+    yield "  not chosen anew in each run: with other workers results have other last bits"
     yield (
         f"  1 where a program computes less than {WORTH_SPLITTING / 1e9:g} GFLOP, {alone:.1f} ms of products here: "
         f"handing it over takes {1e6 * found['handing_over']:.0f} µs, and so does each waiting for each other"

@@ -20,9 +20,8 @@ from minigrad.ops.shape import Concat
 
 Rates = tuple[float, float]
 """Floating-point operations a second of a large product; bytes a second that a copy reads and writes."""
-REPEATS = 5
-RUNS = 3
-"""How often the program is run after each pass; the quickest run counts."""
+REPEATS = 3
+"""How often the program after each pass, and each call, is timed; the quickest counts."""
 
 
 def explained(traced: Graph, passes: Sequence[Pass], program: Program) -> measure.Explanation:
@@ -47,7 +46,7 @@ def versioned(graph: Graph, like: Program, rates: Rates) -> measure.Version:
     given = like.arguments()
     with np.errstate(all="ignore"):
         program(*given)
-        measured = min(measure.seconds(lambda: program(*given)) for _ in range(RUNS))
+        measured = min(measure.seconds(lambda: program(*given)) for _ in range(REPEATS))
     memory = memory_of(program.plan)
     predicted = sum(expected(w, parts, rates) for w, parts in worked(program))
     return measure.Version(graph, memory["arena"] + memory["results"], memory["buffers"], predicted, measured)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from functools import cache
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock, RLock
 from typing import Any, TypeAlias
@@ -20,8 +21,7 @@ from minigrad.measure import flops
 from minigrad.op import Array
 from minigrad.ops.window import ALIGNMENT, Scratch
 
-Steps: TypeAlias = list[list[Call]]
-Stage: TypeAlias = tuple[Steps, ...]
+Stage: TypeAlias = tuple[list[list[Call]], ...]
 """For each worker, the calls it makes before all wait for each other."""
 
 WORTH_SPLITTING = 10**8
@@ -122,8 +122,12 @@ def follow(steps: Iterable[list[Call]]) -> None:
 
 
 def usable_cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of cores that this process may use: those it is bound to, and no more than its container's share."""
+    bound = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with suppress(OSError, ValueError):  # where there is no such file, or no limit in it
+        share, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, min(bound, int(share) // int(period)))
+    return bound
 
 
 def can_be_held() -> bool:
