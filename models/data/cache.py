@@ -1,15 +1,16 @@
-"""Where built data is kept between runs: scenes are drawn once, and again when what draws them changes.
+"""Where built and fetched data is kept: scenes are drawn once, and again when what draws them changes.
 
-Imports `models.data.scenes`; the command line uses it.
+Imports `models.data.scenes`; what fetches and the command line use it.
 """
 
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from minigrad.errors import MissingFileError
 from models.data import scenes
 from models.data.scenes.build import Progress
 
@@ -48,6 +49,15 @@ def roots() -> Iterator[Path]:
     with suppress(RuntimeError):  # there may be no home
         yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigrad"
     yield Path("runs").absolute()
+
+
+def fetched(folder: str, names: Iterable[str], what: str, command: str) -> Path:
+    """Where the files of these names are kept, all of them; MissingFileError with the command that fetches them."""
+    wanted, places = list(names), [root / folder for root in roots()]
+    for place in places:
+        if all((place / name).is_file() for name in wanted):
+            return place
+    raise MissingFileError(f"{what} is not here yet (looked in {places[0]}): {command}")
 
 
 def writable_root() -> Path:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from minigrad.errors import MissingFileError
-from models.data.cache import roots, writable_root
+from models.data.cache import fetched, writable_root
 from models.data.mnist import CHECKSUMS
 from models.data.unpacking import unpacked
 from models.weights.download import Remote, fetch
 
+_MNIST = "mnist"
+"""Its folder in the cache."""
 MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 """Where PyTorch gets it."""
 COCO = "http://images.cocodataset.org/"
@@ -28,7 +29,7 @@ def fetch_mnist(progress: Progress | None = None, address: str = MNIST) -> list[
 
     Each is checked by the SHA-256 of its uncompressed content: DataError, and the file is not kept, where it differs.
     """
-    folder = writable_root() / "mnist"
+    folder = writable_root() / _MNIST
     remotes = [
         Remote(f"{address.rstrip('/')}/{name}.gz", f"{name}.gz", digest, "SHA-256 unzipped")
         for name, digest in CHECKSUMS.items()
@@ -65,8 +66,4 @@ def told(progress: Progress | None, name: str) -> Callable[[int, int | None], No
 
 def find_mnist() -> Path:
     """The folder of the fetched files; MissingFileError with the command that fetches them."""
-    places = [root / "mnist" for root in roots()]
-    for place in places:
-        if all((place / f"{name}.gz").is_file() for name in CHECKSUMS):
-            return place
-    raise MissingFileError(f"MNIST is not here yet (looked for {places[0]}): minigrad data fetch mnist")
+    return fetched(_MNIST, (f"{name}.gz" for name in CHECKSUMS), "MNIST", "minigrad data fetch mnist")

@@ -7,10 +7,12 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
-from minigrad.errors import MissingFileError, UsageError
-from models.data.cache import roots, writable_root
+from minigrad.errors import UsageError
+from models.data.cache import fetched, roots, writable_root
 from models.weights.download import Progress, Remote, fetch
 
+_FOLDER = "weights"
+"""Of the cache."""
 _ADDRESS = "https://download.pytorch.org/models/"
 ZOO = {
     "squeezenet1_1": Remote(f"{_ADDRESS}squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
@@ -27,21 +29,18 @@ def fetch_into_cache(name: str, progress: Progress | None = None, address: str |
     remote = known(name)
     if address is not None:
         remote = replace(remote, address=address)
-    return fetch(remote, folder(writable_root()), progress)
+    return fetch(remote, writable_root() / _FOLDER, progress)
 
 
 def find(name: str) -> Path:
     """The path of a file of the zoo that is kept; MissingFileError with the command that fetches it."""
-    for place in places(name):
-        if place.is_file():
-            return place
-    raise MissingFileError(f"{name} is not here yet (looked for {places(name)[0]}): minigrad weights fetch {name}")
+    file = known(name).name
+    return fetched(_FOLDER, [file], name, f"minigrad weights fetch {name}") / file
 
 
 def places(name: str) -> list[Path]:
     """Where a file of the zoo may be kept, the likeliest first."""
-    remote = known(name)
-    return [folder(root) / remote.name for root in roots()]
+    return [root / _FOLDER / known(name).name for root in roots()]
 
 
 def known(name: str) -> Remote:
@@ -51,8 +50,3 @@ def known(name: str) -> Remote:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ZOO)}"
         raise UsageError(f"nothing to fetch is called {name!r}: {hint}")
     return ZOO[name]
-
-
-def folder(root: Path) -> Path:
-    """Where weights are kept under a root of the cache."""
-    return root / "weights"
