@@ -29,20 +29,20 @@ def settle(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """In it no other process gets here with the same folder; UsageError where one has. The end of a process ends it.
+def alone(path: Path) -> Iterator[None]:
+    """In it nobody else gets here with the same folder or file; UsageError where one has. The end of a process ends it.
 
-    The folder itself is locked, nothing is left in it. Where that cannot be, as on Windows, nobody is kept out.
+    The folder or file itself is locked: nothing is left of it. Where that cannot be, as on Windows, nobody is kept out.
     """
     descriptor = None
     try:
         try:
             import fcntl
 
-            descriptor = os.open(folder, os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDONLY)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"another process is at work in {folder}: wait for it, or name another folder") from None
+            raise UsageError(f"another process is at work on {path}: wait for it, or name another place") from None
         except (ImportError, OSError):
             pass
         yield

@@ -145,7 +145,7 @@ def test_what_somebody_made_meanwhile_costs_no_block(
 
 def test_one_process_at_a_time_prepares_a_folder(tmp_path: Path, prepare: Callable[[], object]) -> None:
     (tmp_path / "data.unfinished").mkdir()
-    with alone(tmp_path / "data.unfinished"), pytest.raises(UsageError, match="another process is at work in"):
+    with alone(tmp_path / "data.unfinished"), pytest.raises(UsageError, match="another process is at work on"):
         prepare()
     prepare()
 

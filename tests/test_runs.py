@@ -1,6 +1,7 @@
 """Run folders: what is wrong with a file of one is told with the file's name and what to do."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ from typing import Any
 import pytest
 from test_training import TINY, again, trainer
 
-from minigrad.cli import main
+from minigrad.cli import folders, main
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.store import load, save
 from models.data.coco import CaptionData
+from models.folders import alone
 from models.training import Run, Source
 from models.training.adversarial import GanRun, GanSettings
 from models.training.folder import CHECKSUM, checksum
@@ -89,3 +91,35 @@ def test_a_folder_with_anything_of_the_user_s_is_not_taken(tmp_path: Path, sourc
         with pytest.raises(UsageError, match="is not empty"):
             Run.create(folder, TINY, source, data)
         assert (folder / name).read_text() == "mine"
+
+
+def test_two_processes_do_not_train_into_one_folder(tmp_path: Path, source: Source, data: CaptionData) -> None:
+    training = trainer(tmp_path / "run", source, data, steps=4)
+    steps = training.run()
+    next(steps)
+    with pytest.raises(UsageError, match=r"another process is at work on .*run: wait for it"):
+        again(tmp_path / "run", data)
+    steps.close()
+    (tmp_path / "new").mkdir()
+    with alone(tmp_path / "new"), pytest.raises(UsageError, match="another process is at work on"):
+        trainer(tmp_path / "new", source, data)
+    assert not list((tmp_path / "new").iterdir())
+    list(again(tmp_path / "run", data).run())
+
+
+def test_commands_that_begin_at_once_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _: folders.new_folder("drawn"), range(24)))
+    assert {folder.name for folder in made} == {f"drawn-{n}" for n in range(1, 25)}
+
+
+def test_going_on_with_other_data_is_refused(
+    tmp_path: Path, source: Source, data: CaptionData, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trainer(tmp_path / "run", source, data, steps=1).save()
+    words = ["train", "--resume", "--out", str(tmp_path / "run")]
+    for options in (["--data", "scenes"], ["--features", "other"], ["--max-train", "3"], ["--replace-nonfinite"]):
+        assert main([*words, *options]) == 2
+        assert "--resume goes on with the run's own settings" in capsys.readouterr().err
+    assert main([*words, "--data", source.folder, "--features", "plain"]) == 0

@@ -12,6 +12,7 @@ from file_server import CONTENT, SHA256, Server, no_proxy, server
 
 from minigrad.cli import main
 from minigrad.errors import DataError, MissingFileError, UsageError
+from models.folders import alone
 from models.weights import read_weights, write_weights, zoo
 from models.weights.download import Remote, fetch
 
@@ -125,3 +126,12 @@ def test_the_official_files_have_their_checksum_in_their_names() -> None:
     for remote in (zoo.ZOO["squeezenet1_1"], zoo.ZOO["vgg16"]):
         assert remote.address.startswith("https://download.pytorch.org/models/")
         assert remote.address.endswith(remote.name) and remote.name.endswith(f"-{remote.checksum}.pth")
+
+
+def test_two_processes_do_not_fetch_one_file(server: Server, tmp_path: Path) -> None:
+    part = tmp_path / "net.pth.part"
+    part.write_bytes(CONTENT[:9])
+    with alone(part), pytest.raises(UsageError, match=r"another process is at work on .*net\.pth\.part"):
+        fetch(server.remote(), tmp_path)
+    assert part.read_bytes() == CONTENT[:9] and not server.asked
+    assert fetch(server.remote(), tmp_path).read_bytes() == CONTENT

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.folders import next_folder
+from minigrad.cli.folders import new_folder
 from minigrad.cli.gan_results import FILM, frame_path, write_results
 from minigrad.cli.options import Option, add_options, changed, default_threads, given
 from minigrad.cli.saving import complained, stopped, unreported
@@ -95,7 +95,7 @@ def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
     digits = digits_of(data, "train")
     if arguments.steps is None:
         settings = replace(settings, steps=steps_in(epochs, len(digits.images), settings))
-    folder = arguments.out or next_folder(f"{data if data == DRAWN else Path(data).name}-{kind}")
+    folder = arguments.out or new_folder(f"{data if data == DRAWN else Path(data).name}-{kind}")
     return GanRun.create(folder, settings, data), digits
 
 

@@ -1,12 +1,12 @@
 """`minigrad train`: trains a captioner and leaves a run folder to look at."""
 
 import argparse
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from minigrad.cli import console
-from minigrad.cli.folders import next_folder
+from minigrad.cli.folders import new_folder
 from minigrad.cli.options import add_settings, command, given, settings_of
 from minigrad.cli.saving import complained, stopped, unreported
 from minigrad.cli.sources import SCENES, Opened, open_together, source_of
@@ -92,7 +92,7 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
     """A new run folder; UsageError for features that the captioner cannot take."""
     refuse_grid(opened)
     settings = settings_of(arguments, source, len(opened.data.train))
-    folder = arguments.out or next_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
+    folder = arguments.out or new_folder(f"{SCENES if source.scenes else Path(source.folder).name}-{settings.cell}")
     return Run.create(folder, settings, source, opened.data)
 
 
@@ -117,14 +117,24 @@ def continued(arguments: argparse.Namespace) -> Run:
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/scenes-lstm-1")
     run = Run.open(arguments.out)
-    own = run.settings.as_dict()
-    changed = [f"{name} is {own[name]}, not {value}" for name, value in given(arguments).items() if own[name] != value]
+    own, asked = {**run.settings.as_dict(), **asdict(run.source)}, {**given(arguments), **asked_of_data(arguments)}
+    if run.source.scenes and asked.get("folder") == SCENES:
+        del asked["folder"]
+    changed = [f"{name} is {own[name]}, not {value}" for name, value in asked.items() if own[name] != value]
     if changed or arguments.epochs is not None:
         raise UsageError(
             f"--resume goes on with the run's own settings ({'; '.join(changed) or 'its own number of steps'}): "
             "leave the option out, or begin another run"
         )
     return run
+
+
+def asked_of_data(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the arguments say of the data, by the names of a run's source."""
+    data = arguments.data if arguments.data in (None, SCENES) else str(Path(arguments.data).absolute())
+    named = {"folder": data, "features": arguments.features, "max_train": arguments.max_train}
+    named["replace_nonfinite"] = arguments.replace_nonfinite or None
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def shared(run: Run, ranks: Ranks) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from minigrad.errors import DataError
-from models.folders import put_folder
+from models.folders import alone, put_folder
 
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 """Bytes of a file that compression may hide, and how many times larger than in the archive more may be."""
@@ -26,6 +26,15 @@ def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = 
     DataError for an archive that is damaged, holds nothing there, or has names that lead out of it.
     """
     part = folder.with_name(f"{folder.name}.part")
+    part.mkdir(parents=True, exist_ok=True)
+    with alone(part):
+        _unpack(archive, top, part, progress)
+        put_folder(part, folder)
+    return folder
+
+
+def _unpack(archive: Path, top: str, part: Path, progress: Progress | None) -> None:
+    """Writes into a folder what is not there yet."""
     try:
         with zipfile.ZipFile(archive) as opened:
             entries = [entry for entry in opened.infolist() if not entry.is_dir()]
@@ -39,8 +48,6 @@ def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = 
                     progress(number, len(inside))
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise DataError(f"{archive} is no whole zip archive ({error}): remove it and fetch it again") from None
-    put_folder(part, folder)
-    return folder
 
 
 def _place(archive: Path, entry: zipfile.ZipInfo, top: str) -> PurePosixPath | None:

@@ -7,6 +7,7 @@ trained and its optimisers, the generator's state and the place in the epoch, an
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any, Generic, Protocol, TypeVar
@@ -16,9 +17,10 @@ import numpy as np
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import NotFiniteError
 from minigrad.op import Array
+from models.folders import alone
 from models.parallel import COMPARED_EVERY, Ranks
 from models.stopping import StopWish
-from models.training.folder import RunFolder, Stateful, fitting, load
+from models.training.folder import RunFolder, Saved, Stateful, fitting, load
 from models.training.log import Log, Record, Warn
 from models.training.settings import restored
 
@@ -107,7 +109,18 @@ class Loop(ABC, Generic[Batch]):
 
     def resume(self) -> bool:
         """Goes back to the latest checkpoint that is whole; False where there is none, and training begins anew."""
-        found = self.ranks.once(lambda: self.checkpoints.latest(warn=self.warn))
+        with self._alone():
+            return self._back_to(self.ranks.once(lambda: self.checkpoints.latest(warn=self.warn)))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """In it nobody else trains into the run's folder; UsageError, on all ranks, where somebody does."""
+        with ExitStack() as held:
+            self.ranks.once(lambda: held.enter_context(alone(self.folder)))
+            yield
+
+    def _back_to(self, found: Saved | None) -> bool:
+        """Takes a checkpoint over, or begins anew where there is none."""
         if found is None:
             self.log.cut(0)
             return False
@@ -157,7 +170,7 @@ class Loop(ABC, Generic[Batch]):
         last = min(until or self._schedule.steps, self._schedule.steps)
         self._mark = time.perf_counter()
         self.ranks.compare(self._arrays(), self.place.step)
-        with one_blas_thread(), StopWish() as self.ranks.wish:
+        with self._alone(), one_blas_thread(), StopWish() as self.ranks.wish:
             self.ranks.settle()
             while self.place.step < last and self.ranks.stop is None:
                 yield from self._epoch(last)

@@ -20,8 +20,11 @@ from minigrad.errors import CheckpointError, MissingFileError, UsageError
 from minigrad.files import parts, write_whole
 from minigrad.op import Array
 from minigrad.store import Checkpoints
+from models.folders import alone
 from models.training.log import Warn
 
+Saved = tuple[dict[str, Array], dict[str, Any], Path]
+"""The arrays and the state of a checkpoint, and its file."""
 CHECKSUM = "checksum"
 """The name of the SHA-256 of everything else in config.json."""
 _MISFITS = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
@@ -74,12 +77,16 @@ class RunFolder(ABC):
 
     def make(self, copied: Collection[Path] = ()) -> Self:
         """Makes the folder with copies of files, which are there before it is a run; UsageError where it holds more."""
-        make_empty(self.folder, {file.name for file in copied})
-        for file in copied:
-            write_whole(self.folder / file.name, file.read_bytes())
-        config = self.config()
-        content = {**config, CHECKSUM: checksum(config)}
-        write_whole(self.config_path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        if self.folder.exists() and not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is no folder: --out names another")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with alone(self.folder):
+            make_empty(self.folder, {file.name for file in copied})
+            for file in copied:
+                write_whole(self.folder / file.name, file.read_bytes())
+            config = self.config()
+            content = {**config, CHECKSUM: checksum(config)}
+            write_whole(self.config_path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
         return self
 
     def load_latest(self, trained: Mapping[str, Stateful], warn: Warn) -> None:
@@ -107,11 +114,10 @@ class RunFolder(ABC):
 
 
 def make_empty(folder: Path, names: Collection[str]) -> None:
-    """Makes the folder; UsageError where it holds more than making it leaves when it is killed: parts, these names."""
+    """Removes parts of files; UsageError where a folder holds more than making it leaves when killed, these names."""
     left = {*parts(folder), *(folder / name for name in names)}
-    if folder.exists() and (not folder.is_dir() or not left >= set(folder.iterdir())):
+    if not left >= set(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
-    folder.mkdir(parents=True, exist_ok=True)
     for part in parts(folder):
         part.unlink()
 

@@ -18,6 +18,7 @@ from urllib.request import Request, urlopen
 
 from minigrad.errors import DataError, MissingFileError, UsageError
 from minigrad.files import put
+from models.folders import alone
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there, and of how many, where the server says that."""
@@ -60,10 +61,24 @@ def fetch(
         return path
     folder.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    part.touch()
+    with alone(part):
+        try:
+            download_all(remote, part, progress, attempts, pause)
+            refuse_other(remote, part)
+            put(part, path)
+        finally:
+            if not size(part):
+                part.unlink(missing_ok=True)
+    return path
+
+
+def download_all(remote: Remote, part: Path, progress: Progress | None, attempts: int, pause: float) -> None:
+    """Appends what is still to come, at most so many attempts long."""
     for attempt in range(attempts):
         try:
             download(remote.address, part, progress)
-            break
+            return
         except Interrupted as error:
             if attempt == attempts - 1:
                 raise MissingFileError(
@@ -71,9 +86,6 @@ def fetch(
                     "and fetching again goes on from there"
                 ) from None
             time.sleep(pause * 2**attempt)
-    refuse_other(remote, part)
-    put(part, path)
-    return path
 
 
 def download(address: str, part: Path, progress: Progress | None) -> None:
