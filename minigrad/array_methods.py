@@ -76,6 +76,8 @@ class ArrayMethods:
         return self.apply_op(elementwise.Abs(), (self,))
 
     def __pow__(self, other: Any) -> Self:
+        if isinstance(other, float | np.floating) and self.dtype.kind in "iub":
+            return self.astype(float) ** other  # as NumPy has it, of 2.0 too
         if isinstance(other, int | float | np.number):
             return self.apply_op(elementwise.power_of(other), (self,))
         return self.apply_op(elementwise.Power(), (self, other))
@@ -170,7 +172,8 @@ class ArrayMethods:
         axes = axes_of(axis, self.ndim)
         rest = [a for a in range(self.ndim) if a not in axes]
         number = prod(self.shape[a] for a in axes)
-        y = self.transpose((*rest, *axes)).reshape((*(self.shape[a] for a in rest), number))
+        grown = self if self.dtype.kind in "fc" else self.astype(shape.SummedDtype().dtype(self.dtype))
+        y = grown.transpose((*rest, *axes)).reshape((*(self.shape[a] for a in rest), number))
         if not y.size:
             return self.sum(axes, keepdims) * 0 + 1
         while y.shape[-1] > 1:

@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.array_methods import Axis
 from minigrad.device import beside
 from minigrad.errors import ShapeError, UsageError
-from minigrad.op import Value, apply, as_number, as_value
+from minigrad.op import Value, apply, as_value
 from minigrad.ops import activation, elementwise, index, linalg, logic, loss, reduce
 from minigrad.ops import shape as shape_ops
 from minigrad.ops.shape import axes_of, sizes_of
@@ -87,7 +87,7 @@ def relu(x: Value) -> Value:
 
 def leaky_relu(x: Value, negative_slope: float = 0.01) -> Value:
     """x where it is positive, elsewhere negative_slope · x."""
-    return apply(activation.LeakyRelu(as_number(negative_slope)), x)
+    return apply(activation.LeakyRelu(float(negative_slope)), x)
 
 
 def softplus(x: Value) -> Value:
@@ -116,7 +116,7 @@ def where(condition: Value, a: Value, b: Value) -> Value:
 
 
 def matmul(a: Value, b: Value) -> Value:
-    """The matrix product a @ b, with the rules of numpy.matmul."""
+    """The matrix product a @ b, with the rules of numpy.matmul; two vectors of integers give the dtype of their sum."""
     return as_value(a) @ as_value(b)
 
 

@@ -84,6 +84,10 @@ class FloatingDtype(Op):
         common = np.result_type(*dtypes)
         return common if common.kind in "fcO" else np.dtype(np.float64)  # O: the exact numbers of a proof
 
+    def floating(self, x: Array) -> Array:
+        """x, in float64 if it is integer or boolean: numpy.exp would give float16 for int8."""
+        return x if x.dtype.kind in "fcO" else x.astype(np.float64)
+
 
 class NonDifferentiable(Op):
     """An Op without a gradient: comparisons, logic, casts to integers, argmax."""

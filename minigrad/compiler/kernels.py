@@ -102,10 +102,10 @@ def sum_(op: Sum, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def mean(op: Mean, xs: Sequence[Array], y: Array) -> list[Call]:
-    """The sum, divided in place."""
+    """The sum, divided in place; not of float16, which numpy.mean adds up in float32."""
     (x,) = xs
-    number = prod(x.shape[a] for a in op.axes)
-    return [*summed(x, op.axes, y), partial(np.divide, y, number, y)] if x.dtype == y.dtype else plain(op, xs, y)
+    divided: list[Call] = [*summed(x, op.axes, y), partial(np.divide, y, x.size // max(1, y.size), y)]
+    return divided if x.dtype == y.dtype != np.float16 else plain(op, xs, y)
 
 
 def summed(x: Array, axes: tuple[int, ...], y: Array) -> list[Call]:

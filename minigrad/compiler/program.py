@@ -65,7 +65,7 @@ class Program:
             self.workers.run(self.stages)
         except BaseException as error:
             self.forget()  # calls may be bound to other memory than was meant
-            if isinstance(error, IndexError | TypeError):
+            if isinstance(error, IndexError | TypeError | ValueError):
                 self.plan.graph.run(*arguments)  # raises it again, with places in the whole array, not in a part
             raise
         return [self._result(i, y) for i, y in enumerate(self.plan.graph.outputs)]

@@ -83,7 +83,7 @@ class Softplus(FloatingDtype, Unary):
 
     def forward(self, x: Array) -> Array:
         """Stable in both directions; analytic, so that complex arguments pass through."""
-        return np.logaddexp(x, 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))
+        return np.logaddexp(self.floating(x), 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g σ(x)."""

@@ -5,33 +5,18 @@ share it equally at ties, 0 ** 0 has gradient 0.
 """
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, Op, Shape, Value, apply, as_number
-from minigrad.ops.logic import Sign, broadcast
+from minigrad.op import Array, Gradient, Op, Value, apply, as_number
+from minigrad.ops.logic import OnElements, Sign
 
 
-class Elementwise(Op):
-    """An Op that acts on each element, after NumPy's broadcasting; `ufunc` is the NumPy function for it, if any."""
+class Elementwise(OnElements):
+    """An Op on each element that has a gradient."""
 
-    ufunc: ClassVar[np.ufunc | None] = None
     broadcasts = True
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Calls the ufunc."""
-        return self.ufunc(*args)  # type: ignore[misc]
-
-    def shape(self, *shapes: Shape) -> Shape:
-        """The broadcast shape."""
-        return shapes[0] if len(set(shapes)) == 1 else broadcast(*shapes)
-
-    def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """The dtype that the ufunc returns for these dtypes."""
-        if self.ufunc is None:
-            return np.result_type(*dtypes)
-        return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
 
 
 class Unary(Elementwise):
@@ -127,9 +112,7 @@ class PowerOf(Unary):
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g n xⁿ⁻¹."""
-        if self.exponent == 0:
-            return (g * 0,)
-        return (g * self.exponent * x ** (self.exponent - 1),)
+        return (g * 0 if self.exponent == 0 else g * self.exponent * x ** (self.exponent - 1),)
 
 
 def power_of(exponent: Any) -> Op:

@@ -5,26 +5,29 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.op import Array, Gradient, NonDifferentiable, SameShape, Shape, Value
+from minigrad.op import Array, Gradient, NonDifferentiable, Op, SameShape, Shape, Value
 
 
-@dataclass(frozen=True)
-class Logical(NonDifferentiable):
-    """An elementwise Op that is one NumPy ufunc and has no gradient."""
+class OnElements(Op):
+    """An Op that acts on each element, after NumPy's broadcasting; `ufunc` is the NumPy function for it, if any."""
 
-    ufunc: ClassVar[np.ufunc]
+    ufunc: ClassVar[np.ufunc | None] = None
 
-    def forward(self, *xs: Array) -> Array:
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Calls the ufunc."""
-        return self.ufunc(*xs)  # type: ignore[no-any-return]
+        return self.ufunc(*args)  # type: ignore[misc]
 
     def shape(self, *shapes: Shape) -> Shape:
         """The broadcast shape."""
-        return broadcast(*shapes)
+        return shapes[0] if len(set(shapes)) == 1 else broadcast(*shapes)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
         """The dtype that the ufunc returns for these dtypes."""
-        return self.ufunc.resolve_dtypes((*dtypes, None))[-1]
+        return np.result_type(*dtypes) if self.ufunc is None else self.ufunc.resolve_dtypes((*dtypes, None))[-1]
+
+
+class Logical(OnElements, NonDifferentiable):
+    """An elementwise Op that is one NumPy ufunc and has no gradient."""
 
 
 def broadcast(*shapes: Shape) -> Shape:

@@ -32,7 +32,7 @@ class Softmax(AlongAxis):
 
     def forward(self, x: Array) -> Array:
         """Stable for scores of any size."""
-        y = shifted(x, self.axis)
+        y = shifted(self.floating(x), self.axis)
         np.exp(y, out=y)
         y /= y.sum(axis=self.axis, keepdims=True)
         return y
@@ -50,7 +50,7 @@ class LogSoftmax(AlongAxis):
 
     def forward(self, x: Array) -> Array:
         """Stable for scores of any size."""
-        low = shifted(x, self.axis)
+        low = shifted(self.floating(x), self.axis)
         return low - np.log(np.exp(low).sum(axis=self.axis, keepdims=True))  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
@@ -148,6 +148,7 @@ class BinaryCrossEntropy(FloatingDtype, Elementwise):
 
     def forward(self, x: Array, t: Array) -> Array:
         """Stable at ±1000."""
+        x = x.astype(self.dtype(x.dtype, t.dtype), copy=False)
         return Softplus().forward(x) - x * t  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value, t: Value) -> tuple[Gradient, ...]:

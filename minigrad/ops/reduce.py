@@ -114,6 +114,7 @@ class LogSumExp(FloatingDtype, OfSome):
 
     def forward(self, x: Array) -> Array:
         """Stable at any size; analytic, so that complex arguments pass through."""
+        x = self.floating(x)
         top = x.real.max(axis=self.axes, keepdims=True)
         top = np.where(np.isfinite(top), top, 0)
         with np.errstate(divide="ignore"):
@@ -134,9 +135,8 @@ class CumSum(SummedDtype, SameShape):
 
     def forward(self, x: Array) -> Array:
         """numpy.cumsum."""
-        if not self.reverse:
-            return np.cumsum(x, axis=self.axis)
-        return np.flip(np.cumsum(np.flip(x, self.axis), axis=self.axis), self.axis)
+        way = (*(slice(None),) * self.axis, slice(None, None, -1 if self.reverse else 1))
+        return np.cumsum(x[way], axis=self.axis)[way]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = the sum from the other end."""
