@@ -12,10 +12,10 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
     OSError when it cannot be written, such as on a full disk; what was there before is then intact.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.absolute().parent / f".{path.name}.{os.getpid()}.part"
     try:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
-        put(part, path)
+        put(part, path.absolute())
     except OSError as error:  # whoever asked knows nothing of the part
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:

@@ -17,7 +17,7 @@ import minigrad as mg
 from minigrad import functional as F
 from minigrad.op import Array, Value
 from minigrad.optim import squares
-from models.data.imagenet import HIGHEST, LOWEST, SIDE, deprocess, preprocess
+from models.data.imagenet import DEVIATION, HIGHEST, LOWEST, SIDE, deprocess, preprocess
 from models.image_gradients import ImageGradient
 from models.image_network import ImageNetwork
 from models.image_optimisation import Descent, Iteration, Progress, descend, total_variation
@@ -47,11 +47,15 @@ def fooling_image(
     lr: float = 1.0,
     most: int = 100,
     progress: Progress | None = None,
+    within: float = 8,
 ) -> Fooled:
     """A picture similar to x (1, 3, H, W) that is taken for `target`, found by steps of length lr up its score.
 
+    No colour changes by more than `within` of 255: without it, changes are large where the gradient is steepest.
     Ends when the picture, rounded to 8-bit colours as in a file, is classified so, or after `most` steps.
     """
+    reach = np.float32(within / 255) / DEVIATION
+    lowest, highest = np.maximum(LOWEST, x - reach), np.minimum(HIGHEST, x + reach)
     x = np.array(x)
     for number in count():
         scores, slope = gradient(x, [target])
@@ -62,7 +66,7 @@ def fooling_image(
             found = Fooled(stored, gradient(stored, [target])[0], number, target)
             if found.succeeded or number >= most:
                 break
-        x = np.clip(x + np.float32(lr) * unit(slope), LOWEST, HIGHEST)
+        x = np.clip(x + np.float32(lr) * unit(slope), lowest, highest)
     return found
 
 

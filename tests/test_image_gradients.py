@@ -124,12 +124,19 @@ def test_integrated_gradients_find_where_a_gradient_jumps() -> None:
 def test_a_picture_that_fools_is_made_of_bytes_and_still_fools() -> None:
     x, gradient, seen = picture(16), ImageGradient(TINY), list[Iteration]()
     for target in range(4):
-        found = fooling_image(gradient, x, target, progress=seen.append)
+        found = fooling_image(gradient, x, target, progress=seen.append, within=255)
         assert found.succeeded and found.iterations <= 100
         np.testing.assert_array_equal(preprocess(deprocess(found.x)), found.x)
         assert scores(found.x).argmax() == target
     assert fooling_image(gradient, x, int(scores(x).argmax())).iterations == 0
     assert [it.number for it in seen].count(0) == 4 and {"loss", "probability"} <= set(seen[0].measured)
+
+
+def test_no_colour_is_changed_by_more_than_it_may() -> None:
+    x, gradient = picture(16), ImageGradient(TINY)
+    found = [fooling_image(gradient, x, 1, within=within) for within in (2, 255)]
+    narrow, wide = (np.abs(deprocess(f.x).astype(int) - deprocess(x)).max() for f in found)
+    assert narrow == 2 and wide > 8 and found[1].succeeded
 
 
 def test_a_picture_that_cannot_fool_says_so() -> None:
@@ -272,6 +279,7 @@ def test_photographs_fool_the_network(trained: SqueezeNet, photographs: dict[str
         target = 100 + 250 * number
         found = fooling_image(gradient, photo["x"], target)
         assert found.succeeded and found.iterations <= 100
+        assert 0 < np.abs(deprocess(found.x).astype(int) - deprocess(photo["x"])).max() <= 8, "of 255"
         Image.fromarray(deprocess(found.x)[0]).save(tmp_path / "fooling.png")
         reloaded = preprocess(framed(read_image(tmp_path / "fooling.png")))
         assert gradient(reloaded, [0])[0].argmax() == target

@@ -120,6 +120,14 @@ def test_cameras_that_were_held_on_their_side(tmp_path: Path) -> None:
     found, told = read(written(tmp_path / "turned.png", picture, exif=exif))
     assert found.shape == (2, 1, 3) and found[0, 0].tolist() == list(RED)
     assert told == ["turned as its EXIF orientation says"]
+    exif[0x0112] = 9  # which is none
+    assert read(written(tmp_path / "straight.png", picture, exif=exif))[1] == []
+
+
+def test_postscript_is_not_run(tmp_path: Path) -> None:
+    path = written(tmp_path / "program.png", Image.new("RGB", (8, 8)), format="EPS")
+    with pytest.raises(DataError, match=r"program\.png is PostScript, a program, and is not run"):
+        read_image(path)
 
 
 def png(width: int, height: int) -> bytes:

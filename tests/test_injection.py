@@ -66,6 +66,14 @@ def test_the_disk_itself(tmp_path: Path) -> None:
                 assert failed(tmp_path, k, how, work), (k, how)
 
 
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path in (Path("."), tmp_path, Path("/")):
+        with pytest.raises(OSError, match=r"directory|busy"):
+            write_whole(path, b"content")
+    assert not hidden(tmp_path.parent)
+
+
 def test_a_checkpoint(tmp_path: Path) -> None:
     def saved(step: int) -> Callable[[], None]:
         return lambda: Checkpoints(folder).save(step, {"w": np.full(9, step)}, {"step": step})

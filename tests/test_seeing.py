@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from minigrad.cli import main, saliency
-from minigrad.cli.seeing import Watched, labels_of
+from minigrad.cli.seeing import Watched, labels_of, names, slug
 from models.data.images import read_image
 from models.image_gradients import integrated_gradients, smooth_grad
 from models.image_optimisation import Iteration
@@ -135,6 +135,18 @@ def test_folders_are_new_and_files_do_not_overwrite_each_other(
     assert len(set(found[0]["written"])) == 7
 
 
+def test_names_tell_files_apart_and_are_never_too_long() -> None:
+    paths = [Path(path) for path in ("a/cat.png", "b/cat.png", "dog.png", "dog.jpg", "hen.png", "hen.png")]
+    assert names(paths) == ["a/cat", "b/cat", "dog.png", "dog.jpg", "hen", "hen"]
+    assert slug("great white shark") == "great-white-shark" and slug("...") == slug("") == "picture"
+    assert len(slug("ü" * 255).encode()) <= 160 and slug("ü" * 255)[0] == "ü"
+
+
+def test_what_is_asked_for_twice_is_made_once(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("visualize-class", "hen", "3", "--weights", str(weights), "--steps", "1", "--side", "48")
+    assert len(said(capsys, *words)["results"]) == 1
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.fault(number=1)
 def test_without_weights_the_command_that_fetches_them(command: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,9 +159,11 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     assert "there is no class 'dog'" in refused(capsys, "visualize-class", "dog", *of)
     assert "classes are 0 to 4" in refused(capsys, "fool", "cat.png", "--class", "5", *of)
     assert "a photograph and a painting" in refused(capsys, "style", "cat.png", *of)
+    assert "is no whole number from 32 to 1,024" in refused(capsys, "visualize-class", "1", "--side", "9", *of)
     assert "should be from 16 to" in refused(capsys, "style", "cat.png", "night.png", "--side", "9", *of)
     Image.new("RGB", (300, 1)).save("rope.png")
     assert "rope.png of 300 × 1 pixels is too narrow" in refused(capsys, "style", "cat.png", "rope.png", *of)
+    assert "is no whole number from 1 to 255" in refused(capsys, "fool", "cat.png", "--within", "256", *of)
     assert "is no whole number from 1 to" in refused(capsys, "invert", "cat.png", "--steps", "0", *of)
     (tmp_path / "few.txt").write_text("tench\nhen\n")
     assert "names 2 classes" in refused(capsys, "saliency", "cat.png", "--labels", "few.txt", *of)

@@ -28,21 +28,29 @@ def add_parser(subparsers: Any) -> None:
         "fool",
         help="make a network see something else",
         description="Changes each picture along the gradient of a class's score until the network takes it for that "
-        "class, as a file of 8-bit colours, which is read again and checked. Exits 1 when one did not fool.",
+        "class, as a file of 8-bit colours, which is read again and checked. Exits 1 when one did not fool: more "
+        "--steps, or a larger --within, may do.",
     )
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures")
     parser.add_argument("--class", dest="targets", action="append", required=True, metavar="CLASS",
                         help="what to be taken for: a number or name; repeatable")  # fmt: skip
     parser.add_argument("--steps", type=count, default=100, metavar="N", help="at most so many (100)")
     parser.add_argument("--lr", type=strength, default=1.0, metavar="X", help="length of a step (1)")
+    parser.add_argument("--within", type=change, default=8, metavar="N",
+                        help="no colour is changed by more than this, of 255 (8)")  # fmt: skip
     add_common(parser)
+
+
+def change(text: str) -> int:
+    """How much of 255 a colour may be changed by, as an option has it."""
+    return count(text, most=255)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the pictures; 1 when one of them does not fool."""
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "fool")
-    targets = [studio.class_number(text) for text in arguments.targets]
+    targets = list(dict.fromkeys(studio.class_number(text) for text in arguments.targets))
     gradient = ImageGradient(studio.network, arguments.eager)
     found = [fooled(studio, gradient, name, framed(image), t) for (name, image), t in product(named, targets)]
     results = [result for result, _ in found]
@@ -58,7 +66,8 @@ def fooled(
     """One picture taken for one class, in a file, in numbers and for the report."""
     arguments, wanted = studio.arguments, studio.label(target)
     with studio.progress(f"{name} as {wanted}", arguments.steps) as watched:
-        found = fooling_image(gradient, preprocess(image), target, arguments.lr, arguments.steps, watched)
+        x, most = preprocess(image), arguments.steps
+        found = fooling_image(gradient, x, target, arguments.lr, most, watched, arguments.within)
     made = deprocess(found.x)[0]
     path = studio.save(f"{name}-as-{wanted}", made)
     before = probabilities(gradient(preprocess(image), [0])[0])[0]

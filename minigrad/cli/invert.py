@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Seeks the pictures."""
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "invert")
-    layers = arguments.layer or [Inversion().layer]
+    layers = list(dict.fromkeys(arguments.layer or [Inversion().layer]))
     studio.network.require(layers)  # before minutes are spent on those before it
     shown, results = [], []
     for name, image in named:

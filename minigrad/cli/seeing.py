@@ -8,7 +8,7 @@ import io
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,6 +44,8 @@ STRONGEST, LARGEST = 10**9, 2**31 - 1
 """Numbers that options may have."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _MOST_IN_TITLE = 3
+_LONGEST_NAME = 160
+"""Bytes; systems take 255, and there are numbers and endings besides."""
 TOO_LARGE = "holds numbers too large for it"
 
 
@@ -56,10 +58,10 @@ def add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
-def count(text: str, least: int = 1) -> int:
+def count(text: str, least: int = 1, most: int = LARGEST) -> int:
     """A whole number from 1 on, as an option has it."""
-    if not text.isdecimal() or not least <= int(text) <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {LARGEST:,}")
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most:,}")
     return int(text)
 
 
@@ -182,11 +184,19 @@ def pictures(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
     images = [read_image(path, partial(tell, path)) for path in paths]
     for path, image in zip(paths, images, strict=True):
         refuse_narrow(image, str(path))
-    names = Counter(path.stem for path in paths)
-    return [
-        (path.stem if names[path.stem] == 1 else f"{path.parent.name} {path.stem}", image)
-        for path, image in zip(paths, images, strict=True)
-    ]
+    return list(zip(names(paths), images, strict=True))
+
+
+def names(paths: Sequence[Path]) -> list[str]:
+    """What tells files apart: their names without endings, with them where those are alike, or else whole paths."""
+    kinds: tuple[Callable[[Path], str], ...] = (
+        lambda p: p.stem,
+        lambda p: p.name,
+        lambda p: str(p.with_suffix("")),
+        str,
+    )
+    counts = [Counter(kind(path) for path in set(paths)) for kind in kinds]
+    return [next(kind(p) for kind, n in zip(kinds, counts, strict=True) if n[kind(p)] == 1) for p in paths]
 
 
 def tell(path: Path, what: str) -> None:
@@ -195,8 +205,9 @@ def tell(path: Path, what: str) -> None:
 
 
 def slug(text: str) -> str:
-    """A name of a file: `great white shark` as `great-white-shark`."""
-    return re.sub(r"[^\w.]+", "-", text).strip("-.") or "picture"
+    """A name of a file: `great white shark` as `great-white-shark`, cut where it would be too long for one."""
+    short = text.encode()[-_LONGEST_NAME:].decode(errors="ignore")
+    return re.sub(r"[^\w.]+", "-", short).strip("-.") or "picture"
 
 
 def write_png(path: Path, image: Pixels) -> None:

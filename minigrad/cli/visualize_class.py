@@ -25,15 +25,20 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--steps", type=count, default=how.steps, metavar="N", help=f"({how.steps})")
     parser.add_argument("--lr", type=strength, default=how.lr, metavar="X", help=f"length of a step ({how.lr:g})")
     parser.add_argument("--l2", type=strength, default=how.l2, metavar="X", help=f"weight of Σ x² ({how.l2:g})")
-    parser.add_argument("--side", type=count, default=SIDE, metavar="N", help=f"pixels ({SIDE})")
+    parser.add_argument("--side", type=side, default=SIDE, metavar="N", help=f"pixels ({SIDE})")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the noise and the shifts (0)")
     add_common(parser)
+
+
+def side(text: str) -> int:
+    """Pixels on a side, as an option has them: of fewer, poolings would leave nothing."""
+    return count(text, least=32, most=1024)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Makes the pictures."""
     studio = Studio.open(arguments, "visualize-class")
-    targets = [studio.class_number(text) for text in arguments.classes]
+    targets = list(dict.fromkeys(studio.class_number(text) for text in arguments.classes))
     gradient = ImageGradient(studio.network, arguments.eager)
     found = [visualized(studio, gradient, target) for target in targets]
     results = [result for result, _ in found]

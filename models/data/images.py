@@ -25,7 +25,8 @@ MOST_PIXELS = 2**27
 _LONGEST = 64
 """How many times longer than wide a picture may be: scaling its short side up would make more of it than fits."""
 _ORIENTATION = 0x0112
-"""The number of that entry in EXIF."""
+_TURNED = range(2, 9)
+"""The number of that entry in EXIF, and what it is of a picture that is to be turned."""
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
 """What Pillow raises on bytes that are not what they should be."""
 
@@ -53,6 +54,7 @@ def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of large pictures, on which MOST_PIXELS decides
             with Image.open(file) as image:
+                refuse_program(image, name)
                 refuse_huge(image, name)
                 return pixels(image, tell)
     except Image.DecompressionBombError as error:
@@ -63,6 +65,12 @@ def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:
         if isinstance(error, DataError):
             raise (error if name in str(error) else DataError(f"{name}: {error}")) from None
         raise DataError(f"{name} is not a picture that can be read to its end ({error})") from None
+
+
+def refuse_program(image: Image.Image, name: str) -> None:
+    """DataError for PostScript, which Pillow would have Ghostscript run."""
+    if image.format == "EPS":
+        raise DataError(f"{name} is PostScript, a program, and is not run: save it as PNG first")
 
 
 def refuse_huge(image: Image.Image, name: str) -> None:
@@ -80,7 +88,7 @@ def pixels(image: Image.Image, tell: Tell | None = None) -> Pixels:
     if is_deep(image):
         tell("16 bits of each colour reduced to 8")
     image.load()
-    if image.getexif().get(_ORIENTATION, 1) != 1:
+    if image.getexif().get(_ORIENTATION) in _TURNED:
         tell("turned as its EXIF orientation says")
         image = ImageOps.exif_transpose(image)
     return np.asarray(in_colour(image, tell))
@@ -97,8 +105,9 @@ def is_deep(image: Image.Image) -> bool:
 def in_colour(image: Image.Image, tell: Tell) -> Image.Image:
     """A picture of any kind with 8-bit red, green and blue; what shines through is white."""
     if image.mode.startswith("I"):
+        grey = eight_bits(image).convert("RGB")
         tell("16 bits of grey scaled to 8")
-        return eight_bits(image).convert("RGB")
+        return grey
     if image.mode == "F":
         raise DataError("a picture of floating-point numbers has no range that is agreed on: save it with 8 bits")
     if image.mode == "CMYK":
