@@ -1,4 +1,4 @@
-"""The command line, `minigrad COMMAND`: the composition root, which alone knows engine, models and viz.
+"""The command line, `minigrad COMMAND`: the only package that knows engine, models and viz together.
 
 Each command is a file here with `add_parser(subparsers)` and `run(arguments) -> int`. Only the one asked for is
 imported, so that help is instant and a package missing for one command does not disturb the others.
@@ -64,19 +64,19 @@ examples:
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose complaints are the project's errors, so that they are printed as all others are."""
+    """An argument parser that reports mistakes as errors of ours, so that they are printed like all others."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.register("type", int, whole)
 
     def error(self, message: str) -> NoReturn:
-        """UsageError with the complaint and where to read on."""
+        """Raises UsageError with the message and where to read more."""
         raise UsageError(f"{message}; {self.prog} --help tells what it takes")
 
 
 def whole(text: str) -> int:
-    """A whole number as an option has it: none is so large that NumPy cannot count to it."""
+    """A whole number given as an option; not so large that NumPy cannot represent it."""
     number = int(text)
     if abs(number) >= 2**31:
         raise argparse.ArgumentTypeError(f"{text} is too large: the largest is {2**31 - 1:,}")
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def joined(place: Launch, words: list[str], begin: Callable[[], None]) -> int:
-    """The command in one of several ranks; `begin` is called when MPI is there. What one finds wrong ends all."""
+    """Runs the command in one of several ranks; `begin` is called once MPI has begun. Errors end all ranks."""
     from models.parallel import end_all, is_of_all, world
 
     begun = False
@@ -125,7 +125,10 @@ def joined(place: Launch, words: list[str], begin: Callable[[], None]) -> int:
 
 
 def failed_alone(error: BaseException, words: list[str], who: str) -> int:
-    """Tells what only one rank found wrong; faults of ours too, since the others wait; returns the exit code."""
+    """Reports an error that only this rank found, faults of ours included, as the others wait.
+
+    Returns the exit code.
+    """
     try:
         return failed(error, words, who)
     except SystemExit as exit:
@@ -136,7 +139,7 @@ def failed_alone(error: BaseException, words: list[str], who: str) -> int:
 
 
 def parsed(words: list[str], commands: Iterable[str] = COMMANDS) -> argparse.Namespace:
-    """What the words ask for; UsageError where that is none of some commands."""
+    """The parsed arguments; UsageError unless the command is one of `commands`."""
     parser = root_parser()
     if not words or words[0].startswith("-"):
         return parser.parse_args(words)
@@ -153,7 +156,7 @@ def parsed(words: list[str], commands: Iterable[str] = COMMANDS) -> argparse.Nam
 
 
 def dispatched(words: list[str], arguments: argparse.Namespace) -> int:
-    """Runs a command, or lists them; returns the exit code."""
+    """Runs the command, or lists the commands; returns the exit code."""
     if not words or words[0].startswith("-"):
         console.say(root_parser().format_help().rstrip())
         return 0
@@ -161,7 +164,7 @@ def dispatched(words: list[str], arguments: argparse.Namespace) -> int:
 
 
 def root_parser() -> Parser:
-    """The parser of `minigrad` itself: its help lists the commands without importing them."""
+    """The parser of `minigrad` itself, whose help lists the commands without importing them."""
     width = max(map(len, COMMANDS))
     listing = "\n".join(f"  {name:{width}}  {text}" for name, text in COMMANDS.items())
     parser = Parser(
@@ -176,7 +179,7 @@ def root_parser() -> Parser:
 
 
 def command_module(name: str) -> ModuleType:
-    """The file of a command; UsageError with the nearest name when there is none."""
+    """The module of a command; UsageError with the most similar name if there is none."""
     if name in COMMANDS:
         return importlib.import_module(f"minigrad.cli.{name.replace('-', '_')}")
     near = difflib.get_close_matches(name, COMMANDS, 1)
@@ -185,7 +188,7 @@ def command_module(name: str) -> ModuleType:
 
 
 def missing(error: ModuleNotFoundError) -> MinigradError:
-    """What to install for a package that is absent; a module of ours that is absent is a fault and raises."""
+    """An error that says how to install a missing package; re-raises if the missing module is one of ours."""
     package = (error.name or "").split(".")[0]
     if package in ("minigrad", "models", "viz", ""):
         raise error
@@ -193,7 +196,10 @@ def missing(error: ModuleNotFoundError) -> MinigradError:
 
 
 def failed(error: BaseException, words: Sequence[str], who: str = "") -> int:
-    """One clear line on stderr, or with --json an object on stdout; returns the exit code. Raises faults of ours."""
+    """Reports an error in one line on stderr, or with --json as an object on stdout; returns the exit code.
+
+    Re-raises errors that are faults of ours.
+    """
     if isinstance(error, KeyboardInterrupt):
         console.complain(f"{who}stopped")
         return 128 + signal.SIGINT
@@ -207,7 +213,7 @@ def failed(error: BaseException, words: Sequence[str], who: str = "") -> int:
 
 
 def known(error: BaseException) -> MinigradError:
-    """The error in words of ours; one that its user can do nothing about is a fault of ours and raises."""
+    """The error as one of ours; re-raises what the user can do nothing about, since it is a fault of ours."""
     if isinstance(error, MinigradError):
         return error
     if isinstance(error, ModuleNotFoundError):
@@ -221,7 +227,7 @@ def known(error: BaseException) -> MinigradError:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """SIGTERM unwinds like any exit, so that nothing temporary stays behind; only the main thread can arrange that."""
+    """Makes SIGTERM raise SystemExit, so that nothing temporary is left behind; only possible in the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""`python -m minigrad.cli`: the command where its script is not on the PATH."""
+"""`python -m minigrad.cli`: the command line, where its script is not on the PATH."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`minigrad caption`: what a trained run writes about pictures, or about rows of prepared features."""
+"""`minigrad caption`: captions by a trained run, for pictures or for rows of prepared features."""
 
 import argparse
 from collections.abc import Iterable
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the captions of each picture and row."""
+    """Prints the captions of all pictures and rows."""
     run = Run.open(arguments.run)
     if not arguments.images and not arguments.row:
         raise UsageError("nothing to caption: name pictures, or held-out rows with --row N")
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def written(run: Run, names: Iterable[str], features: Array, beams: int | None) -> list[dict[str, Any]]:
-    """The captions of features (N, D), the likeliest first."""
+    """The captions of features (N, D), the most probable first."""
     found = beam_search(run.trained(console.warn), features, beams=1 if beams is None else beams)
     return [
         {
@@ -71,14 +71,14 @@ def written(run: Run, names: Iterable[str], features: Array, beams: int | None) 
 
 
 def of_scenes(run: Run, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """The captions of pictures by a run on scenes."""
+    """The captions of pictures by a run that was trained on scenes."""
     images = np.stack([picture(path) for path in arguments.images])
     features = Extractor.load(run.folder / EXTRACTOR).embed(images)
     return written(run, map(str, arguments.images), features, arguments.beams)
 
 
 def picture(path: Path) -> Pixels:
-    """A picture's pixels (64, 64, 3); what is done to it on the way is said."""
+    """A picture's pixels (64, 64, 3); says what had to be changed."""
     image = read_image(path, lambda what: console.complain(f"{path}: {what}"))
     height, width = image.shape[:2]
     if (height, width) == (SIDE, SIDE):
@@ -88,7 +88,7 @@ def picture(path: Path) -> Pixels:
 
 
 def rows_of(run: Run, rows: list[int], data: str | None) -> Array:
-    """Held-out features; UsageError for a row that is not there."""
+    """The features of held-out rows; UsageError for a row that does not exist."""
     split = elsewhere(run.source, data).open().val
     images = len(split.urls)
     outside = [row for row in rows if not 0 <= row < images]
@@ -98,7 +98,7 @@ def rows_of(run: Run, rows: list[int], data: str | None) -> Array:
 
 
 def in_words(result: dict[str, Any]) -> list[str]:
-    """A line for a single caption; for several a heading and a line each, with log-probabilities; where files are."""
+    """The result as lines: one for a single caption, otherwise a heading and a line for each, with its score."""
     captions = result["captions"]
     lines = [f"{result['of']}: {captions[0]['caption']}"]
     if len(captions) > 1:

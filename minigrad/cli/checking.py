@@ -1,4 +1,4 @@
-"""`minigrad data check`: all that is wrong with a folder of data, and a page of what is in it. Imported by `data`."""
+"""`minigrad data check`: everything that is wrong with a folder of data, and a page about it. Imported by `data`."""
 
 import argparse
 from pathlib import Path
@@ -35,7 +35,7 @@ def add_parser(actions: Any) -> argparse.ArgumentParser:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Tells what was found, and writes the page where the data can be read."""
+    """Prints what was found, and writes the page if the data can be read."""
     found = check(arguments.folder, arguments.features)
     page = written(arguments, found.data, found.remarks) if found.data else None
     if arguments.json:
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def in_words(found: Checked, page: Path | None) -> list[str]:
-    """A line for each fault, or what there is."""
+    """A line for each fault, and what the data contains."""
     numbered = [f"{number}. {fault}" for number, fault in enumerate(found.faults, 1)]
     facts = [] if found.data is None else [f"{name}: {value}" for name, value in facts_of(found.data)]
     return [
@@ -60,7 +60,7 @@ def in_words(found: Checked, page: Path | None) -> list[str]:
 
 
 def facts_of(data: CaptionData) -> list[tuple[str, str]]:
-    """What is in the data, names and values."""
+    """What the data contains, as names and values."""
     shape = " × ".join(map(str, data.train.feature_shape))
     lengths = np.concatenate([data.train.lengths, data.val.lengths])
     ids = np.concatenate([data.train.captions.ravel(), data.val.captions.ravel()])
@@ -75,7 +75,7 @@ def facts_of(data: CaptionData) -> list[tuple[str, str]]:
 
 
 def written(arguments: argparse.Namespace, data: CaptionData, remarks: tuple[str, ...]) -> Path:
-    """Writes the page."""
+    """Writes the page and returns its path."""
     path = arguments.out or next_folder("data") / "check.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     cards = [card for split in SPLITS for card in cards_of(data, split, arguments.images)]
@@ -91,7 +91,7 @@ def written(arguments: argparse.Namespace, data: CaptionData, remarks: tuple[str
 
 
 def cards_of(data: CaptionData, split: str, most: int) -> list[Card]:
-    """Images of a split, evenly over it."""
+    """Some images of a split, spread evenly over it."""
     images = len(getattr(data, split).urls)
     rows = [int(row) for row in np.linspace(0, images - 1, min(most, images))]
     group = {"train": "trained on", "val": "held out"}[split]

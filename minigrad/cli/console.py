@@ -1,6 +1,6 @@
-"""What commands say: results on stdout, progress and warnings on stderr. All of `minigrad.cli` may import it.
+"""What commands print: results on stdout, progress and warnings on stderr. All of `minigrad.cli` may import it.
 
-A reader who has gone away, a closed stream or a narrow encoding never disturbs the work.
+A reader that has gone away, a closed stream or a narrow encoding never disturbs the work.
 """
 
 import io
@@ -16,7 +16,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def prepare() -> None:
-    """Lets both streams replace what their encoding lacks, and closed ones lead nowhere."""
+    """Makes both streams replace characters that their encoding lacks, and gives closed ones somewhere to write."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -28,7 +28,7 @@ def prepare() -> None:
 
 
 def close() -> None:
-    """Hands a broken stdout to nobody, so that Python's last flush does not fail in place of the command."""
+    """Redirects a broken stdout to nowhere, so that Python's last flush does not fail."""
     try:
         sys.stdout.flush()
     except (AttributeError, ValueError):
@@ -39,22 +39,22 @@ def close() -> None:
 
 
 def say(text: str) -> None:
-    """A line of the result."""
+    """Prints a line of the result."""
     _write(sys.stdout, text)
 
 
 def say_json(content: Mapping[str, Any]) -> None:
-    """The whole result for machines."""
+    """Prints the whole result as JSON."""
     say(json.dumps(content, indent=2, ensure_ascii=False, default=str))
 
 
 def complain(text: str) -> None:
-    """A line on stderr."""
+    """Prints a line on stderr."""
     _write(sys.stderr, text)
 
 
 def warn(text: str) -> None:
-    """Something went wrong that does not stop the work."""
+    """Prints a warning: something went wrong that does not stop the work."""
     complain(f"warning: {text}")
 
 
@@ -65,36 +65,36 @@ def _write(stream: TextIO | None, text: str) -> None:
 
 
 class Quiet:
-    """A stream that forgives: what cannot be written is dropped."""
+    """A stream on which errors are ignored: what cannot be written is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self.encoding = stream.encoding
 
     def write(self, text: str) -> int:
-        """Writes, or does not."""
+        """Writes the text if possible."""
         with suppress(OSError, ValueError):
             self._stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flushes, or does not."""
+        """Flushes if possible."""
         with suppress(OSError, ValueError):
             self._stream.flush()
 
     def isatty(self) -> bool:
-        """Whether somebody watches."""
+        """Whether the stream is a terminal."""
         with suppress(OSError, ValueError):
             return self._stream.isatty()
         return False
 
     def fileno(self) -> int:
-        """The descriptor, by which the width of a terminal is found."""
+        """The descriptor, from which the width of a terminal is found."""
         return self._stream.fileno()
 
 
 class Progress:
-    """How far a long work is: a bar on a terminal, elsewhere a line now and then; use it in a `with`."""
+    """The progress of long work: a bar on a terminal, otherwise a line now and then. To be used in a `with`."""
 
     def __init__(self, what: str, total: int, start: int = 0, show: bool = True) -> None:
         self.what, self.total, self.start = what, total, start
@@ -110,7 +110,7 @@ class Progress:
             self._bar.close()
 
     def at(self, done: int, about: str = "") -> None:
-        """Shows that `done` of the total is done, with a few words about it."""
+        """Shows that `done` of the total are done, with a short text."""
         if self._bar is not None:
             self._bar.set_postfix_str(about, refresh=False)
             self._bar.update(done - self._bar.n)
@@ -119,7 +119,7 @@ class Progress:
             complain(f"{self.what} {done}/{self.total}  {about}  {self._left(done)} left".replace("    ", "  "))
 
     def note(self, text: str) -> None:
-        """A line of its own above the bar."""
+        """Prints a separate line above the bar."""
         if self._bar is not None:
             self._bar.clear()
         complain(text)
@@ -130,7 +130,7 @@ class Progress:
 
 
 class Stopwatch:
-    """How long the phases of a work took: `laps`, in seconds, by name."""
+    """Measures the phases of some work: `laps` holds seconds by name."""
 
     def __init__(self) -> None:
         self._since = time.perf_counter()
@@ -143,7 +143,7 @@ class Stopwatch:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: 1:05."""
+    """A duration in minutes and seconds: 1:05."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02d}"
 
@@ -155,7 +155,7 @@ def _watched() -> bool:
 
 
 def _bar(what: str, total: int, start: int) -> Any:
-    """A tqdm bar on stderr, or None where tqdm is not installed."""
+    """A tqdm bar on stderr, or None if tqdm is not installed."""
     try:
         from tqdm import tqdm
     except ImportError:
@@ -169,7 +169,7 @@ Reporter = Callable[[str, int, int], None]
 
 
 class Stages:
-    """Progress through named stages, a bar each, as `models.data.scenes.build` reports them."""
+    """Progress through named stages, with a bar for each, as reported by `models.data.scenes.build` and others."""
 
     def __init__(self, show: bool = True) -> None:
         self._show = show

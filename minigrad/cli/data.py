@@ -1,4 +1,4 @@
-"""`minigrad data`: photographs made into data to train on, data that is checked, and data sets that are fetched."""
+"""`minigrad data`: makes data for training out of photographs, checks data, and fetches data sets."""
 
 import argparse
 from pathlib import Path
@@ -29,12 +29,12 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Does what was asked for."""
+    """Runs the chosen action."""
     return {"fetch": fetched, "prepare": preparing.run, "check": checking.run}[arguments.action](arguments)
 
 
 def fetched(arguments: argparse.Namespace) -> int:
-    """Fetches what is not there yet."""
+    """Fetches the files that are not there yet."""
     if arguments.part and arguments.name != "coco":
         raise UsageError("--part is one of COCO's")
     with console.Stages(show=not arguments.json) as report:
@@ -47,7 +47,7 @@ def fetched(arguments: argparse.Namespace) -> int:
 
 
 def fetched_paths(arguments: argparse.Namespace, progress: Progress) -> list[Path]:
-    """The files or folders of a data set."""
+    """The files or folders of a data set, after fetching them."""
     if arguments.name == "mnist":
         return fetch_mnist(progress, arguments.address or MNIST)
     return fetch_coco(arguments.part or PARTS, progress, arguments.address or COCO)

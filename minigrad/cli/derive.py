@@ -1,4 +1,4 @@
-"""`minigrad derive`: a gradient as a textbook prints it, as text, LaTeX or a page; and the document of all of them."""
+"""`minigrad derive`: a gradient in textbook form, as text, LaTeX or a page; and a document of all of them."""
 
 import argparse
 import contextlib
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints or writes it."""
+    """Prints or writes the derivation."""
     if arguments.docs:
         write_whole(arguments.docs, document())
         console.say(str(arguments.docs))
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def named(what: str | None) -> Derivation:
-    """The derivation of that name, or that a function returns; UsageError where there is none."""
+    """The derivation of this name, or the one that a function returns; UsageError if there is none."""
     if what in DERIVATIONS:
         return DERIVATIONS[what]()
     if not what or ":" not in what:
@@ -75,7 +75,7 @@ def named(what: str | None) -> Derivation:
 
 
 def in_form(derivation: Derivation, suffix: str) -> str:
-    """By the file's suffix."""
+    """The derivation in the format of the file's suffix."""
     forms = {".txt": derivation.text + "\n", ".tex": derivation.latex + "\n", ".html": derivation.html}
     if suffix not in forms:
         raise UsageError(f"a derivation is written as .txt, .tex or .html, not {suffix or 'a file without suffix'}")
@@ -83,7 +83,7 @@ def in_form(derivation: Derivation, suffix: str) -> str:
 
 
 def document() -> str:
-    """Every derivation, then the table of theorems."""
+    """All derivations, then the table of theorems, as Markdown."""
     parts = [f"## {d.title}\n\n{blocks(d)}\n" for d in (make() for make in DERIVATIONS.values())]
     with contextlib.redirect_stderr(io.StringIO()):
         table = table_markdown(list(proved(selected(()))))
@@ -91,5 +91,5 @@ def document() -> str:
 
 
 def blocks(derivation: Derivation) -> str:
-    """Formulas for a reader of Markdown."""
+    """The formulas as blocks of Markdown."""
     return "\n\n".join(f"$$\n{part}\n$$" for part in derivation.latex.split("\n\n"))

@@ -32,14 +32,14 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints what is found; 1 when a package is missing. Of several ranks the first one speaks."""
+    """Prints what is found; returns 1 if a package is missing. If there are several ranks, the first one prints."""
     ranks = world()
     places = ranks.each(mpi.here())
     return ranks.once(lambda: told(arguments, places))
 
 
 def told(arguments: argparse.Namespace, places: list[mpi.Place]) -> int:
-    """Looks for everything and says it."""
+    """Collects everything and prints it."""
     found = {
         "versions": versions(),
         "speed": speed.speed(),
@@ -56,19 +56,19 @@ def told(arguments: argparse.Namespace, places: list[mpi.Place]) -> int:
 
 
 def versions() -> dict[str, str | None]:
-    """Python, minigrad and the packages it can use, None where one is missing."""
+    """The versions of Python, minigrad and the packages it can use; None for a missing one."""
     found: dict[str, str | None] = {"python": platform.python_version()}
     return found | {"minigrad": minigrad.__version__} | {name: installed(name) for name in packages()}
 
 
 def packages() -> list[str]:
-    """The names of what minigrad requires, its extra `all` included."""
+    """The names of the packages that minigrad requires, its extra `all` included."""
     wanted = (r for r in requirements() if "extra ==" not in r or "extra == 'all'" in r or 'extra == "all"' in r)
     return [requirement_name(requirement) for requirement in wanted]
 
 
 def requirements() -> list[str]:
-    """What minigrad requires, as it is installed, or as a checkout that is not says."""
+    """minigrad's requirements, from its installation, or from pyproject.toml if it is not installed."""
     try:
         return requires("minigrad") or []
     except PackageNotFoundError:
@@ -82,7 +82,7 @@ def requirement_name(requirement: str) -> str:
 
 
 def installed(package: str) -> str | None:
-    """The version, or None."""
+    """The version of a package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -90,7 +90,7 @@ def installed(package: str) -> str | None:
 
 
 def layout_engines() -> dict[str, str | None]:
-    """The engines for graphs of no special form, by preference; None for one that is missing."""
+    """The engines that can lay out general graphs, in order of preference; None for a missing one."""
     return {
         "dot on PATH": dot(),
         "Graphviz libraries of pygraphviz": installed("pygraphviz") if find_spec("pygraphviz") else None,
@@ -99,7 +99,7 @@ def layout_engines() -> dict[str, str | None]:
 
 
 def dot() -> str | None:
-    """What `dot -V` says, or None."""
+    """The output of `dot -V`, or None."""
     path = shutil.which("dot")
     if path is None:
         return None
@@ -133,6 +133,6 @@ def in_words(found: dict[str, Any]) -> Iterator[str]:
 
 
 def pairs(values: dict[str, str | None], otherwise: str) -> Iterator[str]:
-    """`  name   value`, aligned."""
+    """Lines `  name   value`, aligned."""
     width = max(map(len, values))
     return (f"  {name:{width}}  {value or otherwise}" for name, value in values.items())

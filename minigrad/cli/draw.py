@@ -1,4 +1,4 @@
-"""`minigrad draw`: the graph of a run's loss, or of what a function of the user's returns, as a picture."""
+"""`minigrad draw`: the graph of a run's loss, or of the result of a user's function, as a picture."""
 
 import argparse
 from pathlib import Path
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def of_run(folder: str, data: str | None) -> Graph:
-    """The loss of a run's captioner, trained as far as it is."""
+    """The graph of the loss of a run's captioner, with the parameters it has now."""
     from minigrad.cli.results import loss_graph  # these need packages that a drawing does not
     from minigrad.cli.sources import elsewhere, open_source
     from models.training import Run
@@ -65,7 +65,7 @@ def of_run(folder: str, data: str | None) -> Graph:
 
 
 def of_function(name: str) -> Graph:
-    """The graph that `module:function` returns."""
+    """The graph of what `module:function` returns."""
     result = called(name)
     if isinstance(result, Tensor):
         return Graph.of(result)

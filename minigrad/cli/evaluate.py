@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints loss, perplexity, the judge's shares and the table of scores."""
+    """Prints the loss, the perplexity, the shares judged right, and the table of scores."""
     run = Run.open(arguments.run)
     opened = open_source(elsewhere(run.source, arguments.data))
     captioner, show = together(run, arguments.others), not arguments.json
@@ -65,13 +65,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def how(arguments: argparse.Namespace) -> str:
-    """By how many, and by which rule, captions were written."""
+    """By how many runs, and how, the captions were written."""
     who = f"{1 + len(arguments.others)} runs" if arguments.others else "this run"
     return f"{who}, {arguments.beams} beams" if arguments.beams > 1 else f"{who}, greedy"
 
 
 def measured(captioner: Writer, opened: Opened) -> dict[str, float]:
-    """A run's held-out loss a word, which several have not, and for scenes the judge's shares."""
+    """The held-out loss per word (of a single run), and for scenes the shares judged right."""
     validation = Validation(opened.data, opened.scenes)
     shares = validation.shares(captioner)
     shuffled = validation.right(captioner, shuffled=True)
@@ -83,13 +83,13 @@ def measured(captioner: Writer, opened: Opened) -> dict[str, float]:
 
 
 def compared(scoring: Scoring, captions: dict[int, str]) -> dict[str, dict[str, float]]:
-    """The scores of the run, of its neighbours and, where images have several captions, of people."""
+    """The scores of the run, of the nearest neighbours and, if images have several captions, of people."""
     own = scoring.of([caption.split() for caption in captions.values()])
     return {"run": own, "neighbours": scoring.neighbours(), **scoring.people()}
 
 
 def score_table(found: dict[str, Any]) -> list[str]:
-    """A line for each rival, under the names of the scores."""
+    """A table with a line for each rival, under the names of the scores."""
     k = found["neighbours"]
     labels = {
         "run": found["writing"],
@@ -113,7 +113,7 @@ LABELS = {
 
 
 def in_words(result: dict[str, Any]) -> list[str]:
-    """A line for each number, and a blank one after them."""
+    """A line for each number, then an empty line."""
     losses = {"val_loss": "loss, nats a word", "perplexity": "perplexity"}
     lines = [f"{label:32}{result[key]:6.3f}" for key, label in losses.items() if key in result]
     lines += [f"{label:32}{100 * result[key]:6.1f} %" for key, label in LABELS.items() if key in result]

@@ -1,4 +1,4 @@
-"""`minigrad export`: a trained network, or a graph of the user's, as an ONNX model that was tried after writing."""
+"""`minigrad export`: a trained network, or a user's graph, as an ONNX model that is tried after writing."""
 
 import argparse
 import importlib.util
@@ -45,7 +45,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes, tries, tells; 1 where onnxruntime computes something else."""
+    """Writes the model, tries it and prints the result; returns 1 if onnxruntime computes something else."""
     if min(arguments.batch, arguments.length, arguments.size) < 1:
         raise UsageError("--batch, --length and --size must be at least 1")
     program = of_function_of_users(arguments) if ":" in arguments.source else chosen(arguments)
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def of_function_of_users(arguments: argparse.Namespace) -> Program:
-    """The user's graph, to be tried with numbers of the right kind."""
+    """The graph that a user's function returns, with random arguments to try it with."""
     if arguments.what is not None:
         raise UsageError(f"--what chooses among the parts of a model, and {arguments.source} is one graph")
     graph = of_function(arguments.source)
@@ -77,7 +77,7 @@ def of_function_of_users(arguments: argparse.Namespace) -> Program:
 
 
 def drawn(x: Tensor, rng: np.random.Generator) -> Array:
-    """Gaussian numbers; zeros where they would be counts or ids."""
+    """A random argument: Gaussian numbers, or zeros for integers, which may be counts or ids."""
     kind = rng.standard_normal(x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)
     return kind.astype(x.dtype)
 
@@ -92,7 +92,7 @@ def chosen(arguments: argparse.Namespace) -> Program:
 
 
 def programs_of(path: Path, arguments: argparse.Namespace) -> Programs:
-    """What there is to export of a run or of weights."""
+    """The parts that can be exported of a run or of weights."""
     if not path.is_dir() and path.suffix:
         from minigrad.cli.seeing import network_of  # these need packages that a graph of one's own does not
 
@@ -114,12 +114,12 @@ def programs_of(path: Path, arguments: argparse.Namespace) -> Programs:
 
 
 def described(name: str, x: Any) -> dict[str, Any]:
-    """An input or output."""
+    """The name, shape and dtype of an input or output."""
     return {"name": name, "shape": list(x.shape), "dtype": str(x.dtype)}
 
 
 def tried(path: Path, program: Program) -> dict[str, Any]:
-    """How far onnxruntime is from our interpreter, at the worst output; None where it is not installed."""
+    """The largest relative difference between onnxruntime's outputs and ours; None if it is not installed."""
     if importlib.util.find_spec("onnxruntime") is None:
         return {"onnxruntime": None, "difference": None}
     differences = part("onnx.runtime", "onnx").differences(path, program.graph, program.arguments)
@@ -127,7 +127,7 @@ def tried(path: Path, program: Program) -> dict[str, Any]:
 
 
 def in_words(found: dict[str, Any]) -> list[str]:
-    """The result for people."""
+    """The result in words."""
     lines = [
         f"{found['written']}: {found['nodes']} nodes of operator set {found['operator_set']}, {found['bytes']:,} bytes",
         f"  the checker of onnx {found['onnx']} accepts it",

@@ -1,4 +1,4 @@
-"""Where commands leave what they make, unless they are told. All of `minigrad.cli` may import it."""
+"""Where commands write by default. All of `minigrad.cli` may import it."""
 
 from contextlib import suppress
 from itertools import count
@@ -8,7 +8,7 @@ RUNS = Path("runs")
 
 
 def next_folder(name: str) -> Path:
-    """runs/scenes-lstm-1, or the first number that is free."""
+    """runs/scenes-lstm-1, or with the first number that is free."""
     return next(folder for n in count(1) if not (folder := RUNS / f"{name}-{n}").exists())
 
 

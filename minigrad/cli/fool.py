@@ -1,4 +1,4 @@
-"""`minigrad fool`: pictures changed so little that nobody sees it, which a network takes for something else."""
+"""`minigrad fool`: changes pictures imperceptibly so that a network classifies them as something else."""
 
 import argparse
 from itertools import product
@@ -47,7 +47,7 @@ def change(text: str) -> int:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Makes the pictures; 1 when one of them does not fool."""
+    """Makes the pictures; returns 1 if one of them does not fool the network."""
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "fool")
     targets = list(dict.fromkeys(studio.class_number(text) for text in arguments.targets))
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 def fooled(
     studio: Studio, gradient: ImageGradient, name: str, image: Pixels, target: int
 ) -> tuple[dict[str, Any], Shown]:
-    """One picture taken for one class, in a file, in numbers and for the report."""
+    """One picture made to look like one class: its file, its numbers, and its part of the report."""
     arguments, wanted = studio.arguments, studio.label(target)
     with studio.progress(f"{name} as {wanted}", arguments.steps) as watched:
         x, most = preprocess(image), arguments.steps
@@ -97,7 +97,7 @@ def fooled(
 
 
 def facts(studio: Studio, before: Array, after: Array) -> list[tuple[str, ...]]:
-    """The classes that the network is surest of, before and after, and how sure."""
+    """The most probable classes before and after the change, with their probabilities."""
     surest = dict.fromkeys(int(k) for likely in (before, after) for k in likely.argsort()[::-1][:_SUREST])
     return [(studio.label(k), f"{100 * before[k]:.1f} %", f"{100 * after[k]:.1f} %") for k in surest]
 

@@ -1,4 +1,4 @@
-"""Functions of the user's that a command is told by name, `module:function`. Any command may import it."""
+"""Functions of the user that a command is given by name, `module:function`. Any command may import it."""
 
 import importlib
 import inspect
@@ -11,7 +11,7 @@ from minigrad.errors import UsageError
 
 
 def called(name: str) -> Any:
-    """What the function returns; what it raises is the user's to see, traceback and all."""
+    """The function's result; what it raises is shown to the user with its traceback."""
     found = function(name)
     try:
         inspect.signature(found).bind()
@@ -23,7 +23,7 @@ def called(name: str) -> Any:
 
 
 def function(name: str) -> Callable[[], Any]:
-    """The function that `module:function` names, imported with the current folder on the path."""
+    """The function named `module:function`, imported with the current folder on the path."""
     module, _, attribute = name.partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), attribute)):
         raise UsageError(f"{name} is not of the form module:function, as in examples.net:loss")

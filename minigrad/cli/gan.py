@@ -1,4 +1,4 @@
-"""`minigrad gan`: trains a generator against a discriminator on digits, and leaves a run folder to look at."""
+"""`minigrad gan`: trains a generator against a discriminator on digits, and writes a run folder."""
 
 import argparse
 import shlex
@@ -61,7 +61,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains; 0, or 1 when something could not be saved, or 128 and the number of the signal that stopped it."""
+    """Trains; returns 0, or 1 if something could not be saved, or 128 plus the number of the signal that stopped it."""
     watch = console.Stopwatch()
     run, digits = old_run(arguments) if arguments.resume else new_run(arguments)
     training = GanTraining(run, digits, console.warn)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
-    """Makes the run folder that the arguments ask for."""
+    """Creates the run folder that the arguments ask for."""
     kind = arguments.kind or USUAL
     usual = defaults(kind)
     settings = replace(usual, **given(arguments, GanSettings))  # what makes no sense is told before anything is drawn
@@ -100,19 +100,19 @@ def new_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
 
 
 def located(data: str) -> str:
-    """The absolute folder, that of MNIST in the cache for `mnist`; what stands for drawn digits stays."""
+    """The absolute path of the data; `mnist` means MNIST in the cache, `drawn` stays as it is."""
     if data == DRAWN:
         return data
     return str(find_mnist() if data == "mnist" and not Path(data).is_dir() else Path(data).absolute())
 
 
 def defaults(kind: str) -> GanSettings:
-    """The settings of a kind, before options."""
+    """The settings of a kind of GAN, before options are applied."""
     return GanSettings(**{"threads": default_threads(), **KINDS[kind]})
 
 
 def epochs_of(arguments: argparse.Namespace, kind: str, data: str) -> float:
-    """The number asked for, or the usual one for the kind and the data."""
+    """The number of epochs asked for, or the usual one for this kind and data."""
     if arguments.epochs is None:
         return EPOCHS[kind] * (_DRAWN_TIMES if data == DRAWN else 1)
     if not 0 < arguments.epochs < float("inf"):
@@ -121,17 +121,17 @@ def epochs_of(arguments: argparse.Namespace, kind: str, data: str) -> float:
 
 
 def steps_in(epochs: float, pictures: int, settings: GanSettings) -> int:
-    """Steps of so many epochs, each of the full batches there are."""
+    """The number of steps in so many epochs of full batches."""
     return max(1, ceil(epochs * (pictures // settings.batch_size)))
 
 
 def digits_of(data: str, part: str) -> Digits:
-    """The digits of a folder, or those that are drawn."""
+    """The digits in a folder, or drawn ones."""
     return draw_digits(part) if data == DRAWN else open_digits(data, part)
 
 
 def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
-    """The run to continue; UsageError where the arguments ask for other settings than its own."""
+    """The run to continue; UsageError if the arguments ask for settings that differ from its own."""
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/drawn-vanilla-1")
     run = GanRun.open(arguments.out)
@@ -144,7 +144,7 @@ def old_run(arguments: argparse.Namespace) -> tuple[GanRun, Digits]:
 
 
 def others(run: GanRun, arguments: argparse.Namespace) -> Iterator[str]:
-    """What the arguments ask for that the run has not."""
+    """The settings asked for that differ from the run's own."""
     yield from (k for k, value in given(arguments, GanSettings).items() if getattr(run.settings, k) != value)
     if arguments.epochs is not None:
         yield "epochs"
@@ -156,7 +156,7 @@ def others(run: GanRun, arguments: argparse.Namespace) -> Iterator[str]:
 
 
 def follow(training: GanTraining, run: GanRun, show: bool) -> int:
-    """Trains with a progress line, and writes grids of samples on the way; how many of these could not be written."""
+    """Trains with a progress line and writes grids of samples; returns how many of these could not be written."""
     lost = 0
     with console.Progress("training", run.settings.steps, training.place.step, show) as progress:
         for record in training.run():
@@ -171,7 +171,7 @@ def follow(training: GanTraining, run: GanRun, show: bool) -> int:
 
 
 def wrote_frame(training: GanTraining, path: Path) -> bool:
-    """Writes a grid of samples; where that fails, warns, and training goes on."""
+    """Writes a grid of samples; if that fails, warns and lets training go on."""
     try:
         path.parent.mkdir(exist_ok=True)
         write_grey(mosaic(as_bytes(training.samples())), path)
@@ -182,7 +182,7 @@ def wrote_frame(training: GanTraining, path: Path) -> bool:
 
 
 def tell(run: GanRun, found: dict[str, Any], as_json: bool) -> None:
-    """The result in words, or for machines."""
+    """Prints the result, in words or as JSON."""
     if as_json:
         console.say_json(found)
         return
@@ -193,7 +193,7 @@ def tell(run: GanRun, found: dict[str, Any], as_json: bool) -> None:
 
 
 def in_words(found: dict[str, Any]) -> Iterator[str]:
-    """What the classifier makes of the generated digits."""
+    """The classifier's judgement of the generated digits."""
     yield (
         f"a classifier that is right for {100 * found['classifier_accuracy']:.1f} % of held-out digits is sure of "
         f"{100 * found['confident']:.1f} % of the generated ones, {found['classes']} of 10 classes"
@@ -203,7 +203,7 @@ def in_words(found: dict[str, Any]) -> Iterator[str]:
 
 
 def command(run: GanRun) -> str:
-    """The command line that makes a run of these settings."""
+    """The command line that makes a run with these settings."""
     s = run.settings
     kind = next(k for k in KINDS if (defaults(k).networks, defaults(k).loss) == (s.networks, s.loss))
     words = ["minigrad", "gan", kind, *(["--data", run.data] if run.data != DRAWN else []), "--steps", str(s.steps)]
@@ -212,5 +212,5 @@ def command(run: GanRun) -> str:
 
 
 def resume_command(run: GanRun) -> str:
-    """What continues a run."""
+    """The command line that continues a run."""
     return f"minigrad gan --resume --out {run.folder}"

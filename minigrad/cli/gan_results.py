@@ -1,4 +1,4 @@
-"""What a finished run of `minigrad gan` leaves to look at: scores, grids, the film, the report. Imports viz."""
+"""What a finished run of `minigrad gan` leaves behind: scores, grids, an animation, the report. Imports viz."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +29,12 @@ _MOST_FRAMES = 60
 
 
 def frame_path(run: GanRun, step: int) -> Path:
-    """The file of the grid after a step."""
+    """The file of the grid of samples after a step."""
     return run.folder / "samples" / f"step-{step:06d}.png"
 
 
 def write_results(run: GanRun, training: GanTraining, test: Digits, command: str, show: bool) -> dict[str, Any]:
-    """Scores the generator and writes samples.png, interpolation.png, the film, curves and report.html."""
+    """Scores the generator and writes samples.png, interpolation.png, the animation, curves and report.html."""
     folder, records = run.folder, training.log.records
     judge, accuracy = classifier(run, training.digits, test, show)
     scores = {"classifier_accuracy": accuracy, **scored(training, judge, test)}
@@ -68,7 +68,7 @@ def write_results(run: GanRun, training: GanTraining, test: Digits, command: str
 
 
 def classifier(run: GanRun, digits: Digits, test: Digits, show: bool) -> tuple[DigitClassifier, float]:
-    """A classifier trained on the run's data, saved in its folder, and the share of held-out digits it is right for."""
+    """A classifier trained on the run's data and saved in its folder, with its accuracy on held-out digits."""
     with console.Stages(show=show) as report:
         judge = train_classifier(
             digits, threads=run.settings.threads, progress=lambda done, total: report("classifier", done, total)
@@ -79,7 +79,7 @@ def classifier(run: GanRun, digits: Digits, test: Digits, show: bool) -> tuple[D
 
 
 def scored(training: GanTraining, judge: DigitClassifier, test: Digits) -> Record:
-    """The Fréchet distances from held-out digits, what the classifier recognises, and what it does for real digits."""
+    """Fréchet distances from held-out digits and the classifier's judgement, of generated and of real digits."""
     held_out = judge.judge(test.rows())
     real = Gaussian.of(held_out.features)
     judged = [judge.judge(made(training.generator, z)) for z in noises(training)]
@@ -93,13 +93,13 @@ def scored(training: GanTraining, judge: DigitClassifier, test: Digits) -> Recor
 
 
 def noises(training: GanTraining) -> Iterator[Array]:
-    """The noise of each seed that scores are of."""
+    """The noise for each seed by which the generator is scored."""
     for seed in range(_SEEDS):
         yield noise(np.random.default_rng([training.settings.seed, 3, seed]), _SCORED, training.settings.noise_dim)
 
 
 def interpolated(training: GanTraining) -> Array:
-    """Rows of pictures on straight lines between two noises."""
+    """Pictures (as rows) on straight lines between two noises."""
     ends = noise(np.random.default_rng([training.settings.seed, 4]), 2 * _PATHS, training.settings.noise_dim)
     share = np.linspace(0, 1, _STATIONS, dtype=np.float32)[:, None]
     a, b = ends[:_PATHS, None], ends[_PATHS:, None]
@@ -107,21 +107,21 @@ def interpolated(training: GanTraining) -> Array:
 
 
 def kept_frames(folder: Path) -> list[Path]:
-    """The grids written during training, at most so many, the first and the last among them."""
+    """The grids written during training, evenly chosen if there are many, first and last included."""
     paths = sorted((folder / "samples").glob("step-*.png"))
     chosen = np.linspace(0, len(paths) - 1, min(_MOST_FRAMES, len(paths))).round().astype(int)
     return [paths[i] for i in chosen]
 
 
 def losses_panel(records: list[Record]) -> Panel:
-    """Both losses over the steps."""
+    """A panel with both losses over the steps."""
     names = (("discriminator", Look()), ("generator", Look("vermilion", "--", "s")))
     steps = [r for r in records if "discriminator_loss" in r]
     return Panel("Losses", tuple(Line.of(steps, f"{name}_loss", name, look, smoothed=True) for name, look in names))
 
 
 def headlines(found: Record) -> Iterator[Number]:
-    """The numbers at the head of the report."""
+    """The headline numbers of the report."""
     yield Number("recognised with confidence", f"{100 * found['confident']:.1f} %", found["confident"])
     yield Number("the same of real digits", f"{100 * found['confident_of_real']:.1f} %", found["confident_of_real"])
     yield Number("classes among those recognised", f"{found['classes']} of 10")
@@ -135,7 +135,7 @@ def headlines(found: Record) -> Iterator[Number]:
 def sections(
     run: GanRun, found: Record, samples: Array, between: Array, frames: list[Array], panel: Panel, command: str
 ) -> list[Section]:
-    """The report's parts."""
+    """The sections of the report."""
     film = figure(
         film_element(frames, "Samples during training"), f"The same noise at {len(frames)} moments of training"
     )

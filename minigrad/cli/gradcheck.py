@@ -1,4 +1,4 @@
-"""`minigrad gradcheck`: the gradients of every Op, checked, as a table or as JSON."""
+"""`minigrad gradcheck`: checks the gradients of all Ops and prints a table or JSON."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ def add_parser(subparsers: Any) -> None:
 
 
 def whole_number(text: str) -> int:
-    """An integer that is not negative; ValueError for anything else."""
+    """A non-negative integer; ValueError for anything else."""
     if int(text) < 0:
         raise ValueError(text)
     return int(text)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the table; 1 if a gradient is wrong."""
+    """Prints the table; returns 1 if a gradient is wrong."""
     rows = check_all_ops(arguments.seed)
     if arguments.json:
         console.say_json(as_json(rows))
@@ -44,12 +44,12 @@ def as_json(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def worst(rows: Sequence[Row]) -> dict[int, float]:
-    """The largest relative error of all, by order."""
+    """The largest relative error of all Ops, by order."""
     return {order: max((row.errors.get(order, 0.0) for row in rows), default=0.0) for order in ORDERS}
 
 
 def as_table(rows: Sequence[Row]) -> list[str]:
-    """One line an Op, then the diagnoses of what is wrong, then the sum."""
+    """One line for each Op, then the diagnoses of wrong gradients, then a summary."""
     head = f"{'Op':<20}{'method':<10}{'samples':>8}" + "".join(f"{f'order {n}':>12}" for n in ORDERS)
     problems = [text for row in rows for text in row.problems]
     checked = sum(bool(row.errors) for row in rows)

@@ -1,4 +1,4 @@
-"""`minigrad invert`: pictures sought from what a layer of a network made of them."""
+"""`minigrad invert`: reconstructs pictures from the features of a network's layer."""
 
 import argparse
 from pathlib import Path
@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Seeks the pictures."""
+    """Makes the pictures."""
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "invert")
     layers = list(dict.fromkeys(arguments.layer or [Inversion().layer]))
@@ -58,7 +58,7 @@ def caption(result: dict[str, Any]) -> str:
 
 
 def inverted(studio: Studio, name: str, image: Pixels, layer: str) -> tuple[dict[str, Any], Pixels, Any]:
-    """One picture from one layer, in numbers and pixels, and the log of how it was found."""
+    """One picture from one layer: its numbers, its pixels, and the log of the descent."""
     arguments = studio.arguments
     how = Inversion(layer, arguments.tv_weight, arguments.steps, arguments.lr)
     with studio.progress(f"{name} from {layer}", arguments.steps) as watched:

@@ -1,4 +1,4 @@
-"""Who else uses the processor while something is measured. Imports nothing of ours."""
+"""How much of the processor other processes use while something is measured. Imports nothing of ours."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ TOLERATED = 0.05
 
 
 class Load:
-    """What others took of a core inside a `with`: 1.0 is a whole one; None where the system does not tell."""
+    """In a `with`: `others` becomes the number of cores that other processes used, None if the system does not tell."""
 
     others: float | None = None
 
@@ -29,7 +29,7 @@ class Load:
 
 
 def busy() -> float | None:
-    """Seconds that all cores have worked so far, or had work and were lent to another virtual machine."""
+    """The seconds that all cores have worked so far, time lent to other virtual machines included."""
     try:
         fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[1:]
     except OSError:
@@ -39,12 +39,12 @@ def busy() -> float | None:
 
 
 def own() -> float:
-    """Seconds that this process and its children have worked so far."""
+    """The seconds that this process and its children have worked so far."""
     return sum(os.times()[:4])
 
 
 def wait_for_calm(patience: float) -> None:
-    """Returns when others have left the processor alone for half a second, or after `patience` seconds."""
+    """Returns when other processes have been idle for half a second, or after `patience` seconds."""
     start = time.perf_counter()
     while time.perf_counter() - start < patience:
         with Load() as load:
@@ -55,7 +55,7 @@ def wait_for_calm(patience: float) -> None:
 
 @contextmanager
 def a_busy_process() -> Iterator[None]:
-    """Another process keeps one core busy inside the block."""
+    """Within the block, another process keeps one core busy."""
     process = subprocess.Popen([sys.executable, "-c", _SPIN])
     try:
         yield

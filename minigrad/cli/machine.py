@@ -27,12 +27,12 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_N
 
 
 def processor() -> str:
-    """The processor's name, as the system has it."""
+    """The processor's name, as the system reports it."""
     return cpuinfo().get("model name") or platform.processor() or platform.machine()
 
 
 def cpuinfo() -> dict[str, str]:
-    """What Linux says about the first core; nothing elsewhere."""
+    """What Linux reports about the first core; empty on other systems."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:
@@ -42,7 +42,7 @@ def cpuinfo() -> dict[str, str]:
 
 
 def blas() -> list[str] | None:
-    """`openblas 0.3.31 SkylakeX, 2 threads` for each BLAS in the process; None where nobody can tell."""
+    """`openblas 0.3.31 SkylakeX, 2 threads` for each BLAS in the process; None without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_info
     except ImportError:
@@ -64,13 +64,15 @@ def blas_threads() -> int | None:
 
 
 def reached(size: int, threads: int, at_once: int = 1) -> float:
-    """The best operations a second in products of two matrices, each with some threads of BLAS, some at once."""
+    """The best rate, in operations a second, of products of matrices, `at_once` at a time with `threads` BLAS threads
+    each.
+    """
     with limited(threads), ThreadPoolExecutor(at_once) as pool:
         return product_rate(size, pool.map, at_once)
 
 
 def limited(threads: int) -> AbstractContextManager[object]:
-    """Holds BLAS to some threads, where that can be done."""
+    """Limits BLAS to some threads, if that is possible."""
     try:
         from threadpoolctl import threadpool_limits
     except ImportError:
@@ -79,19 +81,19 @@ def limited(threads: int) -> AbstractContextManager[object]:
 
 
 def pins() -> dict[str, str]:
-    """The variables set here that may pin slower kernels, and their values."""
+    """Environment variables that are set here and may select slower kernels, with their values."""
     return {name: os.environ[name] for name in PINS if name in os.environ}
 
 
 def without_pins() -> dict[str, str]:
-    """The environment without them."""
+    """The environment without those variables."""
     return {name: value for name, value in os.environ.items() if name not in PINS}
 
 
 def operations_a_cycle() -> tuple[int, str] | None:
-    """Of float32 on one core, and why; None for processors of which this is not known here.
+    """Operations per cycle of float32 on one core, and the reason; None for processors not known here.
 
-    Two units multiply and add, 2 operations for each number in a register.
+    Two units each multiply and add: 2 operations for each number in a register.
     """
     about = cpuinfo()
     flags, newest = about.get("flags", "").split(), int(about.get("cpu family", 0)) > ZEN_4
@@ -103,7 +105,7 @@ def operations_a_cycle() -> tuple[int, str] | None:
 
 
 def clock() -> tuple[float, str] | None:
-    """Cycles a second, and who says so; None where nobody does."""
+    """Cycles per second, and the source of the number; None if unknown."""
     with suppress(OSError, ValueError):
         highest = Path("/sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq")
         return 1e3 * int(highest.read_text(encoding="ascii")), "the highest that cpufreq allows"

@@ -20,17 +20,17 @@ _INSTALL = "python -m pip install 'minigrad[mpi]'"
 
 
 def here() -> Place:
-    """Of this rank."""
+    """This rank's machine and cores."""
     return platform.node(), usable_cores()
 
 
 def found(places: list[Place]) -> dict[str, Any]:
-    """Versions and paths, None for what is missing, and the places of the ranks."""
+    """Versions and paths, with None for what is missing, and the places of all ranks."""
     return {"mpi4py": mpi4py(), "library": library(), "mpiexec": shutil.which("mpiexec"), "ranks": places}
 
 
 def mpi4py() -> str | None:
-    """The package's version."""
+    """The version of mpi4py, or None."""
     try:
         return version("mpi4py")
     except PackageNotFoundError:
@@ -38,14 +38,14 @@ def mpi4py() -> str | None:
 
 
 def library() -> str | None:
-    """`MPICH Version: 5.0.2`, as a process says that mpiexec did not start; None where mpi4py finds none."""
+    """`MPICH Version: 5.0.2`, as reported by a process that mpiexec did not start; None if mpi4py finds no library."""
     alone = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "OMPI", "MPI_"))}
     done = subprocess.run([sys.executable, "-c", _LIBRARY], capture_output=True, text=True, env=alone)
     return " ".join(done.stdout.splitlines()[0].split()).rstrip("\0") if done.returncode == 0 else None
 
 
 def in_words(found: dict[str, Any]) -> Iterator[str]:
-    """Line by line."""
+    """The report, line by line."""
     if found["mpi4py"] is None:
         yield f"  one: several need mpi4py, which is not installed: {_INSTALL}"
         return

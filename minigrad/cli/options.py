@@ -1,4 +1,4 @@
-"""The options of `minigrad train` that are settings of a run: as a parser, as Settings, and back as a command line."""
+"""Options of `minigrad train` that are settings of a run: in the parser, as Settings, and back as a command line."""
 
 import argparse
 import shlex
@@ -22,7 +22,7 @@ EPOCHS = 20
 
 @dataclass(frozen=True)
 class Option:
-    """An option and the field of a run's settings it sets."""
+    """An option, and the field of a run's settings that it sets."""
 
     flag: str
     field: str
@@ -48,7 +48,7 @@ OPTIONS = (
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Adds the options; one that is not given stays None."""
+    """Adds the options; those not given stay None."""
     group = parser.add_argument_group("settings", "What is not given is as measured best for the data.")
     group.add_argument("--cell", choices=("lstm", "rnn"), help="the recurrence (lstm)")
     length = group.add_mutually_exclusive_group()
@@ -61,20 +61,20 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def add_options(parser: argparse._ActionsContainer, options: Iterable[Option]) -> None:
-    """Adds options to a parser or a group of one."""
+    """Adds options to a parser or a group."""
     for option in options:
         metavar = "N" if option.kind is int else "X"
         parser.add_argument(option.flag, dest=option.field, type=option.kind, metavar=metavar, help=option.help)
 
 
 def given(arguments: argparse.Namespace, settings: type[Any] = Settings) -> dict[str, Any]:
-    """The settings that were named on the command line."""
+    """The settings given on the command line."""
     values = {field.name: getattr(arguments, field.name, None) for field in fields(settings)}
     return {name: value for name, value in values.items() if value is not None}
 
 
 def settings_of(arguments: argparse.Namespace, source: Source, captions: int) -> Settings:
-    """The defaults for the data, changed as the arguments say; `captions` is the length of an epoch."""
+    """The defaults for the data, changed by the arguments; `captions` is the number of captions in an epoch."""
     settings = replace(defaults(source), **given(arguments))
     epochs = EPOCHS if arguments.epochs is None and not source.scenes else arguments.epochs
     if arguments.steps is not None or epochs is None:
@@ -85,24 +85,24 @@ def settings_of(arguments: argparse.Namespace, source: Source, captions: int) ->
 
 
 def defaults(source: Source) -> Settings:
-    """The settings for scenes are their recipe's, those for other data Settings' own."""
+    """The default settings: for scenes those of their recipe, for other data those of Settings."""
     settings = Settings(threads=default_threads())
     return replace(settings, **recipe()) if source.scenes else settings
 
 
 def default_threads() -> int:
-    """As many as there are workers, up to a few; the ranks of one machine share them."""
+    """As many as there are workers, up to MOST_THREADS; ranks on the same machine share them."""
     return min(MOST_THREADS, max(1, default_workers() // launch().here))
 
 
 def recipe() -> dict[str, Any]:
-    """The scenes' recipe as settings: the names are the same."""
+    """The scenes' recipe as settings, which have the same names."""
     names = {field.name for field in fields(Settings)}
     return {name: value for name, value in vars(RECIPE).items() if name in names}
 
 
 def command(settings: Settings, source: Source) -> str:
-    """The command line that makes a run of these settings."""
+    """The command line that makes a run with these settings."""
     usual = defaults(source)
     words = ["minigrad", "train", *(["--data", source.folder] if not source.scenes else [])]
     words += ["--features", source.features] if source.features and not source.scenes else []
@@ -114,7 +114,7 @@ def command(settings: Settings, source: Source) -> str:
 
 
 def changed(settings: Any, usual: Any, flags: Iterable[tuple[str, str]]) -> Iterator[str]:
-    """Flags and values of the fields that are not as usual."""
+    """Flags and values of the fields that differ from the usual ones."""
     for flag, field in flags:
         value = getattr(settings, field)
         if value != getattr(usual, field):

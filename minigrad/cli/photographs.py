@@ -1,4 +1,4 @@
-"""Captions of photographs: what a run on prepared data writes about them, word by word, and where each word came from.
+"""Captions of photographs by a run on prepared data, word by word, and what in the picture each word depends on.
 
 Imported by `minigrad.cli.caption`.
 """
@@ -40,7 +40,7 @@ _SIDE = 224
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options for photographs."""
+    """Adds the options for photographs."""
     group = parser.add_argument_group("photographs", "For a run on data that `minigrad data prepare` made.")
     group.add_argument("--weights", metavar="FILE", help="the network's, where they are no longer where they were")
     methods = "; ".join(f"{name}: {what}" for name, what in METHODS.items())
@@ -53,7 +53,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def captioned(run: Run, arguments: argparse.Namespace) -> list[dict[str, Any]]:
-    """What is told of each photograph; pictures and a report are written."""
+    """The captions of all photographs; also writes pictures and a report."""
     if not 0 < arguments.tolerance < 1:
         raise UsageError(f"--tolerance is {arguments.tolerance:g}; it is a share of the whole, between 0 and 1")
     model = seeing(run, arguments.weights)
@@ -75,7 +75,7 @@ def captioned(run: Run, arguments: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def seeing(run: Run, weights: str | None) -> PhotoCaptioner:
-    """The run's captioner behind the network that its features were made by."""
+    """The run's captioner behind the network that made the features it was trained on."""
     if not (run.folder / PROJECTION).is_file():
         raise UsageError(
             f"{run.folder} was trained on prepared features ({run.source.features}) without their {PROJECTION}, and "
@@ -91,7 +91,7 @@ def seeing(run: Run, weights: str | None) -> PhotoCaptioner:
 
 
 def weights_of(projection: Projection, asked: str | None) -> Path:
-    """The file of the network's weights: the one that was asked for, where they came from, or what was fetched."""
+    """The file of the network's weights: the one asked for, the one used before, or the fetched one."""
     source = Path(projection.origin.source)
     if asked is None and projection.origin.source and source.is_file():
         return source
@@ -101,7 +101,7 @@ def weights_of(projection: Projection, asked: str | None) -> Path:
 
 
 def described(run: Run, name: str, sentences: Sequence[Told]) -> dict[str, Any]:
-    """A photograph's sentences, each with its words' log-probabilities."""
+    """A photograph's sentences, each with the log-probabilities of its words."""
     return {
         "of": name,
         "captions": [
@@ -127,7 +127,7 @@ def looked_at(
     arguments: argparse.Namespace,
     folder: Path,
 ) -> tuple[dict[str, Any], Shown]:
-    """Where each word of the best sentence came from: a strip in a file, and the part of the report."""
+    """What each word of the best sentence depends on: a strip of pictures in a file, and a part of the report."""
     best = sentences[0]
     words = [run.vocabulary.idx_to_word[i] for i in best.ids if i != run.vocabulary.end or len(best.ids) == 1]
     maps, gaps = attributed(model, preprocess(image), best, len(words), arguments)
@@ -145,7 +145,7 @@ def looked_at(
 
 
 def columns_of(count: int) -> int:
-    """Columns of a strip whose rows are about equally long."""
+    """The number of columns of a strip with rows of about equal length."""
     rows = ceil(count / _MOST_COLUMNS)
     return ceil(count / rows)
 
@@ -153,7 +153,7 @@ def columns_of(count: int) -> int:
 def attributed(
     model: PhotoCaptioner, x: Array, best: Told, words: int, arguments: argparse.Namespace
 ) -> tuple[Array, list[float]]:
-    """A map (words, H, W) of each word by the method, and of integrated gradients how far they are from adding up."""
+    """A map (words, H, W) for each word by the chosen method, and for integrated gradients the errors of their sums."""
     gradient = WordGradient(model, best.ids)
     if arguments.method == "smooth":
         return np.concatenate([strength(smooth_grad(gradient, x, place)) for place in range(words)]), []

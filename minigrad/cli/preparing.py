@@ -1,4 +1,4 @@
-"""`minigrad data prepare`: photographs and COCO annotations to the course's four files. Imported by `data`."""
+"""`minigrad data prepare`: from photographs and COCO annotations to the course's four files. Imported by `data`."""
 
 import argparse
 from pathlib import Path
@@ -45,7 +45,7 @@ def add_parser(actions: Any) -> argparse.ArgumentParser:
 
 
 def add_features(group: argparse._ActionsContainer) -> None:
-    """The options of the network and of what becomes of what it says."""
+    """Adds the options for the network and its features."""
     group.add_argument("--features", choices=tuple(KINDS), default="squeezenet", help="of which network (squeezenet)")
     group.add_argument("--weights", metavar="FILE", help="a file, or what was fetched (the network's own)")
     group.add_argument(
@@ -56,7 +56,7 @@ def add_features(group: argparse._ActionsContainer) -> None:
 
 
 def add_words(group: argparse._ActionsContainer) -> None:
-    """The options of how captions are encoded."""
+    """Adds the options for how captions are encoded."""
     usual = Recipe()
     tokens = "as captions are scored (ptb), or as the course's were made: without punctuation (plain)"
     group.add_argument("--words", choices=tuple(WORDS), default=usual.words, help=tokens)
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def recipe_of(arguments: argparse.Namespace) -> Recipe:
-    """How the arguments want data to be made."""
+    """The recipe that the arguments ask for."""
     return Recipe(
         length=arguments.length,
         words=arguments.words,
@@ -105,7 +105,7 @@ def recipe_of(arguments: argparse.Namespace) -> Recipe:
 
 
 def parts_of(arguments: argparse.Namespace) -> dict[str, Part]:
-    """The photographs to train on and those to hold out."""
+    """The photographs for training and those held out."""
     images = existing_folder(arguments.images)
     annotations = read_annotations(arguments.annotations)
     if arguments.val:
@@ -117,7 +117,7 @@ def parts_of(arguments: argparse.Namespace) -> dict[str, Part]:
 
 
 def features_of(arguments: argparse.Namespace) -> PhotoFeatures:
-    """The network that sees the photographs."""
+    """The network that computes the features."""
     name = arguments.weights or KINDS[arguments.features].zoo
     path = zoo.find(name) if name in zoo.ZOO else Path(name)
     network, _ = network_of(path)
@@ -125,21 +125,21 @@ def features_of(arguments: argparse.Namespace) -> PhotoFeatures:
 
 
 def existing(path: Path) -> Path:
-    """The path; MissingFileError where there is no file."""
+    """The path; MissingFileError if there is no such file."""
     if not path.is_file():
         raise MissingFileError(f"there is no {path}, which should hold the words: a coco2014_vocab.json")
     return path
 
 
 def existing_folder(folder: Path) -> Path:
-    """The folder; MissingFileError where there is none."""
+    """The folder; MissingFileError if there is none."""
     if not folder.is_dir():
         raise MissingFileError(f"there is no folder {folder}, which should hold the photographs")
     return folder
 
 
 def described(prepared: Prepared) -> dict[str, Any]:
-    """What was made, for machines."""
+    """What was made, for JSON."""
     written = prepared.captions
     return {
         "folder": str(prepared.folder),
@@ -156,7 +156,7 @@ def described(prepared: Prepared) -> dict[str, Any]:
 
 
 def in_words(prepared: Prepared) -> list[str]:
-    """What was made, for people."""
+    """What was made, in words."""
     written, kept = prepared.captions, prepared.projection.kept
     counts = (f"{prepared.images[s]} {s} photographs with {n} captions" for s, n in written.counts.items())
     return [

@@ -1,4 +1,4 @@
-"""`minigrad prove`: the theorems about the models, proved one after another, as a table, JSON or Markdown."""
+"""`minigrad prove`: proves the theorems about the models; prints a table, JSON or Markdown."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -30,7 +30,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the table; 1 if a theorem is not proved."""
+    """Prints the table; returns 1 if a theorem is not proved."""
     chosen = selected(arguments.names)
     results: list[Result] = []
     quiet = arguments.json or arguments.markdown
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def selected(names: Sequence[str]) -> list[Theorem]:
-    """The theorems named; UsageError when a name fits none."""
+    """The theorems named; UsageError if a name fits none."""
     everything = theorems()
     for name in names:
         if not any(name in theorem.name for theorem in everything):
@@ -70,13 +70,13 @@ def lines(theorem: Theorem, proof: Proof) -> list[str]:
 
 
 def details(proof: Proof) -> list[str]:
-    """The inputs' shapes, and what is taken for granted."""
+    """The inputs' shapes and the assumptions."""
     sizes = ", ".join(f"{name} {shape}" for name, shape in proof.sizes.items())
     return [f"    sizes: {sizes}", *(f"    given: {given}" for given in proof.assumptions)]
 
 
 def explained(verdict: Verdict) -> str:
-    """What speaks against it, or what could not be decided."""
+    """The counterexample to an output, or what could not be decided."""
     if verdict.counterexample:
         return f"{verdict.output} differs {verdict.counterexample}"
     sides = " and ".join(map(formula, verdict.difference or ()))
@@ -84,7 +84,7 @@ def explained(verdict: Verdict) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """How many are proved, and in what time."""
+    """How many theorems are proved, and in what time."""
     count = sum(proof.status == PROVED for _, proof in results)
     return f"{count} of {len(results)} proved in {sum(proof.seconds for _, proof in results):.1f} s"
 
@@ -100,7 +100,7 @@ def as_json(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def table_markdown(results: Sequence[Result]) -> str:
-    """The theorems as a table, the same at each run."""
+    """The theorems as a table that is the same on each run."""
     head = ["| theorem | outputs | verdict | given |", "|---|---|---|---|"]
     rows = (
         f"| {theorem.name} | {', '.join(theorem.outputs)} | {proof.status} | {'; '.join(proof.assumptions)} |"

@@ -1,8 +1,8 @@
-"""A command as mpiexec starts it: once in each of several ranks. Used by `minigrad.cli` alone.
+"""A command started by mpiexec, once in each of several ranks. Used by `minigrad.cli` alone.
 
-Each rank is two processes: one that works, and one that watches it, so that a rank which is killed is told by its
-number; mpiexec then ends the others. Until MPI has begun mpiexec does not, and those that watch look after each other.
-What all ranks find wrong is told once, by the first.
+Each rank consists of two processes: one works, and one watches it, so that a killed rank is reported by its number;
+mpiexec then ends the others. Before MPI has begun mpiexec does not do that, and the watching processes look after each
+other. Errors that all ranks find are reported once, by the first.
 """
 
 import os
@@ -29,9 +29,9 @@ _LOOK, _LONGEST = 0.3, 120.0
 
 
 def watched(place: Launch, work: Callable[[Callable[[], None]], int]) -> int:
-    """Does the work in a process of its own, and tells when that is killed; the exit code of both.
+    """Does the work in a child process and reports if that is killed; returns the exit code of either process.
 
-    The work is given what it calls when MPI has begun.
+    The work is given a function to be called when MPI has begun.
     """
     if not hasattr(os, "fork") or "mpi4py.MPI" in sys.modules:  # MPI that has begun cannot be shared
         return work(lambda: None)
@@ -50,9 +50,9 @@ def watched(place: Launch, work: Callable[[Callable[[], None]], int]) -> int:
 
 
 def _end_with(pipe: int) -> None:
-    """Ends this process when the one that waits for it has ended.
+    """Makes this process end when the one that watches it has ended.
 
-    Linux does so by itself. Elsewhere a thread does, which waits for Python's lock, and MPI holds that as it begins.
+    Linux does so by itself. Elsewhere a thread does, which waits for Python's lock, and MPI holds that while it begins.
     """
     import fcntl  # Windows has none, but does not fork either
 
@@ -64,13 +64,13 @@ def _end_with(pipe: int) -> None:
 
 
 def _ended_after(pipe: int) -> None:
-    """Waits for the pipe's other end, which may have closed before the system was asked to tell."""
+    """Ends this process when the pipe's other end has closed, even if that was before the system was asked to tell."""
     os.read(pipe, 1)
     os._exit(128 + signal.SIGKILL)
 
 
 def _waited(place: Launch, child: int, begun: int) -> int:
-    """Waits for a process, to which signals are handed on; its exit code. `begun` closes when MPI has begun there."""
+    """Waits for the child, passing on signals; returns its exit code. `begun` closes when MPI has begun there."""
 
     def hand_on(number: int, frame: FrameType | None) -> None:
         os.kill(child, number)
@@ -95,7 +95,7 @@ def _waited(place: Launch, child: int, begun: int) -> int:
 
 
 def _hindrance(place: Launch, begun: int) -> str | None:
-    """Why MPI does not begin, empty where another rank says it; None when it has, or when the process has ended."""
+    """Why MPI does not begin ("" if another rank reports it); None once it has, or if the child has ended."""
     start, speaker, missed = time.monotonic(), 0, 0
     while not select.select([begun], [], [], _LOOK)[0]:
         alive = _alive(place)
@@ -110,7 +110,7 @@ def _hindrance(place: Launch, begun: int) -> str | None:
 
 
 def _alive(place: Launch) -> list[int]:
-    """The ranks of this machine that have not ended, as far as MPICH's launcher lets us see; else all of them."""
+    """The ranks on this machine that have not ended, if MPICH's launcher lets us see them; otherwise all."""
     parent, alive = Path(f"/proc/{os.getppid()}"), []
     with suppress(OSError, ValueError):
         if (parent / "comm").read_text().startswith("hydra"):
@@ -121,7 +121,7 @@ def _alive(place: Launch) -> list[int]:
 
 
 def _rank(process: Path) -> int:
-    """The number of a rank's process; −1 where it has ended."""
+    """The number of a rank's process; −1 if it has ended."""
     with suppress(OSError, ValueError, StopIteration):
         variables = (process / "environ").read_bytes().split(b"\0")  # empty when it has ended
         return next(int(v.removeprefix(b"PMI_RANK=")) for v in variables if v.startswith(b"PMI_RANK="))

@@ -1,4 +1,4 @@
-"""What a finished run leaves to look at: curves, pictures, the model's graph, the report. Imports viz."""
+"""What a finished run leaves behind: curves, pictures, the model's graph, the report. Imports viz."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -28,7 +28,7 @@ PICTURES = 6
 
 
 def summary(run: Run, training: Training, validation: Validation) -> dict[str, Any]:
-    """What the run came to: its last records, and for scenes the score where each gets another one's features."""
+    """The run's last numbers, and for scenes the share of right captions when features are shuffled."""
     latest = {key: value for record in training.log.records for key, value in record.items()}
     shuffled = validation.right(training.captioner, shuffled=True)
     return {
@@ -61,7 +61,7 @@ def write_results(run: Run, training: Training, opened: Opened, found: Mapping[s
 
 
 def data_name(run: Run) -> str:
-    """What the data is called."""
+    """The name of the data."""
     return SCENES if run.source.scenes else Path(run.source.folder).name
 
 
@@ -74,7 +74,7 @@ def loss_graph(captioner: Captioner, opened: Opened) -> Graph:
 
 
 def samples(captioner: Captioner, opened: Opened) -> list[Sample]:
-    """Held-out images with what was written, what is true, and the judge's verdict where there is one."""
+    """Held-out images with the captions written, true captions, and the judge's verdict if there is one."""
     data, scenes = opened.data, opened.scenes
     rows = [int(row) for row in np.unique(data.val.image_idxs)[:SHOWN]]
     captions = written(captioner, data.val.features(np.array(rows)), data.vocabulary)
@@ -89,12 +89,12 @@ def samples(captioner: Captioner, opened: Opened) -> list[Sample]:
 
 
 def group(scenes: Scenes, row: int) -> str:
-    """Whether training saw the combinations of role, colour and shape in a held-out scene."""
+    """Whether the combinations of role, colour and shape in a held-out scene occurred in training."""
     return "never seen" if scenes.never_seen(row) else "seen"
 
 
 def write_pictures(folder: Path, scenes: Scenes | None) -> list[Path]:
-    """Some held-out pictures as PNG files; none where the data has no pictures."""
+    """Writes some held-out pictures as PNG files; none if the data has no pictures."""
     if scenes is None:
         return []
     folder.mkdir(exist_ok=True)

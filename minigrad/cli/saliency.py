@@ -1,4 +1,4 @@
-"""`minigrad saliency`: which pixels of a picture a class's score depends on."""
+"""`minigrad saliency`: on which pixels of a picture the score of a class depends."""
 
 import argparse
 from pathlib import Path
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) -> tuple[dict[str, Any], Shown]:
-    """The map of one picture, in files, in numbers and for the report."""
+    """The map of one picture: its files, its numbers, and its part of the report."""
     x = preprocess(image)
     likely = probabilities(gradient(x, [0])[0])[0]
     if not np.isfinite(likely).all():  # what overflows is found here, in words of ours
@@ -96,7 +96,7 @@ def mapped(studio: Studio, gradient: ImageGradient, name: str, image: Pixels) ->
 
 
 def attributed(gradient: ImageGradient, x: Array, label: int, method: str) -> tuple[Array, float | None]:
-    """The map (H, W) by a method, and for integrated gradients how far they are from adding up."""
+    """The map (H, W) by the chosen method, and for integrated gradients the relative error of their sum."""
     if method == "smooth":
         return strength(smooth_grad(gradient, x, label))[0], None
     if method == "integrated":

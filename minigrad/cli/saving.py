@@ -1,4 +1,4 @@
-"""What training commands say of what could not be written, and of being stopped. Imported by train and gan."""
+"""What training commands print about failed writes and about being stopped. Imported by train and gan."""
 
 from typing import Any
 
@@ -7,18 +7,18 @@ from models.training.base import Loop
 
 
 def complained(training: Loop[Any]) -> bool:
-    """Whether a checkpoint could not be saved, which is told once more."""
+    """Whether a checkpoint could not be saved, which is reported once more."""
     if training.failed_saves:
         console.warn(f"{training.failed_saves} CHECKPOINTS COULD NOT BE SAVED: make room, then train with --resume")
     return training.failed_saves > 0
 
 
 def unreported(error: OSError, resume: str) -> None:
-    """Says that the report could not be written, and how to have it."""
+    """Reports that the report could not be written, and how to get it."""
     console.warn(f"THE REPORT COULD NOT BE WRITTEN ({error}): make room, then {resume}")
 
 
 def stopped(training: Loop[Any], resume: str) -> str:
-    """Where training was stopped, and how to go on."""
+    """A message that says where training was stopped, and how to continue."""
     saved = "saved" if training.saved else "WHICH COULD NOT BE SAVED"
     return f"stopped after step {training.place.step}, {saved}; go on: {resume}"

@@ -1,4 +1,4 @@
-"""What the commands on trained networks share: the network and its classes, pictures, a folder, previews, the report.
+"""What the commands on trained networks share: network and classes, pictures, a folder, previews, the report.
 
 Imported by saliency, fool, visualize_class, style and invert.
 """
@@ -50,7 +50,7 @@ TOO_LARGE = "holds numbers too large for it"
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
-    """The options that all of them take."""
+    """Adds the options that all of these commands take."""
     parser.add_argument("--weights", default="squeezenet1_1", metavar="FILE", help="a file, or what was fetched: vgg16")
     parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to (a new folder in runs)")
@@ -59,19 +59,19 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 
 def count(text: str, least: int = 1, most: int = LARGEST) -> int:
-    """A whole number from 1 on, as an option has it."""
+    """A whole number of at least `least`, given as an option."""
     if not text.isdecimal() or not least <= int(text) <= most:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least} to {most:,}")
     return int(text)
 
 
 def seed(text: str) -> int:
-    """A whole number from 0 on, as an option has it."""
+    """A whole number of at least 0, given as an option."""
     return count(text, least=0)
 
 
 def strength(text: str) -> float:
-    """A rate or a weight, as an option has it: with greater ones pictures could only become infinite."""
+    """A rate or weight given as an option; larger ones would only make pictures infinite."""
     with suppress(ValueError):
         if 0 <= float(text) <= STRONGEST:
             return float(text)
@@ -80,7 +80,7 @@ def strength(text: str) -> float:
 
 @dataclass
 class Studio:
-    """A trained network, the names of its classes, and the folder in which a command leaves pictures and a report."""
+    """A trained network, the names of its classes, and the folder for a command's pictures and report."""
 
     arguments: argparse.Namespace
     network: ImageNetwork
@@ -91,7 +91,7 @@ class Studio:
 
     @classmethod
     def open(cls, arguments: argparse.Namespace, kind: str) -> "Studio":
-        """Loads what the options name; the folder is made when there is something to write."""
+        """Loads what the options name; the folder is made when something is written."""
         path = zoo.find(arguments.weights) if arguments.weights in zoo.ZOO else Path(arguments.weights)
         network, classes = network_of(path)
         labels = labels_of(arguments.labels, path.parent, classes)
@@ -102,11 +102,11 @@ class Studio:
         return self.labels[number].split(",")[0] if self.labels else f"class {number}"
 
     def class_number(self, text: str) -> int:
-        """The class that a number or name stands for."""
+        """The class with this number or name."""
         return class_number(text, self.labels, self.classes)
 
     def save(self, name: str, image: Pixels) -> Path:
-        """Writes a PNG of that name into the folder; a number is added to a name that was used."""
+        """Writes a picture as PNG into the folder; adds a number if the name has been used."""
         base = slug(name)
         taken = {path.stem for path in self.written}
         stem = next(s for n in range(1, len(taken) + 2) if (s := base if n == 1 else f"{base}-{n}") not in taken)
@@ -116,13 +116,13 @@ class Studio:
         return path
 
     def progress(self, what: str, steps: int) -> "Watched":
-        """Shows iterations as they come, and a preview of the picture; use it in a `with`."""
+        """Shows iterations as they come, and writes a preview of the picture. To be used in a `with`."""
         return Watched(what, steps, self.folder / "preview.png", not self.arguments.json, self.arguments.weights)
 
     def finish(
         self, kind: str, shown: Sequence[Shown], results: Sequence[dict[str, Any]], numbers: Sequence[Number] = ()
     ) -> None:
-        """Writes the report and tells what there is."""
+        """Writes the report and prints where it is."""
         title = ", ".join(part.title for part in shown) if len(shown) <= _MOST_IN_TITLE else f"{len(shown)} pictures"
         lead = f"By {type(self.network).__name__}, {self.classes:,} classes."
         command = self.arguments.command_line
@@ -136,7 +136,7 @@ class Studio:
 
 
 def network_of(path: Path) -> tuple[ImageNetwork, int]:
-    """The network whose weights are in a file, and how many classes it knows."""
+    """The network for the weights in a file, and its number of classes."""
     arrays = read_weights(path)
     name = next((name for name in _LAST if name in arrays), "classifier.1.weight")
     kind, shape = _LAST[name]
@@ -152,7 +152,7 @@ def network_of(path: Path) -> tuple[ImageNetwork, int]:
 
 
 def unfit(path: Path, kind: str, problems: Sequence[str]) -> str:
-    """What is wrong with a file of weights for a network, and what its user can do."""
+    """A message about weights that do not fit a network, and what to do."""
     table = "\n".join(f"  {line}" for line in problems)
     return (
         f"{path}: the state does not fit {kind}:\n{table}\n"
@@ -163,7 +163,7 @@ def unfit(path: Path, kind: str, problems: Sequence[str]) -> str:
 
 
 def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
-    """The names in the file that was asked for, beside the weights, or fetched; none, which is said, without a file."""
+    """The names in the file asked for, beside the weights, or fetched; none, with a message, if there is no file."""
     fetched = zoo.places("labels") if classes == _IMAGENET else []
     places = [asked] if asked else [*(beside / name for name in LABELS), *fetched]
     found = next((place for place in places if place.is_file()), None)
@@ -177,9 +177,9 @@ def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:
 
 
 def pictures(paths: Sequence[Path]) -> list[tuple[str, Pixels]]:
-    """The names of files without ending, and their pixels; what was done to them is told, and all are read first.
+    """The names of files (without suffix) and their pixels; all are read first, and changes to them are reported.
 
-    DataError, with the path, for what is no picture or cannot be scaled for a network.
+    DataError, with the path, for a file that is no picture or cannot be scaled for a network.
     """
     images = [read_image(path, partial(tell, path)) for path in paths]
     for path, image in zip(paths, images, strict=True):
@@ -200,7 +200,7 @@ def names(paths: Sequence[Path]) -> list[str]:
 
 
 def tell(path: Path, what: str) -> None:
-    """Says what was done to a picture."""
+    """Prints what was done to a picture."""
     console.complain(f"{path}: {what}")
 
 
@@ -211,7 +211,7 @@ def slug(text: str) -> str:
 
 
 def write_png(path: Path, image: Pixels) -> None:
-    """Writes a PNG, whole or not at all, into a folder that is made if need be."""
+    """Writes a PNG, whole or not at all; makes its folder if necessary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
     PillowImage.fromarray(image).save(buffer, "PNG")
@@ -219,7 +219,7 @@ def write_png(path: Path, image: Pixels) -> None:
 
 
 class Watched:
-    """Iterations as a bar, a log and a preview that is replaced about every second, and removed at the end."""
+    """Shows iterations as a bar, keeps a log, and writes a preview about every second, which is removed at the end."""
 
     def __init__(self, what: str, steps: int, preview: Path, show: bool, weights: str = "the weights' file") -> None:
         self.log: list[dict[str, float]] = []
@@ -240,7 +240,7 @@ class Watched:
             self._preview.unlink()
 
     def __call__(self, iteration: Iteration) -> None:
-        """Takes note of an iteration."""
+        """Notes an iteration."""
         if not np.isfinite([*iteration.measured.values(), float(np.abs(iteration.x).max())]).all():
             raise NotFiniteError(
                 f"not finite after {iteration.number} steps: a smaller --lr, or smaller weights in the loss, may help"
@@ -256,6 +256,6 @@ class Watched:
 
     @property
     def fallen(self) -> float | None:
-        """The share of the loss at the start that is gone, less than 0 when it rose; None when there was none."""
+        """The fraction of the initial loss that is gone, negative if it rose; None if the initial loss was 0."""
         first, last = self.log[0]["loss"], self.log[-1]["loss"]
         return 1 - last / first if first else None

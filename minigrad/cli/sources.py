@@ -1,4 +1,4 @@
-"""Which data a command works on: the scenes, built with a progress bar where absent, or a folder of four files."""
+"""The data a command works on: the scenes, which are built if necessary, or a folder of four files."""
 
 from argparse import Namespace
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ SCENES = "scenes"
 
 @dataclass(frozen=True)
 class Opened:
-    """A source's data, and the scenes it shows where it shows some."""
+    """The data of a source, and its scenes if it has some."""
 
     data: CaptionData
     scenes: Scenes | None
@@ -33,7 +33,7 @@ def source_of(arguments: Namespace) -> Source:
 
 
 def located(data: str) -> Path:
-    """The absolute folder; scenes are built first where they are not yet."""
+    """The absolute folder; scenes are built first if they do not exist."""
     if data != SCENES:
         return Path(data).absolute()
     found = find_scenes()
@@ -45,12 +45,12 @@ def located(data: str) -> Path:
 
 
 def open_source(source: Source, counted: Mapping[str, int] | None = None) -> Opened:
-    """Opens and validates; not the features, where they are known to be right."""
+    """Opens and validates the data; features already `counted` are not validated again."""
     return Opened(source.open(counted), open_scenes(source.folder) if source.scenes else None)
 
 
 def open_together(source: Source, ranks: Ranks) -> Opened:
-    """On every rank; the first one has looked through the features before the others open them."""
+    """Opens the data on all ranks; the first one validates the features before the others open them."""
     own: list[Opened] = []
 
     def looked_through() -> Mapping[str, int]:
@@ -62,5 +62,5 @@ def open_together(source: Source, ranks: Ranks) -> Opened:
 
 
 def elsewhere(source: Source, data: str | None) -> Source:
-    """The source with its files in another folder, where one is given."""
+    """The source with its files in another folder, if one is given."""
     return source if data is None else replace(source, folder=str(located(data)))

@@ -1,4 +1,4 @@
-"""What doctor says about speed: the kernels, what they reach of what the processor could do, and the workers."""
+"""What doctor says about speed: the kernels, their rate compared with the processor's peak, and the workers."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def speed() -> dict[str, Any]:
 
 
 def peak() -> dict[str, Any] | None:
-    """What one core could do, and what that is computed from; None where that is not known."""
+    """The peak rate of one core and how it is computed; None if unknown."""
     cycle, cycles = operations_a_cycle(), clock()
     if cycle is None or cycles is None:
         return None
@@ -83,7 +83,7 @@ def unpinned() -> dict[str, Any] | None:
 
 
 def handing_over(count: int) -> float:
-    """The least seconds it takes to give nothing to do to some workers."""
+    """The shortest time in seconds to give `count` workers nothing to do."""
     workers, found = Workers(count), []
     nothing: list[Stage] = [tuple([] for _ in range(count))]
     with limited(1):
@@ -95,7 +95,7 @@ def handing_over(count: int) -> float:
 
 
 def in_words(found: dict[str, Any]) -> Iterator[str]:
-    """Line by line."""
+    """The report, line by line."""
     yield f"  {found['processor']}, {cores_in_words(found)} for this process"
     yield from (f"  {line}" for line in found["blas"] or [f"BLAS: which one is not known ({_INSTALL})"])
     yield f"  products of {SIZE}×{SIZE} matrices of float32 reach, measured now, {rates_in_words(found)}"
@@ -144,7 +144,7 @@ def gflops(rate: float) -> str:
 
 
 def peak_in_words(found: dict[str, Any]) -> Iterator[str]:
-    """What the processor could do, and how near that is."""
+    """The processor's peak, and how close the measured rate is."""
     peak = found["peak"]
     if peak is None:
         yield "  the peak of this processor is not known: its clock or its units cannot be told"
@@ -161,7 +161,7 @@ def peak_in_words(found: dict[str, Any]) -> Iterator[str]:
 
 
 def pins_in_words(found: dict[str, Any]) -> Iterator[str]:
-    """Variables that make it slower, and what to do."""
+    """Variables that make BLAS slower, and what to do."""
     for name, value in found["pins"].items():
         yield f"  {name}={value} {PINS[name]}"
     better = found["unpinned"]
@@ -175,7 +175,7 @@ def pins_in_words(found: dict[str, Any]) -> Iterator[str]:
 
 
 def workers_in_words(found: dict[str, Any]) -> Iterator[str]:
-    """Why there are as many as there are."""
+    """Why there are as many workers as there are."""
     if not found["blas_can_be_held"]:
         yield f"  1 by default: the threads of this BLAS cannot be held back ({_INSTALL}), and"
         yield "  beside others of ours they would wait for each other"

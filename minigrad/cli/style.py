@@ -43,7 +43,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Draws."""
+    """Makes the pictures."""
     if not arguments.texture and len(arguments.images) < 2:
         raise UsageError("a style needs a photograph and a painting, in this order; --texture needs paintings alone")
     painting_side = arguments.painting_side or arguments.side
@@ -75,7 +75,7 @@ def in_words(result: dict[str, Any]) -> str:
 
 
 def number(which: str, result: dict[str, Any]) -> Number:
-    """The headline of a result: the share of its loss that is gone, or that it rose."""
+    """The headline number of a result: the fraction by which its loss fell, or that it rose."""
     first, last, share = result["first"]["loss"], result["last"]["loss"], result["loss_fell_by"] or 0.0
     if last > first:
         return Number(f"rise of the loss{which}", f"{first:.3g} → {last:.3g}")
@@ -83,7 +83,7 @@ def number(which: str, result: dict[str, Any]) -> Number:
 
 
 def settings(arguments: argparse.Namespace) -> tuple[Style, Descent]:
-    """What the options ask for; the course's schedule, stretched over the steps."""
+    """The settings that the options ask for; the course's schedule is stretched over the steps."""
     style, descent, steps = Style(), Descent(), arguments.steps
     weights = tuple(arguments.style_weight * weight for weight in style.style_weights)
     style = replace(
@@ -96,7 +96,7 @@ def settings(arguments: argparse.Namespace) -> tuple[Style, Descent]:
 def styled(
     studio: Studio, name: str, content: Pixels, painting_name: str, painting: Pixels
 ) -> tuple[dict[str, Any], Shown]:
-    """A photograph in the style of a painting."""
+    """A photograph in the style of a painting: its numbers and its part of the report."""
     style, descent = settings(studio.arguments)
     title = f"{name} as {painting_name}"
     with studio.progress(title, descent.steps) as watched:
@@ -113,7 +113,7 @@ def styled(
 
 
 def textured(studio: Studio, name: str, painting: Pixels) -> tuple[dict[str, Any], Shown]:
-    """A square of a painting's style."""
+    """A square texture in the style of a painting: its numbers and its part of the report."""
     style, descent = settings(studio.arguments)
     side, title = studio.arguments.side, f"{name} texture"
     with studio.progress(title, descent.steps) as watched:
@@ -130,7 +130,7 @@ def textured(studio: Studio, name: str, painting: Pixels) -> tuple[dict[str, Any
 
 
 def losses(studio: Studio, title: str, image: Pixels, watched: Any) -> dict[str, Any]:
-    """The file of a result, and how its losses came down."""
+    """The file of a result, and how its losses fell."""
     return {
         "file": str(studio.save(title, image)),
         "loss_fell_by": watched.fallen,

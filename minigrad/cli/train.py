@@ -1,4 +1,4 @@
-"""`minigrad train`: trains a captioner and leaves a run folder to look at."""
+"""`minigrad train`: trains a captioner and writes a run folder."""
 
 import argparse
 from dataclasses import asdict, replace
@@ -38,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Trains; 0, or 1 when something could not be saved, or 128 and the number of the signal that stopped it."""
+    """Trains; returns 0, or 1 if something could not be saved, or 128 plus the number of the signal that stopped it."""
     watch, ranks = console.Stopwatch(), world()
     run, opened = old_run(arguments, ranks) if arguments.resume else new_run(arguments, ranks)
     watch.lap("data")
@@ -65,7 +65,7 @@ def finished(
     opened: Opened,
     watch: console.Stopwatch,
 ) -> int:
-    """Writes and tells what the run came to; 1 when something could not be saved."""
+    """Writes and prints the run's results; returns 1 if something could not be saved."""
     from minigrad.cli.results import summary  # only here: drawing takes half a second to load, on every rank
 
     found = summary(run, training, Validation(opened.data, opened.scenes))
@@ -76,14 +76,14 @@ def finished(
 
 
 def new_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
-    """Makes the run folder that the arguments ask for."""
+    """Creates the run folder that the arguments ask for."""
     source = ranks.once(lambda: source_for(arguments))
     opened = open_together(source, ranks)
     return ranks.once(lambda: created(arguments, source, opened)), opened
 
 
 def source_for(arguments: argparse.Namespace) -> Source:
-    """The source that the arguments name; what makes no sense is told before scenes are drawn."""
+    """The source named by the arguments; settings that make no sense are reported before scenes are drawn."""
     replace(Settings(), **given(arguments))
     return source_of(arguments)
 
@@ -97,7 +97,7 @@ def created(arguments: argparse.Namespace, source: Source, opened: Opened) -> Ru
 
 
 def refuse_grid(opened: Opened) -> None:
-    """UsageError for features of places of the picture: the captioner takes one row for each image."""
+    """UsageError for features of a grid of places: the captioner takes one row for each image."""
     shape = opened.data.train.feature_shape
     if len(shape) > 1:
         raise UsageError(
@@ -113,7 +113,7 @@ def old_run(arguments: argparse.Namespace, ranks: Ranks) -> tuple[Run, Opened]:
 
 
 def continued(arguments: argparse.Namespace) -> Run:
-    """The run to continue; UsageError where the arguments ask for other settings than its own."""
+    """The run to continue; UsageError if the arguments ask for settings that differ from its own."""
     if arguments.out is None:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/scenes-lstm-1")
     run = Run.open(arguments.out)
@@ -144,11 +144,11 @@ def shared(run: Run, ranks: Ranks) -> str:
 
 
 def ignored(warning: str) -> None:
-    """What another rank says already."""
+    """Drops a warning that another rank prints."""
 
 
 def follow(training: Training, show: bool) -> None:
-    """Trains with a progress line; what a validation found is a line of its own."""
+    """Trains with a progress line; results of validations are separate lines."""
     total, done = training.settings.steps, training.place.step
     with console.Progress("training", total, done, show) as progress:
         for record in training.run():
@@ -172,7 +172,7 @@ def right(found: Record) -> str:
 
 
 def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
-    """The result in words, or for machines."""
+    """Prints the result, in words or as JSON."""
     if as_json:
         console.say_json(found)
         return
@@ -186,7 +186,7 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
 
 
 def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:
-    """The files to look at; none, with a warning, where they cannot be written."""
+    """The files written; none, with a warning, if that failed."""
     from minigrad.cli.results import write_results
 
     try:
@@ -197,12 +197,12 @@ def reported(run: Run, training: Training, opened: Opened, found: Record) -> lis
 
 
 def resume_command(run: Run) -> str:
-    """What continues a run."""
+    """The command line that continues a run."""
     return f"minigrad train --resume --out {run.folder}"
 
 
 def example(run: Run) -> str:
-    """What a run can caption: a picture that it has, any photograph, or a row of its features."""
+    """What a run can caption: one of its pictures, any photograph, or a row of its features."""
     if run.source.scenes:
         return str(run.folder / "pictures/0.png")
     return "photograph.jpg" if (run.folder / PROJECTION).is_file() else "--row 0"

@@ -1,4 +1,4 @@
-"""`minigrad view`: a page to look through what a run writes about held-out images."""
+"""`minigrad view`: a page to look through a run's captions of held-out images."""
 
 import argparse
 from pathlib import Path
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Writes the page and says where it is."""
+    """Writes the page and prints where it is."""
     if arguments.photographs is not None and not arguments.photographs.is_dir():
         raise UsageError(f"there is no folder {arguments.photographs} of photographs")
     run = Run.open(arguments.run)
@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
 def shown(
     scoring: Scoring, beams: dict[int, Beams], scores: list[float], arguments: argparse.Namespace
 ) -> list[Captioned]:
-    """What is told of each image; people's captions are those of the annotations, where there are some."""
+    """What the page shows of each image; people's captions come from the annotations, if given."""
     data, said = scoring.data, scoring.said.captions
     return [
         Captioned(
@@ -92,12 +92,12 @@ def page(run: Run, captioned: list[Captioned], scores: list[float], arguments: a
 
 
 def in_words(scores: list[float]) -> str:
-    """The mean; a single held-out image has no score."""
+    """The mean score; a single held-out image has none."""
     return f"{fmean(scores):.3f}" if scores else "unknown"
 
 
 def found_image(original: Original, data: Path, folder: Path | None) -> Pixels | None:
-    """The original's picture: its own, that of a path in the data's folder, or a file of its name in a folder."""
+    """The original's picture: its own, one in the data's folder, or one of this name in `folder`."""
     if original.image is not None:
         return original.image
     places = [] if "://" in original.address else [data / original.address]

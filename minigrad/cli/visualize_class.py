@@ -1,4 +1,4 @@
-"""`minigrad visualize-class`: pictures of what a network takes for a class."""
+"""`minigrad visualize-class`: pictures that a network classifies as a given class."""
 
 import argparse
 from typing import Any
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def visualized(studio: Studio, gradient: ImageGradient, target: int) -> tuple[dict[str, Any], Shown]:
-    """One class, in a file, in numbers and for the report."""
+    """One class: its file, its numbers, and its part of the report."""
     arguments, label = studio.arguments, studio.label(target)
     how = Visualization(arguments.steps, arguments.lr, arguments.l2)
     with studio.progress(label, arguments.steps) as watched:

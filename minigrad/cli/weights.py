@@ -1,4 +1,4 @@
-"""`minigrad weights`: what is in a file of weights, the same in another form, and where to get some."""
+"""`minigrad weights`: shows what a file of weights contains, converts it, and fetches weights."""
 
 import argparse
 import hashlib
@@ -40,7 +40,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Does what was asked for."""
+    """Runs the chosen action and prints its result."""
     found = {"inspect": inspected, "convert": converted, "fetch": fetched}[arguments.action](arguments)
     if arguments.json:
         console.say_json(found)
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def inspected(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The file, and what is known of each array."""
+    """The file and its arrays."""
     arrays = read_stored(arguments.file)
     return {
         "file": str(arguments.file),
@@ -62,7 +62,7 @@ def inspected(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def described(name: str, array: Array) -> dict[str, Any]:
-    """An array as it is in the file."""
+    """An array as it is stored in the file."""
     checksum = hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
     return {
         "name": name,
@@ -81,19 +81,19 @@ def converted(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def fetched(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Fetches what is not there yet."""
+    """Fetches the files that are not there yet."""
     with console.Stages(show=not arguments.json) as report:
         paths = [fetched_one(name, arguments.address, report) for name in arguments.names]
     return {"written": list(map(str, paths))}
 
 
 def fetched_one(name: str, address: str | None, report: console.Reporter) -> Path:
-    """Fetches one file, its bytes shown as they come."""
+    """Fetches one file, showing its progress."""
     return zoo.fetch_into_cache(name, lambda have, whole: report(f"fetching {name}", have, whole or have), address)
 
 
 def in_words(found: dict[str, Any]) -> list[str]:
-    """The result for people: a table, or where the files are."""
+    """The result in words: a table, or where the files are."""
     if "sha256" not in found:
         return found["written"]  # type: ignore[no-any-return]
     rows = [

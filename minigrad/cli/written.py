@@ -1,4 +1,4 @@
-"""Captions of held-out images by one run or several together. `evaluate` and `view` import it."""
+"""Captions of held-out images by one run or several together. Imported by `evaluate` and `view`."""
 
 import argparse
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ LONGEST = 30
 
 
 def add_writing(parser: argparse.ArgumentParser, beams: int) -> None:
-    """The options that say by whom captions are written, and how."""
+    """Adds the options that say which runs write captions, and how."""
     parser.add_argument("run", metavar="RUN", help="the folder of a run")
     parser.add_argument(
         "--with", dest="others", action="append", default=[], metavar="RUN",
@@ -32,7 +32,7 @@ def add_writing(parser: argparse.ArgumentParser, beams: int) -> None:
 
 
 def together(run: Run, others: Iterable[str]) -> Captioner:
-    """The run's captioner, or the ensemble of several runs'; UsageError where these do not fit together."""
+    """The run's captioner, or an ensemble of several runs; UsageError if they do not fit together."""
     runs = [run, *map(Run.open, others)]
     for other in runs[1:]:
         if (other.vocabulary, other.feature_dim) != (run.vocabulary, run.feature_dim):
