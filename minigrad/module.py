@@ -59,6 +59,10 @@ class Module:
         with scope(self.scope_name):
             return self.forward(*args, **kwargs)
 
+    def __repr__(self) -> str:
+        leaves = [f"  {path} {leaf.shape} {leaf.dtype}" for path, leaf in self._named()]
+        return "\n".join([type(self).__name__, *leaves])
+
     def __setattr__(self, name: str, value: Any) -> None:
         kind = type(vars(self).get(name))
         if issubclass(kind, Parameter | Buffer) and not isinstance(value, kind | None):

@@ -46,6 +46,13 @@ def test_parameters_are_found_in_the_order_of_definition() -> None:
     assert list(net.state_dict()) == PATHS
 
 
+def test_a_module_shows_its_parameters() -> None:
+    lines = repr(Net(np.float32)).splitlines()
+    assert lines[:2] == ["Net", "  embed.w (2, 3) float32"]
+    assert len(lines) == 1 + len(PATHS)
+    assert repr(mg.Module()) == "Module"
+
+
 def test_a_shared_parameter_comes_once() -> None:
     net = Net()
     net.layers[1] = net.layers[0]
