@@ -201,7 +201,7 @@ def test_draw_a_run_and_a_function(run: Path, tmp_path: Path, capsys: pytest.Cap
     for what in (str(run), "net:loss"):
         assert said(capsys, "draw", what, "-o", "picture.svg")["nodes"] > 2
         assert "<svg" in (tmp_path / "picture.svg").read_text(encoding="utf-8")
-    assert "no function 'lost'" in refused(capsys, "draw", "net:lost")
+    assert "no function 'lost': did you mean loss?" in refused(capsys, "draw", "net:lost")
     assert "there is no module 'nets'" in refused(capsys, "draw", "nets:loss")
     assert "missing a required argument" in refused(capsys, "draw", "math:sin")
     assert "of the form module:function" in refused(capsys, "draw", "net:")

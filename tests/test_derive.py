@@ -144,8 +144,8 @@ def test_the_command_writes_every_form(tmp_path: Path, capsys: pytest.CaptureFix
     capsys.readouterr()
     assert main(["derive", "sigmoid", "--json"]) == 0
     assert "dy ⊙ y ⊙ (1 − y)" in json.loads(capsys.readouterr().out)["text"]
-    assert main(["derive", "gru"]) == 2
-    assert "lstm_step" in capsys.readouterr().err
+    assert main(["derive", "lstm"]) == 2
+    assert "did you mean lstm_step?" in capsys.readouterr().err
     assert main(["derive", "rnn_step", "-o", str(tmp_path / "rnn.pdf")]) == 2
 
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,9 @@ def named(what: str | None) -> Derivation:
     if what in DERIVATIONS:
         return DERIVATIONS[what]()
     if not what or ":" not in what:
-        raise UsageError(
-            f"derive one of {', '.join(DERIVATIONS)}, or module:function" + (f"; not {what}" if what else "")
-        )
+        near = get_close_matches(what or "", DERIVATIONS, 1)
+        hint = f"; did you mean {near[0]}?" if near else f"; not {what}" if what else ""
+        raise UsageError(f"derive one of {', '.join(DERIVATIONS)}, or module:function{hint}")
     found = function(what)()
     if not isinstance(found, Derivation):
         raise UsageError(f"{what} returned {type(found).__name__}; it must return minigrad.check.{derive.__name__}(…)")

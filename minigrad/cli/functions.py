@@ -4,6 +4,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,12 @@ def function(name: str) -> Callable[[], Any]:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found = getattr(importlib.import_module(module), attribute, None)
+        inside = importlib.import_module(module)
     except ModuleNotFoundError as error:
         raise UsageError(f"{name}: there is no module {error.name!r}, neither installed nor in {Path.cwd()}") from None
+    found = getattr(inside, attribute, None)
     if not callable(found):
-        raise UsageError(f"{name}: the module {module} has no function {attribute!r}")
+        near = get_close_matches(attribute, [key for key, value in vars(inside).items() if callable(value)], 1)
+        hint = f": did you mean {near[0]}?" if near else ""
+        raise UsageError(f"{name}: the module {module} has no function {attribute!r}{hint}")
     return found  # type: ignore[no-any-return]

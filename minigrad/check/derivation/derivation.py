@@ -17,6 +17,7 @@ from minigrad.check.derivation.expression import Expression, length, negative, n
 from minigrad.check.derivation.page import page
 from minigrad.check.derivation.reading import read
 from minigrad.check.derivation.writers import LaTeX, MathML, Writer
+from minigrad.check.problem import title_of
 from minigrad.compiler.passes import PASSES, numbers_inside
 from minigrad.compiler.rewrite import Builder, rebuilt
 from minigrad.context import tracing
@@ -127,7 +128,7 @@ def derive(
     given |= dict(zip((symbol(n, True) for n in upstream), program.inputs[len(sources) :], strict=True))
     found = dict(zip([*map(symbol, quantities), *(symbol(n, True) for n in gradients)], program.outputs, strict=True))
     ahead, back = equations(program, given, found, sizes or {})
-    return Derivation(title or getattr(f, "__name__", "derivation").replace("_", " "), ahead, back, program)
+    return Derivation(title or title_of(f).replace("_", " "), ahead, back, program)
 
 
 def argument_names(f: Function, count: int) -> list[str]:
