@@ -1,9 +1,8 @@
-"""COCO's caption annotations, read from their JSON and checked: which photographs there are, and what people said.
-
+"""Reads and checks COCO's caption annotations (JSON): which photographs there are and what people said of them.
     {"images": [{"id": 139, "file_name": "000000000139.jpg", "flickr_url": "http://…"}, …],
      "annotations": [{"id": 372891, "image_id": 139, "caption": "A woman stands in the dining area."}, …]}
 
-Other keys are left alone. Imports `spelling`; `models.data.preparation` and the command line import this.
+Other keys are ignored. Imports `spelling`; `models.data.preparation` and the command line import this.
 """
 
 import json
@@ -33,7 +32,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph: its number, its file in the folder of images, its address in the web, if any, its captions."""
+    """One photograph: its number, its file in the folder of images, its web address if it has one, and its captions."""
 
     id: int
     file: str
@@ -43,7 +42,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Annotations:
-    """Photographs that have captions, in the file's order, and what was found wanting, a line each."""
+    """The photographs that have captions, in the file's order, and a line for each kind of problem that was found."""
 
     path: Path
     photographs: tuple[Photograph, ...]
@@ -51,10 +50,10 @@ class Annotations:
 
 
 def read_annotations(path: str | Path) -> Annotations:
-    """Reads and validates a file.
+    """Reads and validates an annotations file.
 
-    DataError where it is not COCO's format: it names the entry, the key, and what is wrong. Images without captions and
-    captions without a letter or a digit are left out, and among the findings.
+    Raises DataError where it is not COCO's format, naming the entry, the key and what is wrong. Images without captions
+    and captions without a letter or digit are left out, and the findings say so.
     """
     path = Path(path)
     content = _parsed(path)
@@ -67,7 +66,10 @@ def read_annotations(path: str | Path) -> Annotations:
 
 
 def held_out(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annotations, Annotations]:
-    """The photographs to train on, and a share of them, drawn by a seed, to hold out; both in the file's order."""
+    """Splits the photographs into those to train on and a share to hold out, drawn by `seed`.
+
+    Both in the file's order.
+    """
     count = len(annotations.photographs)
     if seed < 0 or not 0 <= share <= 1:
         raise UsageError(f"a share of {share:g} by the seed {seed}: a share is from 0 to 1, a seed 0 or more")
@@ -99,7 +101,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
 
 
 def _entries(path: Path, content: Mapping[str, Any], part: str) -> list[dict[str, Any]]:
-    """The list of a part, each entry with all that it needs."""
+    """The list under one of the file's keys, after checking that each entry has every field that is needed."""
     if part not in content:
         raise DataError(f"{path} has no {part!r}: {choices(part, content)}")
     entries = content[part]
@@ -130,7 +132,7 @@ def _refuse_repeated(path: Path, part: str, entries: Sequence[Mapping[str, Any]]
 
 
 def _refuse_outside(path: Path, number: int, file: str) -> None:
-    """DataError for a name that leads out of the folder of images."""
+    """Raises DataError for a file name that leads out of the folder of images."""
     place = PurePosixPath(file.replace("\\", "/"))
     steps = place.parts
     if not file.strip() or not steps or "\0" in file or place.is_absolute() or ".." in steps or ":" in steps[0]:
@@ -138,7 +140,7 @@ def _refuse_outside(path: Path, number: int, file: str) -> None:
 
 
 def _matched(path: Path, images: Sequence[Mapping[str, Any]], entries: Sequence[Mapping[str, Any]]) -> Annotations:
-    """Each image with its captions; DataError for captions of images that are not there, or where none is left."""
+    """Each image with its captions. Raises DataError for captions of images that are not listed, or if none is left."""
     captions: dict[int, list[str]] = {image["id"]: [] for image in images}
     strays = [entry for entry in entries if entry["image_id"] not in captions]
     if strays:
@@ -171,6 +173,6 @@ def _is_address(found: Any) -> bool:
 
 
 def _finding(found: Sequence[object], what: str) -> list[str]:
-    """`3 images have no caption and are left out: a.jpg, b.jpg, c.jpg`; nothing where nothing was found."""
+    """A line such as `3 images have no caption and are left out: a.jpg, b.jpg, c.jpg`; nothing if `found` is empty."""
     rest = " …" if len(found) > _SHOWN else ""
     return [f"{len(found)} {what} {', '.join(map(str, found[:_SHOWN]))}{rest}"] if found else []

@@ -1,6 +1,6 @@
-"""Where built and fetched data is kept: scenes are drawn once, and again when what draws them changes.
+"""Where built data is kept between runs, so that the scenes are drawn once (and again when the program changes).
 
-Imports `models.data.scenes`; what fetches and the command line use it.
+Imports `models.data.scenes`; the command line uses it.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from models.data.scenes.build import Progress
 
 
 def scenes_folder(seed: int = 0, progress: Progress | None = None) -> Path:
-    """The folder of the scenes of a seed, built now where there is none yet (165 MB, half a minute)."""
+    """The folder of the scenes of a seed; builds it first if it does not exist (165 MB, half a minute)."""
     found = find_scenes(seed)
     if found is not None:
         return found
@@ -30,20 +30,20 @@ def scenes_folder(seed: int = 0, progress: Progress | None = None) -> Path:
 
 
 def find_scenes(seed: int = 0) -> Path | None:
-    """The folder of the scenes of a seed, or None where they are not built."""
+    """The folder of the scenes of a seed, or None if they have not been built."""
     places = (root / scenes_name(seed) for root in roots())
     return next((place for place in places if place.is_dir()), None)
 
 
 def scenes_name(seed: int) -> str:
-    """A name that changes with the program that draws: data of an older one is never taken for today's."""
+    """A folder name that changes with the program that draws the scenes, so that outdated data is never reused."""
     sources = sorted(Path(scenes.__file__).parent.glob("*.py"))
     digest = hashlib.sha256(b"".join(source.read_bytes() for source in sources if source.name != "recipe.py"))
     return f"scenes-{seed}-{digest.hexdigest()[:8]}"
 
 
 def roots() -> Iterator[Path]:
-    """Where data may be kept, best first: MINIGRAD_CACHE, the user's cache, `runs` in the current folder."""
+    """The places where data may be kept, best first: MINIGRAD_CACHE, the user's cache, `runs` in the current folder."""
     if "MINIGRAD_CACHE" in os.environ:
         yield Path(os.environ["MINIGRAD_CACHE"])
     with suppress(RuntimeError):  # there may be no home
@@ -61,13 +61,13 @@ def fetched(folder: str, names: Iterable[str], what: str, command: str) -> Path:
 
 
 def writable_root() -> Path:
-    """The best place that can be written; the last one is tried without a check, so that its error is told."""
+    """The first place that can be written to. The last is returned unchecked, so that its own error is reported."""
     *others, last = roots()
     return next((root for root in others if writable(root)), last)
 
 
 def writable(folder: Path) -> bool:
-    """Whether a file can be made in a folder, which is made too."""
+    """Whether a file can be created in `folder`, which is made if necessary."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

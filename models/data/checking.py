@@ -1,6 +1,6 @@
-"""Everything that is wrong with a folder in the course's schema, one after another, where `open_data` stops at once.
+"""Finds everything that is wrong with a folder in the course's schema, where `open_data` stops at the first fault.
 
-Imports `coco`, whose checks these are; the command line imports it.
+The checks themselves are those of `coco`, which this imports; the command line imports this.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ SPLITS = ("train", "val")
 
 @dataclass(frozen=True)
 class Checked:
-    """What was found: faults, which keep the data from being used, and what is odd but can be used."""
+    """What was found: faults, which make the data unusable, and remarks on what is odd but usable."""
 
     faults: tuple[str, ...]
     remarks: tuple[str, ...]
@@ -41,7 +41,7 @@ class Checked:
 
 
 def check(folder: str | Path, features: str | None = None, patience: float = PATIENCE) -> Checked:
-    """Checks all files of a folder, with all features that it has or those of one name."""
+    """Checks all files of a folder, with the features called `features` or all that it has."""
     folder, found = Path(folder), _Faults()
     names = found.of(_names, folder, features) or []
     vocabulary = found.of(_vocabulary, folder) if folder.is_dir() else None
@@ -57,19 +57,19 @@ def check(folder: str | Path, features: str | None = None, patience: float = PAT
 
 
 class _Faults:
-    """Collects what fails and lets the rest go on."""
+    """Collects the errors of several checks, so that one failure does not stop the others."""
 
     def __init__(self) -> None:
         self.faults: list[str] = []
 
     def of(self, f: Callable[..., Any], *arguments: Any) -> Any:
-        """What f returns, or None where it fails."""
+        """The result of f, or None if it fails, in which case the error is collected."""
         with self.kept():
             return f(*arguments)
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Keeps what fails inside."""
+        """A context that collects an error raised inside it."""
         try:
             yield
         except MinigradError as error:
@@ -77,7 +77,7 @@ class _Faults:
 
 
 def _names(folder: Path, wanted: str | None) -> list[str]:
-    """The names of the features to check, those that only one split has too."""
+    """The names of the features to check, including those that only one split has."""
     if wanted is None and folder.is_dir():
         return sorted({*feature_names(folder), *feature_names(folder, "val")}) or [feature_name(folder, None)]
     return [feature_name(folder, wanted)]
@@ -99,7 +99,7 @@ def _check_captions(
     vocabulary: Vocabulary | None,
     patience: float,
 ) -> None:
-    """Checks the captions and addresses of both splits against the words and images that could be read."""
+    """Checks the captions and addresses of both splits against those words and images that could be read."""
     lengths: list[int] = []
     counts = {s: [len(t) for (_, of), t in tables.items() if of == s and t is not None] for s in SPLITS}
     with found.kept():
@@ -121,7 +121,7 @@ def _addresses(folder: Path, split: str, images: list[int]) -> None:
 def _check_split(
     file: h5py.File, found: _Faults, split: str, images: list[int], vocabulary: Vocabulary | None
 ) -> list[int]:
-    """Checks a split's two arrays; the length of its captions, where they could be read."""
+    """Checks a split's two arrays, and the length of its captions if they could be read."""
     words = (len(vocabulary), "the vocabulary") if vocabulary else (None, "ids")
     captions = found.of(integers, file, f"{split}_captions", "N T", *words)
     limit = (min(images), f"the {split} images") if images else (None, "rows")
@@ -138,7 +138,7 @@ def _refuse_unlike(train: FeatureTable | None, val: FeatureTable | None) -> None
 
 
 def _remarks(data: CaptionData) -> Iterator[str]:
-    """What is odd: captions without a start or an end, images without captions, photographs in both splits."""
+    """What is odd but usable: captions without start or end, images without captions, photographs in both splits."""
     words = data.vocabulary
     for name, split in (("train", data.train), ("val", data.val)):
         begun = split.captions[:, 0] == words.start

@@ -36,7 +36,7 @@ _REMEDY = (
 
 @dataclass(frozen=True)
 class CaptionData:
-    """An opened folder. The captions are in memory, the features are read by rows."""
+    """An opened folder: the captions are in memory, the features are read from disk row by row."""
 
     folder: Path
     feature_name: str
@@ -46,7 +46,7 @@ class CaptionData:
 
     @property
     def counted(self) -> dict[str, int]:
-        """How many values that are not finite were replaced in each split."""
+        """How many non-finite feature values were replaced in each split."""
         return {"train": self.train.table.replaced, "val": self.val.table.replaced}
 
 
@@ -90,14 +90,14 @@ def open_data(
 
 
 def existing(path: Path, holds: str) -> Path:
-    """The path; MissingFileError, with what it should hold, where there is no file."""
+    """The path itself. Raises MissingFileError, saying what it should hold, if there is no file."""
     if not path.is_file():
         raise MissingFileError(f"there is no {path}, which holds {holds}: {_REMEDY}")
     return path
 
 
 def feature_name(folder: Path, wanted: str | None) -> str:
-    """The wanted name, or the best there is; MissingFileError with the names there are."""
+    """The wanted features' name, or the best available. Raises MissingFileError listing the names there are."""
     if not folder.is_dir():
         raise MissingFileError(f"there is no folder {folder}, which holds the data: {_REMEDY}")
     names = feature_names(folder)
@@ -111,13 +111,13 @@ def feature_name(folder: Path, wanted: str | None) -> str:
 
 
 def feature_names(folder: Path, split: str = "train") -> list[str]:
-    """The names of features in a folder, in order; a file of the images themselves, as scenes have, is none."""
+    """The names of the features in a folder, in order. Files of pictures, which scenes have, do not count."""
     names = (path.stem.removeprefix(f"{split}2014_") for path in folder.glob(f"{split}2014_*.h5"))
     return sorted(name for name in names if name != "images")
 
 
 def _split(folder: Path, file: h5py.File, split: str, table: FeatureTable, vocabulary: Vocabulary) -> Split:
-    """A split whose every token is a word's and whose every caption has an image."""
+    """A split, after checking that every token is a word's id and every caption has an image."""
     captions = integers(file, f"{split}_captions", "N T", len(vocabulary), "the vocabulary")
     rows = integers(file, f"{split}_image_idxs", "N", len(table), str(table.path))
     if len(captions) != len(rows):
@@ -130,7 +130,10 @@ def _split(folder: Path, file: h5py.File, split: str, table: FeatureTable, vocab
 
 
 def integers(file: h5py.File, key: str, axes: str, limit: int | None, of: str) -> Array:
-    """An array of ids from 0 to below `limit` as int32; DataError with the count of others and the first place."""
+    """An array of ids from 0 to below `limit`, as int32.
+
+    Raises DataError with the number of ids outside that range and the place of the first.
+    """
     found = dataset(file, key, "iu", axes)
     with reading(file.filename, key):
         values: Array = found[...]
@@ -145,7 +148,7 @@ def integers(file: h5py.File, key: str, axes: str, limit: int | None, of: str) -
 
 
 def addresses(path: Path, images: int | None = None) -> tuple[str, ...]:
-    """The lines of a file; DataError unless there is one for each image, where it is known how many there are."""
+    """The lines of a file. Raises DataError unless there is one for each image, if the number of images is known."""
     try:
         lines = tuple(path.read_text(encoding="utf-8").splitlines())
     except (ValueError, OSError) as error:
@@ -156,7 +159,7 @@ def addresses(path: Path, images: int | None = None) -> tuple[str, ...]:
 
 
 def refuse_unlike(train: Split, val: Split) -> None:
-    """DataError when one model could not read both splits."""
+    """Raises DataError if the two splits' features differ in size, so that no model could read both."""
     length = train.captions.shape[1]
     if val.captions.shape[1] != length:
         raise DataError(
@@ -171,5 +174,5 @@ def refuse_unlike(train: Split, val: Split) -> None:
 
 
 def _size(split: Split) -> str:
-    """`512 features`, `49 × 512 features`."""
+    """The size of an image's features in words, such as `512 features` or `49 × 512 features`."""
     return f"{' × '.join(map(str, split.feature_shape))} features"

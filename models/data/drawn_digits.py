@@ -1,7 +1,8 @@
-"""Digits drawn with varied strokes, in place of MNIST where nothing is downloaded. Imports `mnist` for what digits are.
+"""Draws digits with varied strokes, to use in place of MNIST when nothing can be downloaded.
 
-A glyph is points and smooth curves through them; each digit has several ways of writing it. A picture moves the points
-a little, turns, slants and stretches the whole, and inks what lies within a pen's width of the curves.
+A glyph is a set of points with smooth curves through them; each digit has several ways of being written. A picture
+moves the points a little, turns, slants and stretches the whole, and inks what lies within a pen's width of the curves.
+Imports `mnist` for the format of digits.
 """
 
 from itertools import pairwise
@@ -26,7 +27,10 @@ _CENTRES = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
 
 
 class Glyph(NamedTuple):
-    """Points (x to the right, y down, in a square from 0 to 1), and curves through them; equal ends close a curve."""
+    """Points (x to the right, y down, in the unit square) and the curves through them.
+
+    A curve is a list of point numbers; one that ends where it began is closed.
+    """
 
     points: tuple[tuple[float, float], ...]
     curves: tuple[tuple[int, ...], ...]
@@ -114,7 +118,7 @@ GLYPHS: tuple[tuple[Glyph, ...], ...] = (
 
 
 def draw_digits(part: str = "train", seed: int = 0, count: int | None = None) -> Digits:
-    """`count` pictures and labels of a part, "train" or "test": the same for the same part, seed and count."""
+    """`count` pictures and labels of a part, "train" or "test"; always the same for the same part, seed and count."""
     count = COUNTS[part] if count is None else count
     if count < 1:
         raise UsageError(f"{count} digits were asked for; it must be at least 1")
@@ -149,7 +153,7 @@ def written(glyph: Glyph, count: int, rng: np.random.Generator) -> Array:
 
 
 def hands(count: int, rng: np.random.Generator) -> Array:
-    """Matrices (count, 2, 2) from the square to pixels: stretched, slanted, turned."""
+    """Matrices (count, 2, 2) that map the unit square to pixels with random stretching, slant and rotation."""
     width, height = _HEIGHT * np.exp(rng.normal(0, [[0.13], [0.05]], (2, count)))
     slant, angle = rng.normal(0.14, 0.18, count), rng.normal(0, 0.09, count)
     stretched = np.stack([np.stack([width, 0 * width], -1), np.stack([-slant * height, height], -1)], 1)
@@ -159,7 +163,7 @@ def hands(count: int, rng: np.random.Generator) -> Array:
 
 
 def smooth(curve: tuple[int, ...], count: int) -> Array:
-    """The matrix (M, count) that takes a glyph's points to those of a Catmull-Rom spline through some of them."""
+    """The matrix (M, count) that maps a glyph's `count` points to M points on a Catmull-Rom spline along `curve`."""
     closed = curve[0] == curve[-1] and len(curve) > 3
     before, after = (curve[-2], curve[1]) if closed else (curve[0], curve[-1])
     around = np.eye(count)[[before, *curve, after]]
@@ -172,7 +176,7 @@ def smooth(curve: tuple[int, ...], count: int) -> Array:
 
 
 def squares_to_segment(a: Array, b: Array) -> Array:
-    """The squared distances (count, 28, 28) of each pixel's centre from segments a to b, both (count, 2)."""
+    """The squared distances (count, 28, 28) of each pixel's centre from the segments a–b, both (count, 2)."""
     u, v = (b - a).T[:, :, None, None]
     dx, dy = _CENTRES - a[:, :1, None], _CENTRES[:, None] - a[:, 1:, None]  # (count, 1, 28), (count, 28, 1)
     share = np.clip((dx * u + dy * v) / np.maximum(u * u + v * v, np.float32(1e-9)), 0, 1)

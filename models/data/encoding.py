@@ -1,4 +1,4 @@
-"""Captions as the course's rows of ids: words, a vocabulary by count, a start, an end and padding.
+"""Encodes captions as the course's rows of ids: start, words, end, padding; and makes a vocabulary by word counts.
 
 Imports `tokens` and `vocabulary`; `models.data.preparation` imports this.
 """
@@ -15,7 +15,7 @@ _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
 def plain_words(caption: str) -> list[str]:
-    """The course's words: in lower case, without any punctuation character: `it's close-up` gives its closeup."""
+    """The caption's words in the course's form: lower case, all punctuation removed (`it's close-up`: its closeup)."""
     return caption.lower().translate(_NO_PUNCTUATION).split()
 
 
@@ -24,9 +24,9 @@ WORDS: dict[str, Callable[[str], list[str]]] = {"ptb": tokenize, "plain": plain_
 
 
 def vocabulary_of(captions: Iterable[Sequence[str]], least: int, most: int | None = None) -> Vocabulary:
-    """The words that come `least` times or more, the most frequent first, and by letters where they are as frequent.
+    """The words that occur at least `least` times, most frequent first; equally frequent ones in alphabetical order.
 
-    `most` is how many words there may be, with <NULL>, <START>, <END> and <UNK>. DataError where none is left.
+    `most` limits the number of words, including <NULL>, <START>, <END> and <UNK>. Raises DataError if none is left.
     """
     counts = Counter(word for words in captions for word in words)
     frequent = sorted((word for word, count in counts.items() if count >= least), key=lambda w: (-counts[w], w))
@@ -39,6 +39,6 @@ def vocabulary_of(captions: Iterable[Sequence[str]], least: int, most: int | Non
 
 
 def encoded(words: Sequence[str], vocabulary: Vocabulary, length: int) -> list[int]:
-    """A row of `length` ids: <START>, the words, <END>, and <NULL> to the end; what does not fit is cut."""
+    """A row of `length` ids: <START>, the words, <END>, then <NULL>. Words that do not fit are cut off."""
     ids = [vocabulary.word_to_idx.get(word, vocabulary.unk) for word in words[: length - 2]]
     return [vocabulary.start, *ids, vocabulary.end, *[vocabulary.null] * (length - 2 - len(ids))]

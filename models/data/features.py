@@ -1,7 +1,7 @@
-"""The features of images, read by rows when they are asked for: a table may be larger than memory.
+"""Image features, read from disk row by row on demand, since a table may be larger than memory.
 
-A row is a vector (D), or for a captioner that attends to places of the picture a grid (P, C) of them: P positions, row
-by row over a square of √P × √P, each with C channels.
+A row is a vector (D), or, for a captioner that attends to places in the picture, a grid (P, C): P positions, row by row
+over a square of √P × √P, with C channels each.
 
 Imports `hdf5`; `models.data.split` and `models.data.coco` import it.
 """
@@ -27,10 +27,10 @@ _log = logging.getLogger(__name__)
 
 
 class FeatureTable:
-    """The array `features` (N, D) or (N, P, C) of a file as float32, whatever its precision there.
+    """The array `features` (N, D) or (N, P, C) of an HDF5 file, as float32 whatever its precision there.
 
-    DataError where a value is NaN or infinite in float32, unless `replace_nonfinite` takes those as 0 and logs how many
-    there are. `counted` says how many, where that is known: the file is then not looked through.
+    Raises DataError if a value is NaN or infinite in float32, unless `replace_nonfinite` reads those as 0 and logs
+    their number. `counted` is that number if it is already known; the file is then not scanned.
     """
 
     def __init__(
@@ -51,9 +51,9 @@ class FeatureTable:
         return self.shape[0]
 
     def rows(self, rows: npt.ArrayLike) -> Array:
-        """Rows (n) in any order, with repetitions or none: (n, D) or (n, P, C) float32.
+        """The rows with these numbers, in any order and with repetitions: (n, D) or (n, P, C) float32.
 
-        IndexRangeError for a row that is not there.
+        Raises IndexRangeError for a row that does not exist.
         """
         wanted = np.asarray(rows)
         if wanted.size and wanted.dtype.kind not in "iu":
@@ -71,13 +71,16 @@ class FeatureTable:
         return np.nan_to_num(values, copy=False, nan=0, posinf=0, neginf=0) if self.replaced else values
 
     def _read(self, rows: Array | slice) -> Array:
-        """Ascending rows from the file; what float32 cannot hold is infinite."""
+        """Rows in ascending order from the file; values too large for float32 become infinite."""
         with reading(self.path, "features"), np.errstate(over="ignore"):
             values: Array = self._table[rows].astype(np.float32, copy=False)
         return values
 
     def _count_nonfinite(self, replace: bool) -> int:
-        """How many values are NaN or infinite; DataError with the first row that has one unless they are replaced."""
+        """The number of NaN or infinite values.
+
+        Raises DataError naming the first row with one, unless they are replaced.
+        """
         count, step = 0, max(1, _BLOCK // (4 * math.prod(self.shape[1:])))
         for row in range(0, len(self), step):
             finite = np.isfinite(self._read(slice(row, row + step)))

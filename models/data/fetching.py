@@ -1,4 +1,4 @@
-"""Gets data sets from where they are published, and says where they are kept. The command line imports this."""
+"""Downloads data sets from where they are published into the cache. The command line imports this."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -25,9 +25,9 @@ Progress = Callable[[str, int, int | None], None]
 
 
 def fetch_mnist(progress: Progress | None = None, address: str = MNIST) -> list[Path]:
-    """The paths of the four gzipped files in the cache, fetched where they are not there.
+    """The paths of MNIST's four gzipped files in the cache, downloaded if they are missing.
 
-    Each is checked by the SHA-256 of its uncompressed content: DataError, and the file is not kept, where it differs.
+    The uncompressed content of each is checked by SHA-256; on a difference the file is dropped and DataError raised.
     """
     folder = writable_root() / _MNIST
     remotes = [
@@ -38,17 +38,17 @@ def fetch_mnist(progress: Progress | None = None, address: str = MNIST) -> list[
 
 
 def fetch_coco(parts: Iterable[str] = PARTS, progress: Progress | None = None, address: str = COCO) -> list[Path]:
-    """The folders of parts of COCO 2014 in the cache, fetched and unpacked where they are not there.
+    """The folders of parts of COCO 2014 in the cache, downloaded and unpacked if they are missing.
 
-    What was fetched or unpacked before an interruption is kept. Archives are checked by their MD5, which is what there
-    is, and removed when they are unpacked.
+    What was downloaded or unpacked before an interruption is kept. Archives are checked by MD5, the only checksum
+    published, and removed once unpacked.
     """
     folder = writable_root() / "coco2014"
     return [fetch_part(folder, part, progress, address) for part in parts]
 
 
 def fetch_part(folder: Path, part: str, progress: Progress | None, address: str) -> Path:
-    """One of them."""
+    """The folder of one part of COCO 2014, downloaded and unpacked if it is missing."""
     if (folder / part).is_dir():
         return folder / part
     there, digest = PARTS[part]
@@ -60,10 +60,10 @@ def fetch_part(folder: Path, part: str, progress: Progress | None, address: str)
 
 
 def told(progress: Progress | None, name: str) -> Callable[[int, int | None], None] | None:
-    """The progress of one file."""
+    """A progress function for one file, labelled with its name."""
     return (lambda have, whole: progress(name, have, whole)) if progress else None
 
 
 def find_mnist() -> Path:
-    """The folder of the fetched files; MissingFileError with the command that fetches them."""
+    """The folder of the downloaded files. Raises MissingFileError naming the command that downloads them."""
     return fetched(_MNIST, (f"{name}.gz" for name in CHECKSUMS), "MNIST", "minigrad data fetch mnist")

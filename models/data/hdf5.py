@@ -1,4 +1,4 @@
-"""Arrays in HDF5 files that nobody vouches for: opened with patience, and checked before anything of them is read.
+"""Opens HDF5 files that may be damaged or still being written, and checks an array before anything of it is read.
 
 Imports h5py, the errors and `spelling`; `models.data.features`, `models.data.coco` and `models.weights` import it.
 """
@@ -30,7 +30,10 @@ _KINDS = {"i": "integers", "u": "integers", "f": "floating-point numbers", "O": 
 
 
 def open_hdf5(path: Path, patience: float = PATIENCE) -> h5py.File:
-    """Opens a file to read. DataError when it is no complete HDF5 file, or still being written after `patience` s."""
+    """Opens a file for reading.
+
+    Raises DataError if it is incomplete, or still being written after `patience` seconds.
+    """
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -51,7 +54,7 @@ def _being_written(error: OSError) -> bool:
 
 
 def _incomplete(path: Path, error: OSError) -> str:
-    """What is wrong with a file that does not open, with its size, and the size it should have where it says so."""
+    """Says why a file does not open, with its size and, if the file states one, the size it should have."""
     size = path.stat().st_size
     stored = re.search(r"stored_eof = (\d+)", str(error))
     if stored:
@@ -73,7 +76,7 @@ def _begins_like_a_page(path: Path) -> bool:
 
 @contextmanager
 def reading(path: str | Path, key: str) -> Iterator[None]:
-    """Turns whatever h5py raises on damaged bytes, which is all of the below, into a DataError."""
+    """Turns any exception that h5py raises on damaged bytes into a DataError."""
     try:
         yield
     except MinigradError:
@@ -84,10 +87,9 @@ def reading(path: str | Path, key: str) -> Iterator[None]:
 
 
 def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
-    """The array of a key, checked but not read: numbers of `kinds` ("iu", "f"), with axes such as "N T|N T D".
+    """The array of a key, checked but not read: its kind of number ("iu", "f") and its axes ("N T|N T D" allows two).
 
-    DataError where there is none, it is of another kind or shape, its data lies outside the file, or the file holds
-    less of it than it declares.
+    Raises DataError if it is missing, of another kind or shape, stored outside the file, or shorter than declared.
     """
     here = f"{file.filename}: {key!r}"
     with reading(file.filename, key):
@@ -99,7 +101,7 @@ def dataset(file: h5py.File, key: str, kinds: str, axes: str) -> h5py.Dataset:
 
 
 def datasets(file: h5py.File) -> Iterator[tuple[str, h5py.Dataset]]:
-    """Every array of numbers, those in groups too, by path (`features/0/weight`), checked but not read."""
+    """Every numeric array by path (`features/0/weight`), including those in groups; checked but not read."""
     groups: list[tuple[str, h5py.Group]] = [("", file)]
     while groups:
         above, group = groups.pop()

@@ -1,7 +1,7 @@
-"""HDF5 files to be written, with checksums on what describes arrays too. Whoever writes HDF5 imports this.
+"""Writes HDF5 files, with checksums on their metadata too. Everything that writes HDF5 imports this.
 
-HDF5 crashes the process when it closes a file that it could not write whole, as on a full disk. So it is handed a file
-that takes everything, and what the disk said is raised when HDF5 is done.
+HDF5 crashes the process when it closes a file that it could not write completely, as on a full disk. It is therefore
+given a file object that accepts everything; the disk's error is raised once HDF5 has finished.
 """
 
 from collections.abc import Iterator
@@ -14,14 +14,14 @@ import h5py
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[h5py.File]:
-    """A new file, to be filled in a `with`. OSError after it where the disk did not take all of it."""
+    """A new file, to be filled in a `with`. OSError is raised at its end if the disk did not take everything."""
     with path.open("w+b", buffering=0) as stream, new_hdf5_in(stream) as file:
         yield file
 
 
 @contextmanager
 def new_hdf5_in(stream: IO[bytes]) -> Iterator[h5py.File]:
-    """The same in an open file. Equal arrays are equal bytes, whenever they are written."""
+    """The same, written into an open stream. Equal arrays give equal bytes, whenever they are written."""
     patient = _Patient(stream)
     with _file_in(patient) as file:
         yield file
@@ -29,7 +29,7 @@ def new_hdf5_in(stream: IO[bytes]) -> Iterator[h5py.File]:
 
 
 def _file_in(patient: "_Patient") -> h5py.File:
-    """A new file in a patient."""
+    """A new HDF5 file in a `_Patient` stream."""
     # HDF5 crashes when it frees property lists after Python has ended; here no error's traceback keeps them.
     access, creation = h5py.h5p.create(h5py.h5p.FILE_ACCESS), h5py.h5p.create(h5py.h5p.FILE_CREATE)
     access.set_fileobj_driver(h5py.h5fd.fileobj_driver, patient)
@@ -39,7 +39,7 @@ def _file_in(patient: "_Patient") -> h5py.File:
 
 
 class _Patient:
-    """A file whose first error waits until `settle`; nothing is written after it."""
+    """A stream that holds back its first error until `settle`; nothing is written after an error."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -49,7 +49,7 @@ class _Patient:
         return getattr(self._stream, name)
 
     def write(self, content: memoryview) -> int:
-        """Writes all, or as much as can be."""
+        """Writes everything, or as much as possible."""
         self._tried(self._write_all, content)
         return len(content)
 
@@ -59,11 +59,11 @@ class _Patient:
             done += self._stream.write(content[done:])
 
     def truncate(self, size: int) -> None:
-        """Sets the size, or does not."""
+        """Sets the size; an error is held back."""
         self._tried(self._stream.truncate, size)
 
     def flush(self) -> None:
-        """Flushes, or does not."""
+        """Flushes; an error is held back."""
         self._tried(self._stream.flush)
 
     def _tried(self, call: Any, *arguments: Any) -> None:
@@ -74,7 +74,7 @@ class _Patient:
                 self._error = error
 
     def settle(self) -> None:
-        """The error that waits, raised, with the file's name."""
+        """Raises the error that was held back, if any, with the file's name."""
         if self._error is not None:
             if isinstance(self._error, OSError) and self._error.filename is None:
                 self._error.filename = getattr(self._stream, "name", None)

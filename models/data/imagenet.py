@@ -1,4 +1,4 @@
-"""What networks trained on ImageNet expect: the size and scale of pictures, and the names of the classes.
+"""What networks trained on ImageNet expect: the size and scaling of pictures, and the names of the classes.
 
 Imports `images`; the command line uses it.
 """
@@ -26,9 +26,9 @@ _CLOSEST = 5
 
 
 def framed(image: Pixels) -> Pixels:
-    """What a network sees of a picture, pixels (224, 224, 3): torchvision's Resize(256) and CenterCrop(224).
+    """The part of a picture that a network sees, (224, 224, 3): torchvision's Resize(256) and CenterCrop(224).
 
-    One of exactly that size is taken as it is, so that a picture made for a network is seen as it was made.
+    A picture of exactly that size is left as it is, so that one made for a network is seen unchanged.
     """
     if image.shape[:2] == (SIDE, SIDE):
         return image
@@ -36,7 +36,7 @@ def framed(image: Pixels) -> Pixels:
 
 
 def preprocess(images: Pixels) -> Array:
-    """Pixels (N, H, W, 3) or (H, W, 3) as float32 (N, 3, H, W): from 0 to 1, less the mean, over the deviation."""
+    """Pixels (N, H, W, 3) or (H, W, 3) as float32 (N, 3, H, W): scaled to 0 … 1, less the mean, over the deviation."""
     if images.ndim not in (3, 4) or images.shape[-1] != 3 or images.dtype != np.uint8:
         raise ShapeError(f"pictures are uint8 (N, H, W, 3) or (H, W, 3), not {images.dtype} {images.shape}")
     batch = images.reshape(-1, *images.shape[-3:])
@@ -46,14 +46,14 @@ def preprocess(images: Pixels) -> Array:
 
 
 def deprocess(x: Array) -> Pixels:
-    """The pixels (N, H, W, 3) of what a network sees (N, 3, H, W): rounded, and cut where they leave 0 to 255."""
+    """The inverse of `preprocess`: pixels (N, H, W, 3), rounded and clipped to 0 … 255."""
     scaled = np.rint((x * DEVIATION + MEAN) * 255)
     images: Pixels = np.clip(scaled, 0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
     return images
 
 
 def read_labels(path: str | Path) -> tuple[str, ...]:
-    """The names of the classes, one a line in the order of their numbers."""
+    """The names of the classes, one a line, in the order of their numbers."""
     try:
         lines = Path(path).read_text(encoding="utf-8").splitlines()
     except (FileNotFoundError, NotADirectoryError):
@@ -70,9 +70,9 @@ def read_labels(path: str | Path) -> tuple[str, ...]:
 
 
 def class_number(text: str, labels: Sequence[str], classes: int) -> int:
-    """The class that a number, or a name or part of one, stands for.
+    """The class meant by `text`: a number, or a name or part of one.
 
-    UsageError when it is none of the `classes`, or the names of several hold it.
+    Raises UsageError if it is no class's, or if several names contain it.
     """
     if text.isdecimal():
         digits = text.lstrip("0") or "0"
@@ -89,7 +89,7 @@ def class_number(text: str, labels: Sequence[str], classes: int) -> int:
 
 
 def unclear(text: str, found: Sequence[int], labels: Sequence[str]) -> str:
-    """Why a name stands for no single class."""
+    """Says why a name stands for no single class."""
     if found:
         listed = ", ".join(f"{number} ({labels[number]})" for number in found[:_CLOSEST])
         return f"{text!r} may be {listed}{' …' if len(found) > _CLOSEST else ''}: give the number"

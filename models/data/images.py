@@ -1,7 +1,7 @@
-"""Pictures from files as pixels, and their sizes. Needs Pillow; the command line and `models.cs231n` import it.
+"""Reads pictures from files as pixels, and resizes them. Needs Pillow; the command line and `models.cs231n` import it.
 
-Pixels are uint8 (H, W, 3), red, green and blue from 0 to 255. What had to be done to a picture of another kind is told
-to a function, as in "transparent: laid on white".
+Pixels are uint8 (H, W, 3): red, green and blue from 0 to 255. Whatever had to be converted is reported through the
+function `tell`, as in "transparent: laid on white".
 """
 
 import struct
@@ -32,7 +32,7 @@ _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, s
 
 
 def read_image(path: str | Path, tell: Tell | None = None) -> Pixels:
-    """The pixels of a file. MissingFileError, or DataError that says what is wrong with it."""
+    """The pixels of a file. Raises MissingFileError, or DataError that says what is wrong with it."""
     with _opened(path) as file:
         return decoded(file, str(path), tell)
 
@@ -49,7 +49,7 @@ def _opened(path: str | Path) -> IO[bytes]:
 
 
 def decoded(file: IO[bytes], name: str, tell: Tell | None = None) -> Pixels:
-    """The pixels of a file that is open; DataError that says what is wrong with it."""
+    """The pixels of an open file. Raises DataError, with `name`, that says what is wrong with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of large pictures, on which MOST_PIXELS decides
@@ -74,14 +74,14 @@ def refuse_program(image: Image.Image, name: str) -> None:
 
 
 def refuse_huge(image: Image.Image, name: str) -> None:
-    """DataError for a header that claims more than a picture has."""
+    """Raises DataError if the header claims more pixels than any real picture has."""
     if image.width * image.height > MOST_PIXELS:
         claim = f"{image.width:,} × {image.height:,} pixels"
         raise DataError(f"{name} claims {claim}, and at most {MOST_PIXELS:,} are read: scale it down first")
 
 
 def pixels(image: Image.Image, tell: Tell | None = None) -> Pixels:
-    """The pixels of a picture of any kind, turned as its EXIF orientation says; the first of several frames."""
+    """The pixels of a picture of any kind, rotated as its EXIF orientation says; the first frame if it has several."""
     tell = tell or (lambda _: None)
     if getattr(image, "is_animated", False):
         tell(f"animated: the first of {getattr(image, 'n_frames', 'its')} frames is taken")
@@ -95,7 +95,7 @@ def pixels(image: Image.Image, tell: Tell | None = None) -> Pixels:
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether a colour of a file that is not loaded yet has more than 8 bits, of which Pillow reads the upper 8."""
+    """Whether a picture not loaded yet has more than 8 bits for a colour (Pillow would read only the upper 8)."""
     if image.mode.startswith("I"):  # of grey it reads all
         return False
     tiles = getattr(image, "tile", [])
@@ -103,7 +103,7 @@ def is_deep(image: Image.Image) -> bool:
 
 
 def in_colour(image: Image.Image, tell: Tell) -> Image.Image:
-    """A picture of any kind with 8-bit red, green and blue; what shines through is white."""
+    """A picture of any kind as 8-bit red, green and blue; transparent places become white."""
     if image.mode.startswith("I"):
         grey = eight_bits(image).convert("RGB")
         tell("16 bits of grey scaled to 8")
@@ -118,7 +118,7 @@ def in_colour(image: Image.Image, tell: Tell) -> Image.Image:
 
 
 def eight_bits(image: Image.Image) -> Image.Image:
-    """The upper 8 of 16 bits: Pillow would clip what is above 255 to white."""
+    """The upper 8 of 16 bits, since Pillow itself would clip everything above 255 to white."""
     grey = np.asarray(image).astype(np.int64)
     if grey.size and not 0 <= grey.min() <= grey.max() < 2**16:
         raise DataError(f"a picture of numbers from {grey.min()} to {grey.max()} has no range that is agreed on")
@@ -126,7 +126,7 @@ def eight_bits(image: Image.Image) -> Image.Image:
 
 
 def on_white(image: Image.Image, tell: Tell) -> Image.Image:
-    """An RGBA picture on white, where colours that nobody should see do not come back."""
+    """An RGBA picture laid on white, so that colours hidden by transparency do not show up."""
     if image.getchannel("A").getextrema() != (255, 255):
         tell("transparent: laid on white")
     white = Image.new("RGBA", image.size, "white")
@@ -134,14 +134,14 @@ def on_white(image: Image.Image, tell: Tell) -> Image.Image:
 
 
 def resized(image: Pixels, width: int, height: int) -> Pixels:
-    """Scaled to a width and height by Pillow's bilinear filter, which is smooth when it reduces."""
+    """Scaled to this width and height by Pillow's bilinear filter, which averages when it reduces."""
     return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
 
 
 def resize_shorter(image: Pixels, side: int) -> Pixels:
-    """Scaled so that the shorter side is `side`; the other is cut to a whole number, as torchvision's Resize does.
+    """Scaled so that the shorter side is `side`; the other is rounded down, as in torchvision's Resize.
 
-    DataError for one that is so narrow that it would become huge.
+    Raises DataError for a picture so narrow that the result would be huge.
     """
     refuse_narrow(image)
     height, width = image.shape[:2]
@@ -151,14 +151,14 @@ def resize_shorter(image: Pixels, side: int) -> Pixels:
 
 
 def refuse_narrow(image: Pixels, name: str = "a picture") -> None:
-    """DataError, with its name, for a picture that would become huge if its shorter side were scaled up."""
+    """Raises DataError, with the picture's name, if scaling up its shorter side would make it huge."""
     height, width = image.shape[:2]
     if max(height, width) > _LONGEST * min(height, width):
         raise DataError(f"{name} of {width:,} × {height:,} pixels is too narrow to be scaled by its shorter side")
 
 
 def center_crop(image: Pixels, side: int) -> Pixels:
-    """The square of `side` pixels in the middle, at the place where torchvision's CenterCrop has it."""
+    """The square of `side` pixels in the middle, exactly where torchvision's CenterCrop takes it."""
     height, width = image.shape[:2]
     if min(height, width) < side:
         raise ShapeError(f"a square of {side} pixels cannot be cut out of {width} × {height}")

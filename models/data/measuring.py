@@ -1,7 +1,7 @@
-"""The features of many photographs, block by block into files: what was measured before an interruption is kept.
+"""Computes the features of many photographs in blocks, each kept in a file, so that an interruption loses little.
 
-A block is a file of its own, written whole or not at all, with the rows of the photographs that could be read and what
-was found of the others. `models.data.preparation` imports this.
+A block's file is written whole or not at all. It holds the features of the photographs that could be read and the
+remarks on the others. `models.data.preparation` imports this.
 """
 
 import json
@@ -28,7 +28,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Block:
-    """Features (n, …) of the photographs of a block that could be read, and what was told of each."""
+    """The features (n, …) of those photographs of a block that could be read, and the remarks on each photograph."""
 
     features: Array
     rows: tuple[int, ...]
@@ -39,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Measured:
-    """The blocks of a split, in files."""
+    """The blocks of a split, stored in files."""
 
     paths: tuple[Path, ...]
     rows: tuple[int, ...]
@@ -47,11 +47,11 @@ class Measured:
 
     @property
     def count(self) -> int:
-        """Photographs that have features."""
+        """The number of photographs that have features."""
         return len(self.rows)
 
     def blocks(self) -> Iterator[Array]:
-        """The features, a block (n, …) after the other."""
+        """The features, one block (n, …) after another."""
         for path in self.paths:
             block = read_block(path)
             if block is None:
@@ -68,9 +68,9 @@ def measured(
     skip: bool,
     report: Callable[[int], None],
 ) -> Measured:
-    """Measures what is not measured yet of a split's photographs, by a network that sees pictures (n, 3, 224, 224).
+    """Computes what is still missing of a split's features with a network `see` that takes pictures (n, 3, 224, 224).
 
-    DataError where one cannot be read, unless such are skipped; `report` is called with the photographs of each block.
+    Raises DataError if a photograph cannot be read, unless `skip` leaves it out. `report` is called after each block.
     """
     folder.mkdir(exist_ok=True)
     paths, blocks = [], []
@@ -90,7 +90,7 @@ def measured(
 
 
 def measured_block(images: Path, start: int, photographs: Sequence[Photograph], see: Callable[[Array], Array]) -> Block:
-    """The block of photographs from row `start` on."""
+    """Computes the block of the photographs starting at row `start`."""
     pictures: list[Array] = []
     rows, unreadable, told = list[int](), list[str](), list[str]()
     for row, photograph in enumerate(photographs, start):
@@ -104,14 +104,14 @@ def measured_block(images: Path, start: int, photographs: Sequence[Photograph], 
 
 
 def write_block(path: Path, block: Block) -> None:
-    """Writes a block into its file."""
+    """Writes a block to its file."""
     about = json.dumps({"rows": block.rows, "unreadable": block.unreadable, "told": block.told}).encode()
     features = np.ascontiguousarray(block.features)
     write_whole(path, npz_bytes({"features": features, "about": np.frombuffer(about, np.uint8)}))
 
 
 def read_block(path: Path) -> Block | None:
-    """What a file holds; None where that is damaged."""
+    """The block in a file; None if the file is damaged."""
     try:
         with path.open("rb") as file:
             arrays = read_npz(file)
@@ -122,7 +122,7 @@ def read_block(path: Path) -> Block | None:
 
 
 def summary(blocks: Sequence[Block]) -> tuple[str, ...]:
-    """A line about the photographs that were left out, and one for each thing that was done to some."""
+    """One line about the photographs that were left out, and one for each kind of conversion."""
     unreadable = [reason for block in blocks for reason in block.unreadable]
     told = Counter(what for block in blocks for what in block.told)
     rest = " …" if len(unreadable) > _SHOWN else ""
@@ -131,5 +131,5 @@ def summary(blocks: Sequence[Block]) -> tuple[str, ...]:
 
 
 def photographs_of(photographs: Sequence[Photograph], found: Measured) -> list[Photograph]:
-    """The photographs that have features, a row each."""
+    """The photographs that have features, one for each row."""
     return [photographs[row] for row in found.rows]

@@ -1,7 +1,7 @@
 """Handwritten digits in MNIST's four idx files (LeCun et al. 1998), gzipped or not, validated when opened.
 
-An idx file is a magic number 0x000008nn (bytes, nn axes), nn sizes, all big-endian 32 bits, then the bytes. Imports
-NumPy and the cache; the commands and `models.training` import it.
+An idx file is a magic number 0x000008nn (bytes, nn axes), then nn sizes, all big-endian 32 bits, then the bytes.
+Imports NumPy and the cache; the commands and `models.training` import it.
 """
 
 import gzip
@@ -37,19 +37,19 @@ _BLOCK = 2**20
 
 
 class Digits(NamedTuple):
-    """Pictures (N, 28, 28), bytes from 0, the paper, to 255, the ink; and what they show, (N,), from 0 to 9."""
+    """Pictures (N, 28, 28) of bytes, from 0 (paper) to 255 (ink), and their labels (N,) from 0 to 9."""
 
     images: Array
     labels: Array
 
     def rows(self, chosen: Array | slice = slice(None)) -> Array:
-        """Pictures as rows (n, 784) from −1 to 1."""
+        """The chosen pictures as rows (n, 784) scaled to −1 … 1."""
         images = self.images[chosen]
         return images.reshape(len(images), -1).astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 def as_bytes(rows: Array) -> Array:
-    """Rows (n, 784) from −1 to 1 as pictures (n, 28, 28) of bytes."""
+    """Rows (n, 784) in −1 … 1 as pictures (n, 28, 28) of bytes: the inverse of `Digits.rows`."""
     scaled = (np.asarray(rows) + 1) * 127.5
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8).reshape(-1, SIDE, SIDE)
 
@@ -57,7 +57,7 @@ def as_bytes(rows: Array) -> Array:
 def open_digits(folder: str | Path, part: str = "train") -> Digits:
     """The pictures and labels of a part, "train" or "test", of a folder in MNIST's format.
 
-    MissingFileError where a file is not there; DataError where one is not what its header says or the two do not fit.
+    Raises MissingFileError for a missing file, DataError if a file contradicts its header or the two do not match.
     """
     pictures, names = (located(Path(folder), name) for name in FILES[part])
     images, labels = read_idx(pictures, axes=3), read_idx(names, axes=1)
@@ -72,7 +72,7 @@ def open_digits(folder: str | Path, part: str = "train") -> Digits:
 
 
 def located(folder: Path, name: str) -> Path:
-    """The file or its gzipped form, whichever there is."""
+    """The file or its gzipped form, whichever exists."""
     for path in (folder / name, folder / f"{name}.gz"):
         if path.is_file():
             return path
@@ -82,7 +82,7 @@ def located(folder: Path, name: str) -> Path:
 
 
 def read_idx(path: Path, axes: int) -> Array:
-    """The array of bytes in an idx file; DataError that says what is wrong with it."""
+    """The array of bytes in an idx file. Raises DataError that says what is wrong with it."""
     content = uncompressed(path)
     header = 4 + 4 * axes
     if len(content) < header:
@@ -100,7 +100,7 @@ def read_idx(path: Path, axes: int) -> Array:
 
 
 def uncompressed(path: Path) -> bytes:
-    """The content of a file, gzipped or not."""
+    """The content of a file, decompressed if it is gzipped."""
     content = bytearray()
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What the rows of a data set show: the photographs or scenes themselves, and what people said, as they wrote it.
+"""The photographs or scenes behind the rows of a data set, and what people said of them in their own spelling.
 
 Imports `coco` and `scenes`; the command line imports this.
 """
@@ -20,7 +20,7 @@ from models.data.scenes import open_scenes
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """A row: its picture, or None where only its address is known or its file is gone; its captions; its name."""
+    """One row: its picture (None if only the address is known or the file is gone), its captions and its name."""
 
     image: Pixels | None
     address: str
@@ -31,7 +31,7 @@ class Original:
 
 @dataclass(frozen=True)
 class Listed:
-    """A photograph of a prepared folder: its number in COCO, its file, its captions as people wrote them."""
+    """A photograph listed by a prepared folder: its number in COCO, its file and its captions as people wrote them."""
 
     number: int
     file: Path
@@ -39,7 +39,7 @@ class Listed:
 
 
 def originals(data: CaptionData, split: str, rows: Sequence[int]) -> list[Original]:
-    """The originals of rows of `train` or `val`, in this order. DataError."""
+    """The originals of these rows of "train" or "val", in the given order. Raises DataError if they cannot be read."""
     urls, photographs = _urls(data, split), listed(data, split)
     if photographs is not None:
         if len(photographs) != len(urls):
@@ -51,7 +51,7 @@ def originals(data: CaptionData, split: str, rows: Sequence[int]) -> list[Origin
 
 
 def listed(data: CaptionData, split: str) -> list[Listed] | None:
-    """What a prepared folder lists of a split's photographs, by row; None for another folder. DataError."""
+    """What a prepared folder lists of a split's photographs, by row; None for another kind of folder."""
     path = data.folder / PHOTOGRAPHS
     if not path.is_file():
         return None
@@ -75,7 +75,7 @@ def _picture(path: Path) -> Pixels | None:
 
 
 def _scenes(data: CaptionData, split: str, rows: Sequence[int]) -> Sequence[Pixels | None]:
-    """The pictures of scenes; of other data None each."""
+    """The pictures of these rows if the data are scenes; otherwise None for each row."""
     if (data.folder / "scenes.json").is_file():
         return open_scenes(data.folder).images(split, rows)  # type: ignore[return-value]
     return [None] * len(rows)
@@ -86,6 +86,6 @@ def _urls(data: CaptionData, split: str) -> tuple[str, ...]:
 
 
 def _decoded(data: CaptionData, split: str, row: int) -> tuple[str, ...]:
-    """The captions of an image as they are encoded."""
+    """An image's captions, decoded from their ids."""
     of = getattr(data, split)
     return tuple(data.vocabulary.decode(of.captions[n]) for n in np.nonzero(of.image_idxs == row)[0])

@@ -1,9 +1,11 @@
-"""Photographs and COCO annotations to the course's four files: captions, vocabulary, features, addresses.
+"""Turns photographs and COCO annotations into the course's four files: captions, vocabulary, features, addresses.
 
-Beside them lie `projection.npz`, with which a new photograph gets such features, and `photographs.json`: number, file
-and captions as people wrote them, of each row. A folder is made in FOLDER.unfinished, a block of photographs after the
-other; preparing again goes on where it stopped, to the same bytes. When all is written the blocks go, and then the
-folder is put in its place. The command line uses this.
+Beside them it writes `projection.npz`, with which the same features are made for a new photograph, and
+`photographs.json` with each row's number, file and captions as people wrote them.
+
+The work is done in FOLDER.unfinished, one block of photographs after another; preparing again continues where it
+stopped and gives the same bytes. At the end the blocks are deleted and the folder is renamed. The command line uses
+this.
 """
 
 import hashlib
@@ -48,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What came of a preparation."""
+    """The result of a preparation."""
 
     folder: Path
     name: str
@@ -70,10 +72,10 @@ def prepare(
     vocabulary: Vocabulary | None = None,
     progress: Progress | None = None,
 ) -> Prepared:
-    """Makes a folder in the course's schema of the photographs of `train` and `val`.
+    """Makes a folder in the course's schema from the photographs of "train" and "val".
 
     The same photographs and options give the same bytes on the same machine, however often it was interrupted. Raises
-    UsageError where the folder holds something or another preparation is unfinished beside it, DataError for
+    UsageError if the folder is not empty or a different preparation is unfinished beside it, and DataError for
     photographs that cannot be read, unless they are to be skipped.
     """
     folder = Path(os.path.realpath(folder))  # where a link leads: a folder cannot be put in a link's place
@@ -93,7 +95,7 @@ def prepare(
 
 
 def _put(work: Path, folder: Path, splits: Iterable[str]) -> None:
-    """Puts what was written in its place, after what it was made of is gone: a kill leaves no more than a name."""
+    """Deletes the intermediate files, then renames the finished folder: if killed, only the renaming is left to do."""
     settle(work / "whole")
     _refuse_taken(folder)  # in the hours since somebody may have made it
     for split in splits:
@@ -103,7 +105,7 @@ def _put(work: Path, folder: Path, splits: Iterable[str]) -> None:
 
 
 def _refuse_taken(folder: Path) -> None:
-    """UsageError where the folder holds something, or cannot be replaced by another."""
+    """Raises UsageError if the folder is not empty or cannot be replaced."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists and is not empty: remove it, or prepare the data elsewhere")
     if os.path.ismount(folder):
@@ -111,7 +113,7 @@ def _refuse_taken(folder: Path) -> None:
 
 
 def _refuse_shared(parts: Mapping[str, Part]) -> None:
-    """DataError where held-out photographs are trained on, by their numbers or by their files."""
+    """Raises DataError if a held-out photograph, by number or by file, is also trained on."""
     for named in (_numbers, _files):
         shared = named(parts["train"]) & named(parts["val"])
         if shared:
@@ -130,7 +132,7 @@ def _files(part: Part) -> set[Any]:
 
 
 def _refuse_missing(part: Part) -> None:
-    """DataError for photographs that are not there, before the others are looked at for hours."""
+    """Raises DataError for missing photographs at the start, rather than after hours of work on the others."""
     photographs = part.annotations.photographs
     missing = [photo.file for photo in photographs if not os.path.isfile(part.folder / photo.file)]
     if missing:
@@ -141,7 +143,7 @@ def _refuse_missing(part: Part) -> None:
 
 
 def _identity(parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe) -> dict[str, Any]:
-    """What the measured features depend on: the photographs in their order, the network, the threads."""
+    """Everything that the features depend on: the photographs in their order, the network, the number of threads."""
     listed = {s: [(p.id, p.file) for p in part.annotations.photographs] for s, part in parts.items()}
     return {
         "photographs": hashlib.sha256(json.dumps(listed, sort_keys=True).encode()).hexdigest(),
@@ -154,7 +156,10 @@ def _identity(parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe
 
 
 def _begin(work: Path, identity: Mapping[str, Any]) -> None:
-    """Notes what is prepared, or goes on with an interrupted preparation of it; UsageError where something else is."""
+    """Records what is being prepared, or continues an interrupted preparation of the same.
+
+    Raises UsageError if the unfinished folder is of something else.
+    """
     noted = work / IDENTITY
     there = set(work.iterdir()) - set(parts_of_files(work))
     if there and noted not in there:
@@ -169,7 +174,7 @@ def _begin(work: Path, identity: Mapping[str, Any]) -> None:
 
 
 def _noted(path: Path) -> dict[str, Any]:
-    """What a preparation noted of itself; nothing where that is damaged."""
+    """What an earlier preparation recorded about itself; nothing if that is damaged."""
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError):
@@ -180,7 +185,7 @@ def _noted(path: Path) -> dict[str, Any]:
 def _measure_all(
     work: Path, parts: Mapping[str, Part], features: PhotoFeatures, recipe: Recipe, progress: Progress
 ) -> dict[str, Measured]:
-    """The features of all photographs, before they are projected."""
+    """The features of all photographs, before the projection."""
     program = compile(features, workers=recipe.threads)
 
     def see(x: Array) -> Array:
@@ -208,7 +213,7 @@ def _write_all(
     vocabulary: Vocabulary | None,
     found: Mapping[str, Measured],
 ) -> Prepared:
-    """Writes all files; what is told of them."""
+    """Writes all files and returns the remarks."""
     folder.mkdir()
     kept = {split: photographs_of(parts[split].annotations.photographs, m) for split, m in found.items()}
     digest = weights_digest(features.network)

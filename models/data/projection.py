@@ -1,7 +1,8 @@
-"""Principal components of what a network says of photographs, fitted to the training ones, and how all of it was made.
+"""Projects a network's features of photographs onto principal components, and records how they were made.
 
-The file of a projection lies beside the features that it made and in the folder of every run trained on them, so that
-the features of a new photograph can be made. `models.data.preparation` and `models.photo_features` import this.
+The components are fitted to the training photographs. The projection's file lies beside the features and in the folder
+of every run trained on them, so that the same features can be made for a new photograph. `models.data.preparation` and
+`models.photo_features` import this.
 """
 
 import json
@@ -28,7 +29,7 @@ Blocks = Callable[[], Iterable[Array]]
 
 @dataclass(frozen=True)
 class Origin:
-    """What features were made by: `kind` is a name of `models.photo_features.KINDS`."""
+    """How features were made; `kind` is a name in `models.photo_features.KINDS`."""
 
     kind: str
     grid: int
@@ -44,7 +45,7 @@ class Origin:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Features (…, C) less their mean (C,), in principal components (C, K), or without any as they are."""
+    """Subtracts the mean (C,) from features (…, C) and projects onto components (C, K), if there are any."""
 
     mean: Array
     components: Array | None
@@ -54,11 +55,11 @@ class Projection:
 
     @property
     def width(self) -> int:
-        """K, or C without components."""
+        """The width of the result: K, or C without components."""
         return len(self.mean) if self.components is None else self.components.shape[1]
 
     def __call__(self, features: Any) -> Any:
-        """Features (…, C) to (…, K): arrays or tensors."""
+        """Projects features (…, C) to (…, K); takes arrays or tensors."""
         centred = features - self.mean
         return centred if self.components is None else centred @ self.components
 
@@ -70,7 +71,7 @@ class Projection:
 
     @classmethod
     def load(cls, path: Path) -> "Projection":
-        """Reads what `save` wrote; MissingFileError, or DataError for anything else."""
+        """Reads what `save` wrote. Raises MissingFileError, or DataError for anything else."""
         try:
             arrays = read_weights(path)
             about = json.loads(arrays["about"].tobytes())
@@ -90,10 +91,10 @@ class Projection:
 
 
 def fit(blocks: Blocks, components: int, origin: Origin) -> Projection:
-    """The projection of training features onto at most so many components; 0 leaves them as they are, centred.
+    """The projection of training features onto at most `components` components; with 0 they are only centred.
 
-    There are never more components than places of photographs less one, nor than features. A component's largest entry
-    is positive, which settles its sign.
+    There are never more components than feature vectors less one, nor than channels. The largest entry of each
+    component is made positive, which fixes its sign.
     """
     mean, count = _mean(blocks)
     if not components:
@@ -108,7 +109,7 @@ def fit(blocks: Blocks, components: int, origin: Origin) -> Projection:
 
 
 def _mean(blocks: Blocks) -> tuple[Exact, int]:
-    """The mean (C,) and how many features there are; DataError for fewer than two."""
+    """The mean (C,) and the number of feature vectors. Raises DataError if there are fewer than two."""
     count, total = 0, np.zeros(())
     for block in blocks():
         rows = block.reshape(-1, block.shape[-1])
@@ -119,7 +120,7 @@ def _mean(blocks: Blocks) -> tuple[Exact, int]:
 
 
 def _covariance(blocks: Blocks, mean: Exact) -> Exact:
-    """(C, C), in the precision that small eigenvalues need, up to a factor."""
+    """The covariance (C, C) up to a factor, in the precision that small eigenvalues need."""
     found = np.zeros((len(mean), len(mean)))
     for block in blocks():
         centred = block.reshape(-1, len(mean)) - mean

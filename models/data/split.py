@@ -1,6 +1,6 @@
 """A split of the data: encoded captions, the image of each, the images' features and addresses; and its batches.
 
-Imports `features`; `models.data.coco` makes splits, training and evaluation take batches of them.
+Imports `features`; `models.data.coco` makes splits, training and evaluation take batches from them.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ from models.data.features import FeatureTable
 class Batch:
     """Captions (N, T) int32, the features (N, D) or (N, P, C) float32 of their images, and the images' rows (N).
 
-    Where they are a part of a larger batch, `first` is the place of the first of them in that.
+    If this is a part of a larger batch, `first` is the position of its first caption in the larger one.
     """
 
     captions: Array
@@ -33,13 +33,13 @@ Part = Callable[[int], slice]
 
 
 def whole(length: int) -> slice:
-    """All of them."""
+    """The slice of a whole batch: the default of `Split.epoch`'s `part`."""
     return slice(0, length)
 
 
 @dataclass(frozen=True)
 class Split:
-    """Captions (N, T) int32 padded with `null`, and `image_idxs` (N), the rows of their images in the features."""
+    """Captions (N, T) int32 padded with `null`; `image_idxs` (N) is the row of each caption's image in the features."""
 
     captions: Array
     image_idxs: Array
@@ -63,21 +63,21 @@ class Split:
 
     @cached_property
     def lengths(self) -> Array:
-        """Tokens of each caption without the padding after the last."""
+        """The length of each caption without its padding."""
         positions = np.arange(1, self.captions.shape[1] + 1)
         lengths: Array = np.where(self.captions != self.null, positions, 0).max(axis=1)
         return lengths
 
     def features(self, rows: npt.ArrayLike) -> Array:
-        """The features (n, D) or (n, P, C) of image rows (n), float32, read now."""
+        """The features (n, D) or (n, P, C) of these image rows (n), as float32, read from disk now."""
         return self.table.rows(rows)
 
     def take(self, indices: Array) -> "Split":
-        """The split of some captions, in this order; the images stay all."""
+        """The split restricted to these captions, in this order; all images remain."""
         return replace(self, captions=self.captions[indices], image_idxs=self.image_idxs[indices])
 
     def batch(self, indices: Array) -> Batch:
-        """The batch of some captions, in this order."""
+        """The batch of these captions, in this order."""
         rows = self.image_idxs[indices]
         return Batch(self.captions[indices], self.features(rows), rows)
 
@@ -88,10 +88,10 @@ class Split:
     def epoch(
         self, batch_size: int, rng: np.random.Generator, by_length: bool = False, part: Part = whole
     ) -> Iterator[Batch]:
-        """Every caption once, in random order; only one batch, anywhere, may be smaller.
+        """Batches that together hold every caption once, in random order; only one of them may be smaller.
 
-        `by_length` puts captions of about the same length together and trims the padding that all of a batch share.
-        Of each batch `part` is read: with those of the other ranks it is that batch.
+        `by_length` groups captions of similar length and trims the padding that a whole batch shares. `part` selects
+        the slice of each batch to read: with several ranks, the parts of all ranks make up the batch.
         """
         order, size = rng.permutation(len(self)), at_least_one("batch_size", batch_size)
         if not by_length:
@@ -111,7 +111,7 @@ class Split:
 
 
 def at_least_one(name: str, count: int) -> int:
-    """The count; UsageError where it is below 1."""
+    """The count itself. Raises UsageError if it is below 1."""
     if count < 1:
         raise UsageError(f"{name} is {count}; it must be at least 1")
     return count

@@ -1,7 +1,7 @@
-"""Captions as words: the tokens of the Penn Treebank, lower case, without punctuation, as captions are scored by.
+"""Splits captions into words as captions are scored by: Penn Treebank tokens in lower case, without punctuation.
 
-What comes out is what pycocoevalcap makes of Stanford's PTBTokenizer, with its peculiarities: `don't` is `do n't`, a
-bracket is the word `-lrb-`, `U.S.` keeps its dots. Data preparation and the scores import this; it imports nothing.
+The result is that of pycocoevalcap's PTBTokenizer, peculiarities included: `don't` becomes `do n't`, a bracket the word
+`-lrb-`, and `U.S.` keeps its dots. Data preparation and the scores import this; it imports nothing.
 """
 
 import html

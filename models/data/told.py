@@ -1,6 +1,6 @@
-"""What people said of the images of a split, as words: as they wrote it where that is known, else as it is encoded.
+"""What people said of a split's images, as words: as they wrote it if that is known, otherwise decoded from ids.
 
-As written it comes from a prepared folder's own list or from COCO's annotations. Training's scores import this.
+The original wording comes from a prepared folder's own list or from COCO's annotations. Training's scores import this.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,9 +21,9 @@ Words = list[str]
 
 @dataclass(frozen=True)
 class Told:
-    """The captions of images, and the images' numbers, both by row; `raw` tells whether they are as people wrote them.
+    """The captions of images, and the images' numbers, both by row; `raw` says whether they are as people wrote them.
 
-    No unknown word of an encoded caption is equal to another, nor to <UNK>.
+    In decoded captions every unknown word differs from all others and from <UNK>, so that none ever counts as a match.
     """
 
     captions: dict[int, list[Words]]
@@ -32,7 +32,10 @@ class Told:
 
 
 def told(data: CaptionData, annotations: str | Path | None = None) -> Told:
-    """What was said of the held-out images; `annotations` is COCO's file of it. UsageError where that is of others."""
+    """What was said of the held-out images.
+
+    `annotations` is COCO's file of the original wording. Raises UsageError if that file is about other images.
+    """
     if annotations is not None:
         return _annotated(data, annotations)
     photographs = listed(data, "val")
@@ -43,7 +46,7 @@ def told(data: CaptionData, annotations: str | Path | None = None) -> Told:
 
 
 def captions_of(split: Split, vocabulary: Vocabulary) -> dict[int, list[Words]]:
-    """The encoded captions of every image that has some, as words, in the order of the images."""
+    """The decoded captions, as words, of every image that has some, in the order of the images."""
     order = np.argsort(split.image_idxs, kind="stable")
     captions: dict[int, list[Words]] = {}
     for row, ids in zip(split.image_idxs[order].tolist(), split.captions[order], strict=True):
@@ -52,7 +55,7 @@ def captions_of(split: Split, vocabulary: Vocabulary) -> dict[int, list[Words]]:
 
 
 def apart(captions: Sequence[Words], row: int) -> list[Words]:
-    """Captions in which every unknown word is one of its own."""
+    """The captions with every unknown word replaced by a word of its own, so that no two are equal."""
     return [
         [f"{UNK} {row}.{number}.{place}" if word == UNK else word for place, word in enumerate(words)]
         for number, words in enumerate(captions)
@@ -60,7 +63,7 @@ def apart(captions: Sequence[Words], row: int) -> list[Words]:
 
 
 def _annotated(data: CaptionData, path: str | Path) -> Told:
-    """The captions of annotated photographs, found by their addresses or files among those of the images."""
+    """The captions of annotated photographs, matched to the images by their addresses or files."""
     photographs = read_annotations(path).photographs
     rows = {address: row for row, address in enumerate(data.val.urls)}
     places = [(rows.get(p.address, rows.get(p.file)), (p.id, p.captions)) for p in photographs]

@@ -1,4 +1,4 @@
-"""Archives unpacked into folders that appear only when whole; nothing leaves its folder, whatever an archive says.
+"""Unpacks archives into folders that appear only when complete; no entry can be written outside its folder.
 
 `models.data.fetching` imports this.
 """
@@ -21,9 +21,9 @@ Progress = Callable[[int, int | None], None]
 
 
 def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = None) -> Path:
-    """The folder, with all that an archive has in its folder `top`; goes on where an earlier call was interrupted.
+    """The folder, filled with everything under `top` in the archive; continues where an earlier call was interrupted.
 
-    DataError for an archive that is damaged, holds nothing there, or has names that lead out of it.
+    Raises DataError for an archive that is damaged, holds nothing under `top`, or has names leading out of it.
     """
     part = folder.with_name(f"{folder.name}.part")
     part.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,10 @@ def _unpack(archive: Path, top: str, part: Path, progress: Progress | None) -> N
 
 
 def _place(archive: Path, entry: zipfile.ZipInfo, top: str) -> PurePosixPath | None:
-    """Where an entry belongs in its folder, None when that is another; DataError for one that leads elsewhere."""
+    """Where an entry belongs inside the folder, or None if it is not under `top`.
+
+    Raises DataError for a name that leads out of the folder.
+    """
     path = PurePosixPath(entry.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in entry.filename or ":" in entry.filename:
         raise DataError(f"{archive} holds {entry.filename!r}, which leads out of it: nothing more is unpacked")
@@ -62,7 +65,7 @@ def _place(archive: Path, entry: zipfile.ZipInfo, top: str) -> PurePosixPath | N
 
 
 def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> None:
-    """Writes a file, if it is not there as long as it should be; its CRC-32 is checked."""
+    """Writes an entry to `path` unless a file of the right length is there; zipfile checks its CRC-32."""
     if path.is_file() and path.stat().st_size == entry.file_size:
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,10 @@ NULL, START, END, UNK = "<NULL>", "<START>", "<END>", "<UNK>"
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Every word by its id. DataError when a word comes twice or one of <NULL> <START> <END> <UNK> is missing."""
+    """Every word by its id.
+
+    Raises DataError when a word comes twice or one of <NULL>, <START>, <END>, <UNK> is missing.
+    """
 
     idx_to_word: tuple[str, ...]
 
@@ -57,7 +60,10 @@ class Vocabulary:
         return self.word_to_idx[UNK]
 
     def words(self, ids: Iterable[int]) -> list[str]:
-        """The course's decoding: up to and with <END>, without <NULL>. IndexRangeError for an id that is no word's."""
+        """The words of the ids up to and including <END>, without <NULL>, as the course decodes.
+
+        Raises IndexRangeError for an id that is no word's.
+        """
         words: list[str] = []
         for index in ids:
             word = self._word(int(index))
@@ -78,7 +84,10 @@ class Vocabulary:
 
 
 def read_vocabulary(path: Path) -> Vocabulary:
-    """Reads `{"idx_to_word": [...], "word_to_idx": {...}}`; DataError where it is not that or the two disagree."""
+    """Reads `{"idx_to_word": [...], "word_to_idx": {...}}`.
+
+    Raises DataError for anything else, or if the two disagree.
+    """
     content = _parsed(path)
     idx_to_word, word_to_idx = (_part(path, content, key) for key in ("idx_to_word", "word_to_idx"))
     if not isinstance(idx_to_word, list) or not all(isinstance(word, str) for word in idx_to_word):
@@ -113,7 +122,7 @@ def _part(path: Path, content: dict[str, Any], key: str) -> Any:
 
 
 def _compare(path: Path, listed: dict[str, int], mapped: dict[str, int]) -> None:
-    """DataError naming the words to which the list and the map give different ids."""
+    """Raises DataError naming the words to which the list and the map give different ids."""
     words = [word for word in {**listed, **mapped} if listed.get(word) != mapped.get(word)]
     if words:
         shown = ", ".join(f"{w!r} is {listed.get(w)} and {mapped.get(w)}" for w in words[:4])

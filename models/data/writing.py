@@ -51,12 +51,12 @@ class Recipe:
 
     @property
     def room(self) -> int:
-        """Words that a caption can have."""
+        """The number of words that fit into an encoded caption."""
         return self.length - 2
 
 
 def write_features(path: Path, measured: Measured, projection: Projection) -> tuple[int, ...]:
-    """Writes projected features, a block at a time, with a checksum on each chunk; the shape of an image's."""
+    """Writes the projected features of each image, a block at a time, with a checksum on each chunk."""
     table, start = None, 0
     with new_hdf5(path) as file:
         for block in measured.blocks():
@@ -74,7 +74,7 @@ def write_features(path: Path, measured: Measured, projection: Projection) -> tu
 
 @dataclass(frozen=True)
 class WrittenCaptions:
-    """The vocabulary, how many captions there are of each split, and what was left out, a line each."""
+    """The vocabulary, the number of captions in each split, and a line for each kind of thing left out."""
 
     vocabulary: Vocabulary
     counts: Mapping[str, int]
@@ -88,7 +88,7 @@ Said = Mapping[str, Sequence[Sequence[str]]]
 
 
 def write_captions(folder: Path, said: Said, recipe: Recipe, vocabulary: Vocabulary | None) -> WrittenCaptions:
-    """Writes the vocabulary, made of the training captions unless it is given, and the encoded captions."""
+    """Writes the encoded captions and the vocabulary, which is made from the training captions unless it is given."""
     make = WORDS[recipe.words]
     words = {split: [[make(caption) for caption in photo] for photo in photos] for split, photos in said.items()}
     if vocabulary is None:
@@ -111,13 +111,13 @@ def write_captions(folder: Path, said: Said, recipe: Recipe, vocabulary: Vocabul
 
 
 def _refuse_none(split: str, captions: Array, recipe: Recipe) -> None:
-    """DataError where nothing is left of a split."""
+    """Raises DataError if a split has no captions left."""
     if not len(captions):
         raise DataError(f"no {split} caption has at most {recipe.room} words: give a greater --length, or --long cut")
 
 
 def _unknown(captions: Iterable[Array], vocabulary: Vocabulary) -> float:
-    """The share of words that is <UNK>."""
+    """The share of words that became <UNK>."""
     ids = np.concatenate([c.ravel() for c in captions])
     words = ~np.isin(ids, [vocabulary.null, vocabulary.start, vocabulary.end])
     return float((ids == vocabulary.unk).sum() / max(1, words.sum()))
@@ -126,7 +126,7 @@ def _unknown(captions: Iterable[Array], vocabulary: Vocabulary) -> float:
 def _rows(
     photographs: Iterable[Sequence[Sequence[str]]], recipe: Recipe, vocabulary: Vocabulary
 ) -> tuple[Array, Array]:
-    """Rows of images (N) and encoded captions (N, T), those that are too long left out or cut."""
+    """The image row (N) and the encoded caption (N, T) of each caption; those too long are left out or cut."""
     fitting = [
         (row, encoded(words, vocabulary, recipe.length))
         for row, captions in enumerate(photographs)

@@ -1,6 +1,6 @@
 """Writes the scenes as a data set in the course's four-file schema, with their pictures and what they show.
 
-A folder is written beside its final place and renamed when whole, so that a partial one is never taken for it.
+The folder is written under another name and renamed when complete, so that a partial one is never used.
 """
 
 import json
@@ -42,9 +42,10 @@ def build(
     held_out: int = 1_000,
     progress: Progress | None = None,
 ) -> Path:
-    """Makes the data set of a seed: `train` scenes, and `held_out` of which every second has a triple never seen.
+    """Makes the data set of a seed: `train` training and `held_out` held-out scenes.
 
-    The same seed gives the same bits on the same machine. Raises UsageError where the folder holds something.
+    Every second held-out scene has a combination (triple) that never occurs in training. The same seed gives the same
+    bits on the same machine. Raises UsageError if the folder is not empty.
     """
     folder = Path(folder).absolute()
     if train < 1 or held_out < 1:
@@ -89,7 +90,7 @@ def _drawn(scenes: Sequence[Scene], rng: np.random.Generator, progress: Progress
 
 
 def _fitted(images: Image, train: int, progress: Progress) -> tuple[Extractor, Array]:
-    """The extractor fitted to the first `train` pictures, and the features (N, 512) of all."""
+    """The extractor fitted to the first `train` pictures, and the features (N, 512) of all pictures."""
     filters = random_filters()
     measured = measure(images, filters, lambda done: progress("extracting features", done, len(images)))
     extractor = fit(measured[:train], filters)
@@ -97,7 +98,7 @@ def _fitted(images: Image, train: int, progress: Progress) -> tuple[Extractor, A
 
 
 def _write_captions(folder: Path, scenes: dict[Split, list[Scene]], rng: np.random.Generator) -> None:
-    """Writes the vocabulary, and of each scene five encoded captions with the scene's row."""
+    """Writes the vocabulary, and five encoded captions for each scene with the scene's row."""
     idx_to_word = [*SPECIAL_WORDS, *words()]
     word_to_idx = {word: index for index, word in enumerate(idx_to_word)}
     _write_json(folder / "coco2014_vocab.json", {"idx_to_word": idx_to_word, "word_to_idx": word_to_idx})
@@ -110,7 +111,7 @@ def _write_captions(folder: Path, scenes: dict[Split, list[Scene]], rng: np.rand
 
 
 def _encoded(caption: str, word_to_idx: dict[str, int]) -> list[int]:
-    """Start, the words, end, and nulls up to the common length."""
+    """The caption's ids: start, the words, end, then nulls up to the common length."""
     tokens = [word_to_idx[word] for word in ("<START>", *caption.split(), "<END>")]
     return tokens + [word_to_idx["<NULL>"]] * (LENGTH - len(tokens))
 

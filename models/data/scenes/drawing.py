@@ -39,7 +39,7 @@ _Y, _X = np.mgrid[:SIDE, :SIDE].astype(np.float32) + np.float32(0.5)
 
 
 def draw(scene: Scene, rng: np.random.Generator) -> Image:
-    """A picture (64, 64, 3) of the scene; exact positions, sizes, hues and the ground are drawn from `rng`."""
+    """A picture (64, 64, 3) of the scene, whose exact positions, sizes, hues and background are drawn from `rng`."""
     canvas = _ground(rng)
     discs = _LAYOUTS[scene.kind](scene, rng)
     for thing, disc in reversed(list(zip(scene.things, discs, strict=True))):  # what is inside comes first
@@ -49,7 +49,7 @@ def draw(scene: Scene, rng: np.random.Generator) -> Image:
 
 
 def _paint(canvas: Array, thing: Thing, disc: Disc, rng: np.random.Generator) -> None:
-    """Lays one thing over the canvas, turned a little, shaded from one side, its edge smoothed over one pixel."""
+    """Paints one thing onto the canvas, slightly rotated and shaded, its edge smoothed over one pixel."""
     x, y, radius = disc
     turn, light = rng.uniform(-0.2, 0.2), rng.uniform(0, 2 * math.pi)
     u, v = _rotated((_X - x) / radius, (_Y - y) / radius, turn)
@@ -64,7 +64,7 @@ def _rotated(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
 
 
 def _colour(name: str, rng: np.random.Generator) -> Array:
-    """Red, green and blue of a colour by name, its hue, saturation and brightness varied."""
+    """The red, green and blue of a named colour, with varied hue, saturation and brightness."""
     hue, spread = HUES[name]
     saturation, brightness = ((0.45, 0.65), (0.9, 1.0)) if name == "pink" else ((0.75, 1.0), (0.75, 1.0))
     degrees = (hue + rng.uniform(-spread, spread)) % 360
@@ -146,7 +146,7 @@ def _diamond(u: Array, v: Array) -> Array:
 
 
 def _star(u: Array, v: Array) -> Array:
-    """The distance to one edge of five points, from a tip to a notch; symmetry folds all others on it."""
+    """The distance to one edge of a five-pointed star, from tip to notch; symmetry folds the other edges onto it."""
     tip, notch = 1.15, 0.5 * cmath.exp(0.2j * math.pi)
     edge = (notch - tip) / abs(notch - tip)
     sector = 0.4 * math.pi
@@ -172,7 +172,7 @@ _DISTANCES: dict[str, Callable[[Array, Array], Array]] = {
 
 
 def _ground(rng: np.random.Generator) -> Array:
-    """A nearly grey ground (64, 64, 3): dark or light, tinted, with a gradient, plain or patterned."""
+    """A nearly grey background (64, 64, 3): dark or light, tinted, with a gradient, plain or patterned."""
     level = rng.uniform(0.12, 0.32) if rng.random() < 0.5 else rng.uniform(0.66, 0.88)
     tint = rng.uniform(-0.05, 0.05, 3).astype(np.float32)
     slope = _rotated(_X - MIDDLE, _Y - MIDDLE, rng.uniform(0, 2 * math.pi))[0] / (SIDE / 2)
@@ -181,7 +181,7 @@ def _ground(rng: np.random.Generator) -> Array:
 
 
 def _pattern(rng: np.random.Generator) -> Array:
-    """Nothing, stripes, checks or dots (64, 64) in [−1, 1]."""
+    """A pattern (64, 64) in [−1, 1]: none, stripes, checks or dots."""
     u, v = _rotated(_X, _Y, rng.uniform(0, math.pi))
     frequency = 2 * math.pi / rng.uniform(6, 14)
     waves = np.sin(frequency * u), np.sin(frequency * v)

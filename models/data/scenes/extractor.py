@@ -1,6 +1,6 @@
 """Features of a picture: the blocks of `features`, reduced to 512 numbers by principal components.
 
-Imports `features` and `picture`, and so nothing that knows what a picture shows.
+Imports only `features` and `picture`, so that nothing here knows what a picture shows.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Extractor:
         return self.project(measure(images, self.filters))
 
     def project(self, measured: Array) -> Array:
-        """Features (N, 512) of what `measure` says of pictures (N, D)."""
+        """Features (N, 512) of the blocks (N, D) that `measure` computes."""
         features: Array = np.matmul(measured - self.mean, self.projection, dtype=np.float32)
         return features
 
@@ -55,7 +55,7 @@ class Extractor:
 
     @classmethod
     def load(cls, path: str | Path) -> "Extractor":
-        """Reads what `save` wrote; opens nothing that is pickled."""
+        """Reads what `save` wrote; never unpickles."""
         try:
             with open(path, "rb") as file:
                 arrays = read_npz(file)
@@ -67,7 +67,7 @@ class Extractor:
 
 
 def measure(images: Image, filters: Filters, progress: Progress | None = None) -> Array:
-    """The blocks of pictures (N, 64, 64, 3), side by side (N, D)."""
+    """The blocks of features of pictures (N, 64, 64, 3), side by side (N, D)."""
     _check(images)
     measured = np.empty((len(images), sum(WIDTHS)), np.float32)
 
@@ -84,7 +84,7 @@ def measure(images: Image, filters: Filters, progress: Progress | None = None) -
 
 
 def fit(measured: Array, filters: Filters) -> Extractor:
-    """The extractor that keeps the principal components of training pictures (N, D), features of deviation 1."""
+    """The extractor that keeps the principal components of training pictures (N, D), scaled to standard deviation 1."""
     mean = measured.mean(axis=0, dtype=np.float64)
     covariance = _covariance(measured - mean.astype(np.float32))
     scale = _block_scale(np.diag(covariance))
@@ -97,13 +97,13 @@ def fit(measured: Array, filters: Filters) -> Extractor:
 
 
 def _covariance(centred: Array) -> npt.NDArray[np.float64]:
-    """(D, D), in the precision that small eigenvalues need."""
+    """The covariance (D, D), in the precision that small eigenvalues need."""
     exact = centred.astype(np.float64)
     return exact.T @ exact / len(exact)
 
 
 def _block_scale(variance: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Factors (D,) that bring each block to the total variance of its weight squared."""
+    """Factors (D,) that give each block a total variance of its weight squared."""
     parts = np.split(variance, np.cumsum(WIDTHS)[:-1])
     return np.concatenate(
         [np.full(len(part), weight / np.sqrt(part.sum())) for part, weight in zip(parts, WEIGHTS, strict=True)]

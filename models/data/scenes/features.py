@@ -1,6 +1,7 @@
-"""What pixels say of themselves: colours, edges of colour, brightness; no shape or colour is named here.
+"""Features computed from pixels alone: colours, edges of colour, brightness; no shape or colour is named here.
 
-Three blocks of numbers for each picture, by filters that a seed settles. Used by `extractor`; imports `picture`.
+There are three blocks of numbers for each picture, computed with random filters that a seed determines. Used by
+`extractor`; imports `picture`.
 """
 
 from dataclasses import dataclass
@@ -30,14 +31,14 @@ WIDTHS = (
 
 @dataclass(frozen=True)
 class Filters:
-    """The two banks of random filters, each (count, size, size, channels) and of unit norm."""
+    """The two banks of random filters, each (count, size, size, channels) and of norm one."""
 
     chroma: Array
     brightness: Array
 
 
 def random_filters(seed: int = 0) -> Filters:
-    """The filters of a seed."""
+    """The filters that this seed determines."""
     rng = np.random.default_rng(seed)
     return Filters(
         _bank(CHROMA_COUNT, CHROMA_SIZE, ORIENTATIONS, rng), _bank(BRIGHTNESS_COUNT, BRIGHTNESS_SIZE, 1, rng)
@@ -52,7 +53,7 @@ def blocks(images: Image, filters: Filters) -> tuple[Array, Array, Array]:
 
 
 def _blurred(pixels: Array) -> Array:
-    """Means over 3×3 pixels, the border repeated outwards."""
+    """Means over 3×3 pixels; the border pixels are repeated outwards."""
     padded = np.pad(pixels, ((0, 0), (1, 1), (1, 1), (0, 0)), "edge")
     rows = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:]
     total: Array = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
@@ -60,13 +61,13 @@ def _blurred(pixels: Array) -> Array:
 
 
 def _opponent(pixels: Array) -> Array:
-    """Red against green, and yellow against blue: (2, N, 64, 64)."""
+    """The two opponent colour channels, red–green and yellow–blue: (2, N, 64, 64)."""
     red, green, blue = np.moveaxis(pixels, -1, 0)
     return np.stack([(red - green) / np.float32(np.sqrt(2)), (red + green - 2 * blue) / np.float32(np.sqrt(6))])
 
 
 def _colours(opponent: Array) -> Array:
-    """Twelve hues in each cell, weighted by chroma."""
+    """A histogram of twelve hues in each cell, weighted by chroma."""
     turns = np.arctan2(opponent[1], opponent[0]) / np.float32(2 * np.pi)
     weight = ((np.hypot(*opponent) - np.float32(0.1)) / np.float32(0.25)).clip(0, 1)
     histogram = _histogram(turns, weight, HUES, turns.shape[-1] // CELLS)
@@ -74,7 +75,7 @@ def _colours(opponent: Array) -> Array:
 
 
 def _chroma_edges(opponent: Array, filters: Array) -> Array:
-    """Responses to where colour changes, and in which of six directions, over a 3×3 grid."""
+    """Filter responses to changes of colour, and a histogram of their six directions, over a 3×3 grid."""
     horizontal, vertical = _slopes(opponent)
     strength = np.hypot(horizontal, vertical)  # (2, N, 64, 64)
     angle = np.arctan2(vertical, horizontal)
@@ -86,7 +87,7 @@ def _chroma_edges(opponent: Array, filters: Array) -> Array:
 
 
 def _brightness(pixels: Array, filters: Array) -> Array:
-    """Mean and deviation in each cell, and responses over a 2×2 grid."""
+    """Mean and deviation of the brightness in each cell, and filter responses over a 2×2 grid."""
     grey = pixels.mean(axis=-1)
     side = grey.shape[-1] // CELLS
     cells = grey.reshape(len(grey), CELLS, side, CELLS, side)
@@ -96,7 +97,7 @@ def _brightness(pixels: Array, filters: Array) -> Array:
 
 
 def _slopes(x: Array) -> tuple[Array, Array]:
-    """Differences along rows and along columns of neighbours two apart, the border repeated outwards."""
+    """Differences along rows and along columns between pixels two apart; the border pixels are repeated outwards."""
     padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), "edge")
     inner = slice(1, -1)
     horizontal: Array = padded[..., inner, 2:] - padded[..., inner, :-2]
@@ -105,9 +106,9 @@ def _slopes(x: Array) -> tuple[Array, Array]:
 
 
 def _histogram(turns: Array, weight: Array, bins: int, side: int) -> Array:
-    """Mean weight in each cell of side×side pixels and each bin of a circle, shared by the two nearest bins.
+    """A circular histogram of the turns in each cell of side×side pixels, each shared by the two nearest bins.
 
-    Of turns and weights (N, S, S) it makes (N, S / side, S / side, bins).
+    Turns and weights (N, S, S) give mean weights (N, S / side, S / side, bins).
     """
     place = turns % 1 * bins
     lower = place.astype(np.int64)
@@ -122,7 +123,7 @@ def _histogram(turns: Array, weight: Array, bins: int, side: int) -> Array:
 
 
 def _responses(maps: Array, filters: Array, stride: int) -> Array:
-    """Every filter at every place: of maps (N, S, S, C) and filters (F, K, K, C) makes (N, P, P, F)."""
+    """Every filter at every position: maps (N, S, S, C) and filters (F, K, K, C) give (N, P, P, F)."""
     size = filters.shape[1]
     windows = sliding_window_view(maps, (size, size), axis=(1, 2))[:, ::stride, ::stride]  # (N, P, P, C, K, K)
     columns = windows.reshape(*windows.shape[:3], -1)
@@ -130,7 +131,7 @@ def _responses(maps: Array, filters: Array, stride: int) -> Array:
 
 
 def _pooled(responses: Array, threshold: float, grid: int) -> Array:
-    """Rectified positive and negative responses beyond a threshold, averaged over grid×grid parts."""
+    """Positive and negative responses beyond a threshold, rectified and averaged over the cells of a grid×grid."""
     side = responses.shape[1] // grid
     parts = responses[:, : grid * side, : grid * side].reshape(len(responses), grid, side, grid, side, -1)
     rectified = [np.maximum(sign * parts - np.float32(threshold), 0).mean(axis=(2, 4)) for sign in (1, -1)]
@@ -138,7 +139,7 @@ def _pooled(responses: Array, threshold: float, grid: int) -> Array:
 
 
 def _bank(count: int, size: int, channels: int, rng: np.random.Generator) -> Array:
-    """Sums of three plane waves in each filter under a Gaussian window, of mean zero and norm one."""
+    """Filters that are sums of three plane waves under a Gaussian window, with mean zero and norm one."""
     y, x = np.mgrid[:size, :size] - (size - 1) / 2
     frequency, phase, amplitude = (
         rng.uniform(-np.pi / 2, np.pi / 2, (2, count, 3)),

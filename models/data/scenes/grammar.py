@@ -1,8 +1,8 @@
 """The sentences that are true of a scene: templates, the words in them, and the strict judge.
 
-The opening words of a sentence settle which thing is named first: the one that reaches furthest left or up, unless
-another cue such as "inside a" comes before. A reader who writes from left to right never has to guess. May be imported
-by all of `models.data.scenes`.
+The opening words of a sentence determine which thing is named first: the leftmost or topmost, unless a cue such as
+"inside a" comes before. Whoever writes from left to right therefore never has to guess. May be imported by all of
+`models.data.scenes`.
 """
 
 import numpy as np
@@ -86,7 +86,7 @@ def sentences(scene: Scene) -> tuple[str, ...]:
 
 
 def captions(scene: Scene, rng: np.random.Generator) -> list[str]:
-    """Five sentences about the scene, each of another template."""
+    """Five sentences about the scene, each from a different template."""
     return [str(sentence) for sentence in rng.permutation(sentences(scene))[:CAPTIONS_PER_SCENE]]
 
 

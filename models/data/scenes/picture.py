@@ -1,4 +1,4 @@
-"""What a picture is: all that those who draw pictures and those who measure them have in common. Imports NumPy only."""
+"""The picture format shared by the code that draws pictures and the code that measures them. Imports NumPy only."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""Reads a folder of scenes: pictures, what they show, the extractor of their features; judges captions."""
+"""Reads a folder of scenes: pictures, what they show, the extractor of their features; and judges captions."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from models.data.scenes.world import ROLES, Scene, Thing, Triple
 
 @dataclass(frozen=True)
 class Scenes:
-    """An opened folder of scenes: for "train" and "val" what each row shows, and the triples held out of training."""
+    """An opened folder of scenes: what each row of "train" and "val" shows, and the triples held out of training."""
 
     folder: Path
     scenes: dict[str, tuple[Scene, ...]]
@@ -26,7 +26,7 @@ class Scenes:
 
     @cached_property
     def extractor(self) -> Extractor:
-        """What made the features, ready for a new picture."""
+        """The extractor that made the features, ready for new pictures."""
         return Extractor.load(self.folder / "extractor.npz")
 
     def images(self, split: str, rows: Sequence[int]) -> Image:
@@ -41,20 +41,20 @@ class Scenes:
             return np.stack([stored[row] for row in rows])
 
     def shown(self, split: str, row: int) -> Scene:
-        """What the picture of a row of "train" or "val" shows; UsageError where there is no such row."""
+        """What the picture of a row of "train" or "val" shows. Raises UsageError if the row does not exist."""
         scenes = self.scenes[split]
         if not 0 <= row < len(scenes):
             raise UsageError(f"there is no row {row} in {split}: it has rows 0 to {len(scenes) - 1}")
         return scenes[row]
 
     def never_seen(self, row: int) -> bool:
-        """Whether the held-out scene of a row has a combination of role, colour and shape unknown to training."""
+        """Whether a held-out scene has a combination of role, colour and shape that never occurs in training."""
         return bool(self.shown("val", row).triples & self.held_out)
 
     def judge(self, captions: Mapping[int, str]) -> dict[str, float]:
-        """The shares of strictly true captions of held-out rows: among "seen", "never_seen" and "all" combinations.
+        """The shares of strictly true captions among the held-out rows: "seen", "never_seen" combinations, and "all".
 
-        A group none of whose rows has a caption is left out.
+        A group is left out if none of its rows has a caption.
         """
         if not captions:
             raise UsageError("no captions to judge: give at least one, by its held-out row")

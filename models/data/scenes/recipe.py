@@ -1,11 +1,11 @@
-"""The settings that train a captioner on scenes well and quickly; the command's defaults. Imports nothing."""
+"""The settings that train a captioner on scenes well and quickly: the command's defaults. Imports nothing."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train a captioner; `RECIPE` holds the values that were measured."""
+    """How to train a captioner; `RECIPE` holds the values found best by measurement."""
 
     word_dim: int = 128
     hidden_dim: int = 256

@@ -1,4 +1,7 @@
-"""What a scene is, and how scenes are drawn by lot. Imports NumPy only; all of `models.data.scenes` may import it."""
+"""What a scene is, and how scenes are drawn at random. Imports NumPy only.
+
+All of `models.data.scenes` may import it.
+"""
 
 from dataclasses import dataclass
 
@@ -31,7 +34,7 @@ Triple = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Thing:
-    """One object: its colour, its shape, and its size where sizes are spoken of ("" elsewhere)."""
+    """One object: its colour, its shape, and its size ("" where sizes play no part)."""
 
     colour: str
     shape: str
@@ -40,7 +43,9 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: a kind of `ROLES`, its things in the order of their roles, and a lone thing's place."""
+    """What a picture shows: its kind (a key of `ROLES`), its things in the order of their roles, the lone thing's
+    place.
+    """
 
     kind: str
     things: tuple[Thing, ...]
@@ -48,12 +53,12 @@ class Scene:
 
     @property
     def triples(self) -> frozenset[Triple]:
-        """The combinations of role, colour and shape that the scene contains."""
+        """The combinations of role, colour and shape in the scene."""
         return frozenset((r, t.colour, t.shape) for r, t in zip(ROLES[self.kind], self.things, strict=True))
 
 
 def random_scene(rng: np.random.Generator) -> Scene:
-    """A scene drawn by lot: colours differ within it, shapes may repeat."""
+    """A random scene: colours differ within it, shapes may repeat."""
     kind = str(rng.choice(list(SHARES), p=list(SHARES.values())))
     colours = rng.permutation(COLOURS)[: len(ROLES[kind])]
     sizes = SIZES if kind in SIZED else ("",)
@@ -82,7 +87,7 @@ def training_scenes(count: int, held_out: frozenset[Triple], rng: np.random.Gene
 def held_out_scenes(
     count: int, held_out: frozenset[Triple], seen: frozenset[Triple], rng: np.random.Generator
 ) -> list[Scene]:
-    """`count` scenes: even rows have only triples out of `seen`, odd rows at least one that is held out."""
+    """`count` scenes: those in even rows use only triples in `seen`, those in odd rows at least one held-out triple."""
     scenes: list[Scene] = []
     while len(scenes) < count:
         scene = random_scene(rng)
