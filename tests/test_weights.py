@@ -184,3 +184,23 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["weights", "inspect", str(tmp_path / "absent.npz")]) == 2
     with pytest.raises(UsageError, match=r"end it with \.safetensors"):
         write_weights(tmp_path / "w.pth", ARRAYS)
+
+
+def test_names_that_a_form_cannot_hold_are_told_and_folders_are_made(tmp_path: Path) -> None:
+    one = np.ones(1, np.float32)
+    for names, form in ((["a", "a/b"], "h5"), ([""], "h5"), (["x" * 70_000], "npz"), (["\ud800"], "npz")):
+        path = tmp_path / "new" / f"w.{form}"
+        with pytest.raises(UsageError, match=rf"w\.{form} cannot hold arrays of these names"):
+            write_weights(path, dict.fromkeys(names, one))
+        assert not path.parent.exists()
+    for form in ("npz", "h5", "safetensors"):
+        write_weights(tmp_path / form / f"w.{form}", {"w": one})
+        assert read_weights(tmp_path / form / f"w.{form}")["w"] == one
+
+
+def test_names_cannot_command_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_weights(tmp_path / "w.npz", {"red\x1b[31m\x9b": np.ones(1)})
+    assert main(["weights", "inspect", str(tmp_path / "w.npz")]) == 0
+    assert "red\\u001b[31m\\u009b" in capsys.readouterr().out
+    assert main(["weights", "inspect", str(tmp_path / "w.npz"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["arrays"][0]["name"] == "red\x1b[31m\x9b"

@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import Any, TextIO
 
 _SECONDS_BETWEEN_LINES = 10.0
+_CONTROL = {n: f"\\u{n:04x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
+"""Characters that terminals obey: names in files of others may hold them. So written they are right in JSON too."""
 
 
 def prepare() -> None:
@@ -61,7 +63,7 @@ def warn(text: str) -> None:
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is not None:
         with suppress(OSError, ValueError):
-            print(text, file=stream, flush=True)
+            print(text.translate(_CONTROL), file=stream, flush=True)
 
 
 class Quiet:

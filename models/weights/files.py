@@ -7,6 +7,7 @@ Nothing in a file is run, and nothing larger than the file is allocated because 
 """
 
 import errno
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -134,4 +135,9 @@ def write_weights(path: str | Path, arrays: Mapping[str, Array]) -> None:
     if path.suffix == ".safetensors":
         save(path, arrays, {})
     else:
-        write_whole(path, (npz_bytes if path.suffix == ".npz" else hdf5_bytes)(arrays))
+        try:
+            content = (npz_bytes if path.suffix == ".npz" else hdf5_bytes)(arrays)
+        except (TypeError, ValueError, struct.error) as error:  # HDF5 has no "a" beside "a/b", ZIP no endless name
+            raise UsageError(f"{path} cannot hold arrays of these names: {error}") from None
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)

@@ -34,6 +34,7 @@ _STORAGES: dict[str, np.dtype[Any]] = {
     "Double": np.dtype("<f8"), "Float": np.dtype("<f4"), "Half": np.dtype("<f2"), "BFloat16": BFLOAT16,
     "Long": np.dtype("<i8"), "Int": np.dtype("<i4"), "Short": np.dtype("<i2"), "Char": np.dtype("i1"),
     "Byte": np.dtype("u1"), "Bool": np.dtype("?"), "ComplexFloat": np.dtype("<c8"),
+    "ComplexDouble": np.dtype("<c16"),
 }  # fmt: skip
 _DTYPES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()}
 

@@ -103,7 +103,10 @@ class _Machine:
     def _named(self, text: str) -> None:
         values, functions = self._vocabulary.values, self._vocabulary.functions
         if text not in values and text not in functions:
-            raise CheckpointError(f"asks for {text}: refused, since weights need tensors and plain containers alone")
+            raise CheckpointError(
+                f"asks for {text}: refused, since weights need tensors and plain containers alone, as PyTorch's "
+                "torch.save(model.state_dict(), …) writes them"
+            )
         self.push(values[text] if text in values else Name(text))
 
     def _call(self, _: Any) -> None:
