@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import minigrad as mg
+import viz
+from minigrad import check
 from minigrad.cli import COMMANDS, parsed
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +72,15 @@ def test_commands_are_understood(path: Path) -> None:
 def test_the_readme_tells_of_every_command() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert [name for name in COMMANDS if not re.search(rf"`(minigrad )?{name}\b", text)] == []
+
+
+def test_the_reference_names_all_that_is_public() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    modules = (mg.layers, mg.init, mg.optim)
+    made = {name for m in modules for name, value in vars(m).items() if getattr(value, "__module__", "") == m.__name__}
+    inner = {"Weighted", "Convolutional", "BatchNorm", "Optimizer", "running_mean", "squares"}  # parts of the others
+    public = {*mg.__all__, *check.__all__, *viz.__all__, *made} - inner
+    assert sorted(name for name in public if not re.search(rf"`(mg\.)?{name}\b", text)) == []
 
 
 def test_the_first_program_draws_the_picture_under_it(
