@@ -13,7 +13,7 @@ from minigrad.symbol import Symbol
 def explained(error: Exception, op: Op, operands: Sequence[Any], scope: Scope) -> MinigradError:
     """The error to raise for what NumPy or an Op raised when `op` was applied to `operands` (Tensors)."""
     if not current.get().tracing and any(isinstance(x.data, Symbol) for x in operands):
-        return TraceError(f"{op!r} met a symbol of a trace that is over: return it from the traced function instead")
+        return TraceError(f"{op!r} met a symbol of another thread, or of a trace that is over: return it instead")
     return worded(error, op, operands, scope)
 
 

@@ -59,7 +59,7 @@ def summed(starts: list[tuple[Tensor, Tensor]]) -> dict[int, Tensor]:
 def refuse_unused(ys: list[Any], xs: list[Any], found: dict[int, Any]) -> None:
     """GradientError that names the first input without a gradient, and the reason."""
     for i, x in enumerate(xs):
-        if id(x) in found:
+        if id(x) in found and x.requires_grad:
             continue
         what = f"input {i} ({x.name})" if x.name else f"input {i} of shape {x.shape}"
         if not x.requires_grad:

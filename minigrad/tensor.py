@@ -104,7 +104,7 @@ class Tensor(NumpyProtocol):
         refuse_elsewhere(self.data, self.name)
         return self._concrete()
 
-    def _concrete(self, instead: str = "stay with Tensors, or return it and look at it outside") -> Array:
+    def _concrete(self, instead: str = "stay with Tensors (mg.tensor(a)[x], not a[x]), or look at it outside") -> Array:
         if isinstance(self.data, Symbol):
             raise TraceError(f"{self!r} has no value while the program is traced: {instead}")
         return self.data  # type: ignore[no-any-return]
@@ -127,7 +127,7 @@ class Tensor(NumpyProtocol):
         return float(self.item())
 
     def __int__(self) -> int:
-        return int(self.item())
+        return int(self._concrete("count by a size, such as x.shape[0], or compute with the Tensor itself").item())
 
     def __index__(self) -> int:
         return self._concrete("count by a size, such as x.shape[0], or pass the number as an argument").__index__()
@@ -191,12 +191,12 @@ class Tensor(NumpyProtocol):
     def changing(self) -> Array:
         """The array, to be changed in place. This is recorded: a backward pass that needs the old value then raises."""
         current.get().refuse_change(self)
-        changes.record(self._concrete(), self.name or f"a tensor of shape {self.shape}")
+        changes.record(self._concrete("build a new one with mg.where"), self.name or f"a tensor of shape {self.shape}")
         return self.data  # type: ignore[no-any-return]
 
     def __setitem__(self, key: Any, value: Any) -> None:
         """Changes values in place; refused for a tensor that requires a gradient, save under `no_grad`."""
-        if self.requires_grad and current.get().recording:
+        if self.requires_grad and current.get().recording and not isinstance(self.data, Symbol):
             what = f"assignment into {self.name or 'a tensor'} that requires a gradient"
             raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
         self.changing().__setitem__(raw(key), raw(value))

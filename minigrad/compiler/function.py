@@ -13,7 +13,7 @@ from minigrad.compiler.parallel import Workers, default_workers, one_blas_thread
 from minigrad.compiler.passes import PASSES, Pass, numbers_inside
 from minigrad.compiler.plan import planned
 from minigrad.compiler.program import Program
-from minigrad.compiler.tracing import Traced, found_outside, same, traced
+from minigrad.compiler.tracing import Traced, same, traced
 from minigrad.context import current
 from minigrad.errors import UsageError
 from minigrad.graph import Graph
@@ -130,25 +130,24 @@ class Compiled:
             graph = rewriting(graph)
         alone = self._asked_for is None and not worth_splitting(whole)
         program = Program(planned(graph), self._one if alone else self._workers)
-        self._latest = Entry(self._f, found, whole, graph, program)
+        self._latest = Entry(found, whole, graph, program)
         return self._latest
 
 
 class Entry:
     """A program for one kind of call, its trace, the graph before and after the passes, and what it depends on."""
 
-    def __init__(self, f: Any, traced: Traced, whole: Graph, graph: Graph, program: Program) -> None:
+    def __init__(self, traced: Traced, whole: Graph, graph: Graph, program: Program) -> None:
         self.traced, self.whole, self.graph, self.program = traced, whole, graph, program
         self._modules = [(module, module.signature()) for module in traced.noted.modules.values()]
         self._leaves = [(leaf, form(leaf)) for leaf in whole.leaves if leaf.serial < traced.noted.born]
-        self._outside = [*found_outside(f, traced.noted.modules.values())]
 
     def fits(self) -> bool:
         """Whether modules, parameters and numbers outside are still as they were when the function was traced."""
         return (
             all(module.signature() == known for module, known in self._modules)
             and all(form(leaf) == known for leaf, known in self._leaves)
-            and all(same(look(), known) for look, known in self._outside)
+            and all(same(look(), known) for look, known in self.traced.outside)
         )
 
 

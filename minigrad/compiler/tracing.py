@@ -31,13 +31,13 @@ class Traced(NamedTuple):
     graph: Graph
     result: Any
     noted: Noted
+    outside: list[tuple[Callable[[], Any], Any]]
 
 
 def traced(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
     """The traced call. TraceError if it cannot stand for later calls, UsageError if a result cannot be returned."""
     first, second = (once(f, args, kwargs) for _ in range(2))
-    differing = difference(first, second)
-    if differing is not None:
+    if differing := difference(first, second):
         raise TraceError(
             f"traced twice, the function gave two programs; they differ in {differing}: a random number, a clock or a "
             "counter inside it would be the same in every later call; draw it outside and pass it as an argument"
@@ -60,7 +60,7 @@ def once(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
     for leaf in graph.leaves:
         if leaf.value is None:
             raise TraceError(f"{leaf!r} is a symbol of another trace, or a copy that is no node: copies are t.copy()")
-    return Traced(graph, result, noted)
+    return Traced(graph, result, noted, [*found_outside(f, noted.modules.values())])
 
 
 def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
@@ -85,20 +85,20 @@ def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[
     Each comes as a call that looks it up, and its value now. Functions that the function finds in its closure or its
     file are searched too.
     """
-    places, waiting, seen = [], [f], set[int]()
+    places, waiting, seen = [], [f], dict[int, set[str]]()
     while waiting:
         g = waiting.pop()
         g = getattr(g, "func", getattr(g, "__wrapped__", g))
         if id(g) not in seen and hasattr(g, "__code__"):
-            seen.add(id(g))
-            there = [partial(g.__globals__.get, name) for name in names_in(g.__code__) & g.__globals__.keys()]
+            seen[id(g)] = names_in(g.__code__)
+            there = [partial(g.__globals__.get, name) for name in seen[id(g)] & g.__globals__.keys()]
             around = [partial(getattr, held, "cell_contents", None) for held in g.__closure__ or ()]
             waiting += [y for look in there if getattr(y := look(), "__module__", None) == g.__module__]
             waiting += [look() for look in around]
             places += there + around
     for module in modules:
         methods = (g for kind in type(module).__mro__ for g in vars(kind).values() if isfunction(g))
-        named = {name for g in methods if g.__name__ != "__init__" for name in names_in(g.__code__)}
+        named = set[str]().union(*seen.values(), *(names_in(g.__code__) for g in methods if g.__name__ != "__init__"))
         places += (partial(vars(module).get, name) for name in named & vars(module).keys())
     return ((look, value) for look in places if isinstance(value := look(), PLAIN))
 
@@ -133,6 +133,7 @@ def difference(a: Traced, b: Traced) -> str | None:
     found = [x or y for x, y in lines if x != y]
     found += [f"a constant {x.shape}" for x, y in values if not alike(x.numpy(), y.numpy())]
     found += [f"{x!r}, which it returned" for x, y in returned if repr(x) != repr(y)]
+    found += [f"{value!r}, which it changes outside" for look, value in a.outside if not same(look(), value)]
     return found[0] if found else None
 
 
