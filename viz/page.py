@@ -1,7 +1,9 @@
 """Pages that are one file and need no network: sections of text, numbers, tables, pictures and drawings.
 
 write_page("style.html", "Starry night", kind="Style transfer", sections=[
+
     Section("Result", "The content, the style, and the result.", [figures([image_figure(image, "content")])]),
+
 ])
 
 Only the script that comes with a page runs in it, and all of the page works without that script too.

@@ -1,7 +1,7 @@
-"""CS231n's captioning assignment on this engine: its names and signatures, for its RNN and LSTM notebooks.
+"""CS231n's captioning assignment on this engine, with the names and signatures its RNN and LSTM notebooks use.
 
 The layers are the closed forms of `models.closed_form`; CaptioningRNN computes its gradients automatically. As in the
-course, randomness is NumPy's global state (`np.random.seed`).
+course, random numbers come from NumPy's global state (`np.random.seed`).
 """
 
 from models.closed_form import (

@@ -14,7 +14,10 @@ from models.cells import CELLS
 
 
 def temporal_softmax_loss(x: Array, y: Array, mask: Array, verbose: bool = False) -> tuple[Array, Array]:
-    """Loss () and dx (N, T, V) of scores x (N, T, V), ids y and mask (N, T); `verbose` prints the result's shape."""
+    """The loss () and dx (N, T, V) of scores x (N, T, V), ids y and mask (N, T).
+
+    `verbose` prints the result's shape.
+    """
     loss, dx = closed_form.temporal_softmax_loss(x, y, mask)
     if verbose:
         print("dx:", dx.shape)
@@ -22,7 +25,7 @@ def temporal_softmax_loss(x: Array, y: Array, mask: Array, verbose: bool = False
 
 
 class CaptioningRNN:
-    """A captioner whose parameters are the arrays of `params`, read at every call: replace or change them freely.
+    """A captioner whose parameters are the arrays in `params`, read at every call: replace or change them freely.
 
     `word_to_idx` must have <NULL>, and <START> for sampling; V is its length. Weights are drawn from NumPy's global
     state in the order W_embed, W_proj, Wx, Wh, W_vocab.
@@ -58,7 +61,7 @@ class CaptioningRNN:
         self._captioner = Captioner(cell_type, V, input_dim, wordvec_dim, hidden_dim, dtype, null=word_to_idx["<NULL>"])
 
     def loss(self, features: Array, captions: Array) -> tuple[float, dict[str, Array]]:
-        """Loss of captions (N, T + 1) given features (N, D), and its gradient for each entry of `params`."""
+        """The loss of captions (N, T + 1) given features (N, D), and its gradient for each entry of `params`."""
         captioner = self._current()
         captioner.zero_grad()
         loss = captioner.loss(features, captions)
@@ -68,7 +71,7 @@ class CaptioningRNN:
         }
 
     def sample(self, features: Array, max_length: int = 30) -> Array:
-        """Greedy captions of features (N, D): ids (N, max_length), the likeliest of all words at each step."""
+        """Greedy captions for features (N, D): ids (N, max_length), the most probable of all words at each step."""
         if "<START>" not in self.word_to_idx:
             raise UsageError("word_to_idx has no word <START>, with which sampling begins")
         captioner, columns = self._current(), []
@@ -82,7 +85,7 @@ class CaptioningRNN:
         return np.stack(columns, axis=1).astype(np.int32) if columns else np.zeros((len(features), 0), np.int32)
 
     def _current(self) -> Captioner:
-        """The captioner, looking at the arrays that `params` holds now."""
+        """The captioner with the arrays that `params` holds now."""
         for path, parameter in self._captioner.named_parameters():
             if short(path) not in self.params:
                 raise UsageError(f"params has no entry {short(path)!r}; it has {', '.join(self.params)}")
@@ -91,10 +94,10 @@ class CaptioningRNN:
 
 
 def weights(rows: int, columns: int) -> Array:
-    """A matrix with deviation 1/√rows, from NumPy's global state."""
+    """A random matrix with standard deviation 1/√rows, from NumPy's global state."""
     return np.random.randn(rows, columns) / np.sqrt(rows)  # type: ignore[no-any-return]  # noqa: NPY002
 
 
 def short(path: str) -> str:
-    """`cell.Wx` is the course's Wx."""
+    """The course's name of a parameter: `cell.Wx` is its Wx."""
     return path.removeprefix("cell.")

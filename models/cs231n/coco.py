@@ -24,8 +24,8 @@ def load_coco_data(
 ) -> dict[str, Any]:
     """All arrays of a data set: `{train,val}_{captions,image_idxs,features,urls}`, idx_to_word and word_to_idx.
 
-    Features are the course's `vgg16_fc7_pca`, or `vgg16_fc7` with `pca_features=False`, or those named. `max_train`
-    draws that many training captions, with replacement, from NumPy's global state.
+    The features are the course's `vgg16_fc7_pca`, `vgg16_fc7` with `pca_features=False`, or those called `features`.
+    `max_train` draws that many training captions, with replacement, from NumPy's global state.
     """
     opened = open_data(base_dir, features or ("vgg16_fc7_pca" if pca_features else "vgg16_fc7"))
     data: dict[str, Any] = {
@@ -76,9 +76,9 @@ def sentence(caption: Array, idx_to_word: Sequence[str]) -> str:
 
 
 def image_from_url(url: str) -> Array | None:
-    """The pixels (H, W, 3), uint8, of a picture at an address or path; needs Pillow.
+    """The pixels (H, W, 3), uint8, of the picture at an address or path; needs Pillow.
 
-    None, as in the course, where there is none any more, and a line that says so: the notebooks go on to the next.
+    If it no longer exists, prints a line that says so and returns None, as in the course: the notebooks then go on.
     """
     from models.data.images import decoded, read_image
 

@@ -15,7 +15,7 @@ Rule = Callable[..., optim.Optimizer]
 def adam(
     parameters: Iterable[Tensor], lr: float = 1e-3, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-8
 ) -> optim.Optimizer:
-    """Adam with the bias correction in the learning rate, as this assignment has it."""
+    """Adam with the bias correction folded into the learning rate, as in this assignment."""
     return optim.Adam(parameters, lr, (beta1, beta2), epsilon, correction="rate")
 
 
@@ -42,7 +42,7 @@ RULES: dict[str, Rule] = {rule.__name__: rule for rule in (sgd, sgd_momentum, rm
 class CaptioningSolver:
     """Trains `model` on `data` (of `load_coco_data`); `loss_history` has the loss of every step.
 
-    update_rule: "sgd", "sgd_momentum", "rmsprop" or "adam", with its settings in `optim_config` (`learning_rate`,
+    `update_rule` is "sgd", "sgd_momentum", "rmsprop" or "adam", with its settings in `optim_config` (`learning_rate`,
     `momentum`, `decay_rate`, `beta1`, `beta2`, `epsilon`). `lr_decay` multiplies the learning rate after each epoch.
     """
 
@@ -91,7 +91,7 @@ class CaptioningSolver:
 
 
 def optimizer(rule: str, parameters: Iterable[Tensor], config: dict[str, float]) -> optim.Optimizer:
-    """The optimiser of a rule; UsageError for a setting it does not have."""
+    """The optimiser of an update rule. Raises UsageError for a setting it does not have."""
     if "learning_rate" in config:
         config["lr"] = config.pop("learning_rate")
     try:

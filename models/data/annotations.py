@@ -1,4 +1,5 @@
 """Reads and checks COCO's caption annotations (JSON): which photographs there are and what people said of them.
+
     {"images": [{"id": 139, "file_name": "000000000139.jpg", "flickr_url": "http://…"}, …],
      "annotations": [{"id": 372891, "image_id": 139, "caption": "A woman stands in the dining area."}, …]}
 

@@ -1,9 +1,9 @@
-"""How much written captions are like people's: BLEU, ROUGE-L and CIDEr-D, in Python and NumPy alone.
+"""How similar written captions are to people's: BLEU, ROUGE-L and CIDEr-D, in Python and NumPy alone.
 
-scored(candidates, references) -> {"BLEU-1": 0.62, ..., "CIDEr-D": 0.41}
+    scored(candidates, references) -> {"BLEU-1": 0.62, ..., "CIDEr-D": 0.41}
 
-A caption is a sequence of words (any hashable things: ids will do), and of each image there is one candidate and one
-reference or more. The numbers are those of pycocoevalcap and sacrebleu. Imports errors alone of the engine.
+A caption is a sequence of words (or of any hashable things, such as ids). Each image has one candidate and at least one
+reference. The numbers agree with pycocoevalcap and sacrebleu. Imports only the errors of the engine.
 """
 
 from models.scores.bleu import bleu

@@ -9,11 +9,11 @@ from models.scores.captions import Caption, Captions, NGrams, ngrams, pairs
 
 
 def bleu(candidates: Captions, references: Sequence[Captions], most: int = 4) -> tuple[float, ...]:
-    """BLEU-1 to BLEU-`most`, each from 0 to 1: shares of n-grams found in a reference, and a penalty for brevity.
+    """BLEU-1 to BLEU-`most`, from 0 to 1: the share of n-grams found in a reference, with a penalty for brevity.
 
-    Counts are summed over the corpus before they are divided, a candidate's n-gram counts as often as one reference has
-    it, and of several references the length nearest the candidate's is compared, the shorter of two as near. Nothing is
-    smoothed: a corpus without one right four-gram has BLEU-4 = 0. Raises UsageError.
+    Counts are summed over the corpus before they are divided. An n-gram counts at most as often as it occurs in a
+    single reference. The brevity penalty uses the reference whose length is nearest the candidate's, the shorter of two
+    equally near. Nothing is smoothed: without one matching four-gram in the corpus BLEU-4 is 0. Raises UsageError.
     """
     counts = np.sum([_counts(candidate, others, most) for candidate, others in pairs(candidates, references)], axis=0)
     matched, found, (written, nearest) = counts[:most], counts[most:-2], counts[-2:]
@@ -26,7 +26,7 @@ def bleu(candidates: Captions, references: Sequence[Captions], most: int = 4) ->
 
 
 def _counts(candidate: Caption, references: Captions, most: int) -> Array:
-    """For n = 1 to `most` the n-grams matched, then those there are, then both lengths."""
+    """For n = 1 to `most` the number of matched n-grams, then of all n-grams, then both lengths."""
     own, allowed = ngrams(candidate, most), NGrams()
     for reference in references:
         allowed |= ngrams(reference, most)
@@ -35,7 +35,7 @@ def _counts(candidate: Caption, references: Captions, most: int) -> Array:
 
 
 def _by_length(counts: NGrams, most: int) -> Array:
-    """How many n-grams of each length there are."""
+    """The number of n-grams of each length."""
     totals = np.zeros(most, np.int64)
     for ngram, count in counts.items():
         totals[len(ngram) - 1] += count

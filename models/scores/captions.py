@@ -1,4 +1,4 @@
-"""Captions as words, their n-grams, and what every score refuses. All of `models.scores` may import it."""
+"""Captions as words, their n-grams, and the checks common to all scores. All of `models.scores` may import it."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
@@ -13,7 +13,7 @@ NGrams: TypeAlias = Counter[tuple[Hashable, ...]]
 
 
 def pairs(candidates: Captions, references: Sequence[Captions]) -> Iterator[tuple[Caption, Captions]]:
-    """Each image's candidate beside its references; UsageError where there are none, or not as many of both."""
+    """Each image's candidate with its references. Raises UsageError if there are none, or not as many of both."""
     if not candidates or len(candidates) != len(references):
         raise UsageError(f"{len(candidates)} captions and references of {len(references)} images: one of each an image")
     without = next((image for image, captions in enumerate(references) if not captions), None)
@@ -23,6 +23,6 @@ def pairs(candidates: Captions, references: Sequence[Captions]) -> Iterator[tupl
 
 
 def ngrams(caption: Caption, most: int) -> NGrams:
-    """How often each run of 1 to `most` words occurs in a caption."""
+    """How often each n-gram of 1 to `most` words occurs in a caption."""
     words = tuple(caption)
     return Counter(words[i : i + n] for n in range(1, most + 1) for i in range(len(words) - n + 1))

@@ -1,4 +1,4 @@
-"""CIDEr and CIDEr-D (Vedantam et al. 2015): agreement in n-grams, the rarer the weightier. `models.scores` offers it.
+"""CIDEr and CIDEr-D (Vedantam et al. 2015): agreement in n-grams, weighted by rarity. `models.scores` offers it.
 
 Weights are counts times log(images / images with that n-gram in a reference), for n = 1 to 4.
 """
@@ -29,9 +29,9 @@ class Weighted:
 
 
 class Rarity:
-    """How rare n-grams are among images, by their reference captions; UsageError for a single image.
+    """How rare n-grams are among images, measured on their reference captions.
 
-    With one image all n-grams are in every image, no weight is left, and no score means anything.
+    Raises UsageError for a single image: every n-gram would then be in all images and have weight 0.
     """
 
     def __init__(self, references: Sequence[Captions]) -> None:
@@ -46,7 +46,7 @@ class Rarity:
             self._images.update({ngram for caption in captions for ngram in ngrams(caption, LONGEST)})
 
     def weighted(self, caption: Caption) -> Weighted:
-        """The caption's n-grams, weighted."""
+        """The caption's n-grams with their weights."""
         counts = ngrams(caption, LONGEST)
         weights = {
             ngram: count * (self._log_images - math.log(max(1, self._images[ngram]))) for ngram, count in counts.items()
@@ -62,7 +62,7 @@ def _norms(weights: dict[tuple[Hashable, ...], float]) -> tuple[float, ...]:
 
 
 class CiderD:
-    """CIDEr-D against the references of images, which also tell how rare n-grams are unless `rarity` does."""
+    """Scores against the references of some images, which also determine rarity unless `rarity` is given."""
 
     def __init__(self, references: Sequence[Captions], rarity: Rarity | None = None) -> None:
         self.rarity = rarity or Rarity(references)
@@ -85,7 +85,10 @@ def cider_d(candidates: Captions, references: Sequence[Captions]) -> float:
 
 
 def similarity(candidate: Weighted, reference: Weighted) -> float:
-    """From 0 to 1: the mean over n of the cosines, each weight no more than the reference's, less for other lengths."""
+    """From 0 to 1: the mean over n of the cosine similarities, with a penalty for a different length.
+
+    No weight of the candidate counts for more than the reference's.
+    """
     products = [0.0] * LONGEST
     for ngram, weight in candidate.weights.items():
         other = reference.weights.get(ngram)

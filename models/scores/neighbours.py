@@ -1,6 +1,7 @@
-"""Captions copied from the most similar images: what a captioner must beat (Devlin et al. 2015). NumPy and the scores.
+"""Captions copied from the most similar images: the baseline that a captioner must beat (Devlin et al. 2015).
 
-Of the k images whose features point the same way, the caption is taken that is most like all their captions.
+Among all captions of the k images with the most similar features, the one most similar to the others is taken. Imports
+NumPy and the scores.
 """
 
 from collections import defaultdict
@@ -27,7 +28,7 @@ Direction = dict[tuple[Hashable, ...], float]
 
 
 class Neighbours:
-    """Images by their features (images, D), and the captions of each; UsageError for a single image."""
+    """Images with their features (images, D) and captions. Raises UsageError for a single image."""
 
     def __init__(self, features: Array, captions: Sequence[Captions]) -> None:
         if len(features) != len(captions):
@@ -37,11 +38,11 @@ class Neighbours:
         self._directions = lru_cache(_KEPT)(self._weighted)
 
     def written(self, features: Array, k: int) -> list[Caption]:
-        """The consensus caption of the k nearest images of each row of features (N, D)."""
+        """The consensus caption of the k nearest images, for each row of features (N, D)."""
         return [self.consensus(images) for images in self._nearest(of_length_one(features), k)]
 
     def best_number(self) -> int:
-        """The k of `NUMBERS` whose captions of known images, made without these, have the highest CIDEr-D.
+        """The k in `NUMBERS` whose captions for known images score the highest CIDEr-D, each image left out of its own.
 
         Tried on `TRIED` images spread evenly over all of them.
         """
@@ -54,7 +55,7 @@ class Neighbours:
         return numbers[int(np.argmax(means))]
 
     def consensus(self, images: Array) -> Caption:
-        """Of all captions of some images the first that is most like the others, by CIDEr."""
+        """Among all captions of some images, the first that is most similar to the others by CIDEr."""
         pool = [(caption, own) for image in images for caption, own in self._directions(int(image))]
         sums: Direction = defaultdict(float)
         for _, own in pool:
@@ -63,11 +64,11 @@ class Neighbours:
         return max(pool, key=lambda entry: likeness(entry[1], sums))[0]
 
     def _weighted(self, image: int) -> list[tuple[Caption, Direction]]:
-        """The captions of an image with their weights."""
+        """The captions of an image with their n-gram weights."""
         return [(caption, direction(self.rarity.weighted(caption))) for caption in self._captions[image]]
 
     def _nearest(self, queries: Array, k: int) -> Iterator[Array]:
-        """For each row (N, D) the k images of the largest cosine, the nearest first."""
+        """For each row (N, D) the k images with the largest cosine similarity, the nearest first."""
         if not 1 <= k <= len(self._captions):
             raise UsageError(f"{k} neighbours of {len(self._captions)} images: choose from 1 to all of them")
         for start in range(0, len(queries), _BLOCK):
@@ -77,17 +78,17 @@ class Neighbours:
 
 
 def of_length_one(features: Array) -> Array:
-    """Rows (N, D) of length 1; those of zeros stay."""
+    """Rows (N, D) scaled to length 1; rows of zeros stay."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     scaled: Array = features / np.where(lengths, lengths, 1)
     return scaled
 
 
 def direction(caption: Weighted) -> Direction:
-    """Weights over their norms, those of n-grams that every image has left out."""
+    """The n-gram weights divided by their norms, without n-grams of weight 0."""
     return {ngram: weight / caption.norms[len(ngram) - 1] for ngram, weight in caption.weights.items() if weight}
 
 
 def likeness(own: Direction, sums: Direction) -> float:
-    """The product of a caption with the sum of all others."""
+    """The inner product of a caption's direction with the sum of all the others."""
     return sum(weight * (sums[ngram] - weight) for ngram, weight in own.items())

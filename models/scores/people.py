@@ -1,4 +1,4 @@
-"""How much people's captions are like one another: what a captioner can hope for. Imports the scores."""
+"""How similar people's captions are to one another: what a captioner can hope for. Imports the scores."""
 
 from collections.abc import Callable, Sequence
 
@@ -10,15 +10,16 @@ from models.scores.table import SCORES, scored
 
 
 def unchanged(caption: Caption) -> Caption:
-    """Nothing happens to it."""
+    """The caption as it is."""
     return caption
 
 
 def leave_one_out(captions: Sequence[Captions], limit: Callable[[Caption], Caption] = unchanged) -> dict[str, float]:
-    """Each image's first caption scored against its others, then its second, …: the means of the scores.
+    """Scores each image's first caption against its others, then its second, and so on; returns the mean scores.
 
-    There are as many rounds as the image with the fewest captions has; images with one caption are left out, UsageError
-    where all have one. `limit` is done to what is scored, such as leaving out words that a captioner does not know.
+    There are as many rounds as the image with the fewest captions has. Images with a single caption are left out;
+    UsageError if none remains. `limit` is applied to the caption that is scored, for example to remove words that a
+    captioner does not know.
     """
     several = [own for own in captions if len(own) > 1]
     if not several:

@@ -20,7 +20,7 @@ def write_results(path: str | Path, captions: Mapping[int, str]) -> Path:
 
 
 def read_results(path: str | Path) -> dict[int, str]:
-    """Captions by their images' ids; MissingFileError or DataError, which names the first entry that is not one."""
+    """Captions by their images' ids. Raises MissingFileError, or DataError naming the first entry that is not valid."""
     path, captions = Path(path), dict[int, str]()
     for number, entry in enumerate(_entries(path)):
         if not _is_result(entry):

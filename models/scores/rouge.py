@@ -11,8 +11,8 @@ BETA = 1.2
 def rouge_l(candidates: Captions, references: Sequence[Captions]) -> float:
     """The mean over images of F = (1 + β²) P R / (R + β² P), from 0 to 1. Raises UsageError.
 
-    P and R are the shares of the candidate's and of a reference's words in their longest common subsequence, each the
-    best over the references.
+    P and R are the shares of the candidate's and of a reference's words that lie in their longest common subsequence,
+    each the best over the references.
     """
     return sum(_f_measure(candidate, others) for candidate, others in pairs(candidates, references)) / len(candidates)
 
@@ -27,7 +27,7 @@ def _f_measure(candidate: Caption, references: Captions) -> float:
 
 
 def common_subsequence(a: Caption, b: Caption) -> int:
-    """The length of the longest sequence of words that both have in this order, gaps allowed."""
+    """The length of the longest sequence of words that occurs in both, in this order, gaps allowed."""
     row = [0] * (len(b) + 1)
     for word in a:
         diagonal = 0

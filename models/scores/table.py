@@ -1,4 +1,4 @@
-"""Every score of a corpus at once. `models.scores` offers it."""
+"""All scores of a corpus at once. `models.scores` offers it."""
 
 from collections.abc import Sequence
 
@@ -12,6 +12,6 @@ SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D")
 
 
 def scored(candidates: Captions, references: Sequence[Captions]) -> dict[str, float]:
-    """Each score of `SCORES` by its name; BLEU and ROUGE-L go from 0 to 1, CIDEr-D from 0 to 10. Raises UsageError."""
+    """Each of `SCORES` by name; BLEU and ROUGE-L go from 0 to 1, CIDEr-D from 0 to 10. Raises UsageError."""
     values = (*bleu(candidates, references), rouge_l(candidates, references), cider_d(candidates, references))
     return dict(zip(SCORES, values, strict=True))

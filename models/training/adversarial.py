@@ -1,9 +1,9 @@
-"""Training a pair of adversaries on pictures of digits: settings, run folders, alternating steps. Imports `base`.
+"""Trains a generator and a discriminator on pictures of digits: settings, run folders, alternating steps.
 
-A step updates the discriminator with one batch, and, every `critic_steps` steps, the generator: all of it, or where
-something is not finite nothing. Both losses and their gradients are compiled programs. What fools the discriminator in
-the generator's step does not change the discriminator; what the generator makes for the discriminator's step is
-detached, so that it changes nothing of the generator but batch norm's running statistics.
+A step updates the discriminator with one batch and, every `critic_steps` steps, the generator; if any value is not
+finite, the step changes nothing. Both losses and their gradients are compiled programs. The generator's step does not
+change the discriminator. The discriminator's step uses generated pictures detached from the graph, so it changes
+nothing of the generator except batch norm's running statistics. Imports `base`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ SHOWN = 100
 
 @dataclass(frozen=True)
 class GanSettings:
-    """How a pair is built and trained; written to config.json, so that a run can be repeated and continued."""
+    """How the pair is built and trained; written to config.json, so that a run can be repeated and continued."""
 
     networks: str = "dense"
     loss: str = "vanilla"
@@ -77,7 +77,7 @@ class GanSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "GanSettings":
-        """What `asdict` gave; CheckpointError where a name is missing or unknown."""
+        """The settings that `asdict` wrote. Raises CheckpointError if a name is missing or unknown."""
         return restored(cls, values)
 
 
@@ -94,7 +94,7 @@ EPOCHS = {"vanilla": 10, "ls": 10, "dc": 5, "wgan-gp": 30}
 
 @dataclass(frozen=True)
 class GanRun(RunFolder):
-    """The folder of a run: config.json, log.jsonl, checkpoints. `data` is a folder in MNIST's format, or `drawn`."""
+    """A run's folder: config.json, log.jsonl, checkpoints. `data` is a folder in MNIST's format, or `drawn`."""
 
     command = "minigrad gan"
     settings: GanSettings
@@ -102,16 +102,16 @@ class GanRun(RunFolder):
 
     @classmethod
     def create(cls, folder: Path, settings: GanSettings, data: str) -> "GanRun":
-        """Makes the folder; UsageError where it holds something."""
+        """Makes the folder. Raises UsageError if it is not empty."""
         return cls(folder, settings, data).make()
 
     @classmethod
     def described(cls, folder: Path, config: Mapping[str, Any]) -> "GanRun":
-        """What `config` gave."""
+        """The run described by what `config` returned."""
         return cls(folder, GanSettings.of(config["gan"]), str(config["data"]))
 
     def config(self) -> dict[str, Any]:
-        """What config.json holds."""
+        """The content of config.json."""
         return {"gan": asdict(self.settings), "data": self.data, "software": software()}
 
     def build(self) -> Pair:
@@ -119,14 +119,14 @@ class GanRun(RunFolder):
         return NETWORKS[self.settings.networks](self.settings.noise_dim, np.float32, self.settings.seed)
 
     def trained(self, warn: Warn) -> Pair:
-        """The pair of the latest checkpoint that is whole."""
+        """The pair in the state of the latest intact checkpoint."""
         pair = self.build()
         self.load_latest(pair._asdict(), warn)
         return pair
 
 
 class GanTraining(Loop[Array]):
-    """The training of a run's pair on digits. `run()` yields every record of the log as it is made."""
+    """Trains a run's pair on digits. `run()` yields every record of the log as it is made."""
 
     def __init__(self, run: GanRun, digits: Digits, warn: Warn) -> None:
         if len(digits.images) < run.settings.batch_size:
@@ -146,13 +146,16 @@ class GanTraining(Loop[Array]):
         super().__init__(run, run.settings, trained, warn)
 
     def _epoch_batches(self, order: np.random.Generator) -> Iterator[Array]:
-        """Rows of pictures; those that do not fill a batch are left out, and are others in the next epoch."""
+        """Batches of pictures. The last incomplete batch is dropped.
+
+        Which pictures that affects changes every epoch.
+        """
         size, count = self.settings.batch_size, len(self.digits.images)
         rows = order.permutation(count)
         return (self.digits.rows(rows[i : i + size]) for i in range(0, count - size + 1, size))
 
     def _step(self, batch: Array) -> Record:
-        """An update of the discriminator, and of the generator when it is its turn; where one fails, neither."""
+        """Updates the discriminator, and the generator when it is its turn; if either fails, neither is changed."""
         count, s = len(batch), self.settings
         shares = self.rng.random((count, 1), dtype=np.float32) if s.penalty else np.zeros((count, 1), np.float32)
         both = (self.place.step + 1) % s.critic_steps == 0
@@ -168,14 +171,14 @@ class GanTraining(Loop[Array]):
         return {**found, "pictures": count}
 
     def _may_be_undone(self, both: bool) -> dict[str, dict[str, Array]]:
-        """Copies of what changes before the step's last check: statistics, and all of a discriminator updated first."""
+        """Copies of what a failed step must restore: running statistics, and a discriminator updated first."""
         at_risk = self._statistics()
         if both:
             at_risk |= {n: self._trained[n].state_dict() for n in ("discriminator", "discriminator_optimizer")}
         return {name: {k: v.copy() for k, v in arrays.items()} for name, arrays in at_risk.items()}
 
     def _statistics(self) -> dict[str, dict[str, Array]]:
-        """What training changes of each network besides its parameters: the running statistics of batch norm."""
+        """What training changes in each network besides the parameters: batch norm's running statistics."""
         parameters = {name: dict(network.named_parameters()) for name, network in self._pair.items()}
         return {
             name: {k: v for k, v in network.state_dict().items() if k not in parameters[name]}
@@ -183,7 +186,10 @@ class GanTraining(Loop[Array]):
         }
 
     def _update(self, name: str, *arrays: Array) -> float:
-        """One step of Adam for one of the two; its loss. NotFiniteError, and no update, where it is not finite."""
+        """Takes one Adam step for one of the two networks and returns its loss.
+
+        Raises NotFiniteError, without updating, if the loss or the gradients are not finite.
+        """
         program, optimizer = self._programs[name], self.optimizers[name]
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
             loss, gradients = program(*arrays)
@@ -198,7 +204,7 @@ class GanTraining(Loop[Array]):
         return self._latest[name]
 
     def _not_finite(self, loss: float, norm: float) -> str | None:
-        """What is wrong with a loss, its gradients' norm, or what its program did to the running statistics."""
+        """What is not finite: the loss, the norm of the gradients, or the running statistics after the program ran."""
         if not np.isfinite(loss):
             return f"loss became {loss}"
         if not norm <= STEEPEST:
@@ -208,7 +214,7 @@ class GanTraining(Loop[Array]):
         return f"step left {wrong} not finite" if wrong else None
 
     def _diverged(self, what: str) -> NotFiniteError:
-        """The error for a step that went wrong, with the losses before it."""
+        """The error for a step that failed, with the losses before it."""
         before = ", ".join(f"{who} {value:.4g}" for who, value in self._latest.items())
         return NotFiniteError(
             f"step {self.place.step + 1}, epoch {self.place.epoch + 1}: training diverged: {what}; losses before: "
@@ -216,7 +222,11 @@ class GanTraining(Loop[Array]):
         )
 
     def _discriminator_step(self, real: Tensor, z: Tensor, shares: Tensor) -> tuple[Tensor, Any]:
-        """Its loss and gradients: real pictures (N, 784), noise (N, Z), shares (N, 1) of real ones for the penalty."""
+        """The discriminator's loss and gradients.
+
+        `real` are pictures (N, 784), `z` noise (N, Z), `shares` (N, 1) the weights of the real pictures in the points
+        at which the gradient penalty is taken.
+        """
         fake = self.generator(z).detach()
         loss = self.losses.discriminator(self.discriminator(real), self.discriminator(fake))
         if self.settings.penalty:
@@ -224,7 +234,7 @@ class GanTraining(Loop[Array]):
         return loss, grad(loss, self._parameters["discriminator"])
 
     def _generator_step(self, z: Tensor) -> tuple[Tensor, Any]:
-        """Its loss and gradients, through the discriminator."""
+        """The generator's loss and gradients, through the discriminator."""
         loss = self.losses.generator(self.discriminator(self.generator(z)))
         return loss, grad(loss, self._parameters["generator"])
 
@@ -239,13 +249,13 @@ class GanTraining(Loop[Array]):
         return noise(self.rng, count, self.settings.noise_dim)
 
     def samples(self, count: int = SHOWN) -> Array:
-        """Pictures (count, 784) from −1 to 1 of noise that is always the same."""
+        """Generated pictures (count, 784) in −1 … 1, always from the same noise."""
         z = noise(np.random.default_rng([self.settings.seed, 1]), count, self.settings.noise_dim)
         return made(self.generator, z)
 
 
 def made(generator: Any, z: Array) -> Array:
-    """Pictures (N, 784) of noise (N, Z), with the statistics of batch norm that training gathered; nothing is kept."""
+    """Pictures (N, 784) made from noise (N, Z) with batch norm's running statistics; no gradient is recorded."""
     generator.eval()
     try:
         with no_grad():

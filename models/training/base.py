@@ -1,7 +1,8 @@
-"""What all training loops share: steps in epochs, checkpoints, the log, and what happens when one of them fails.
+"""What all training loops share: epochs of steps, checkpoints, the log, and the handling of failures.
 
-Stopping after n steps and continuing for m gives the bits of n + m steps: a checkpoint holds the state of what is
-trained and its optimisers, the generator's state and the place in the epoch, and nothing else decides what comes next.
+Training n steps, stopping and continuing for m steps gives the same bits as n + m steps at once: a checkpoint holds the
+state of what is trained and of the optimisers, the state of the random generator and the place in the epoch, and
+nothing else influences the rest.
 """
 
 import time
@@ -28,27 +29,27 @@ Batch = TypeVar("Batch")
 
 
 class Schedule(Protocol):
-    """The settings that a loop itself reads."""
+    """The settings that the loop itself reads."""
 
     @property
     def steps(self) -> int:
-        """Steps in all."""
+        """The total number of steps."""
         ...
 
     @property
     def save_every(self) -> int:
-        """Steps between checkpoints."""
+        """The number of steps between checkpoints."""
         ...
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """The seed of everything random."""
         ...
 
 
 @dataclass
 class Place:
-    """How far training is: steps and epochs done, batches done of this epoch, and the seed of this epoch's order."""
+    """How far training is: steps and epochs done, batches done in this epoch, and the seed of this epoch's order."""
 
     step: int = 0
     epoch: int = 0
@@ -60,14 +61,14 @@ class Place:
 
     @property
     def running_epoch(self) -> int:
-        """The epoch the last step was in, from 1."""
+        """The epoch of the last step, counted from 1."""
         return self.epoch + bool(self.batch)
 
 
 class Loop(ABC, Generic[Batch]):
-    """Trains what its subclass says. `run()` yields every record of the log as it is made.
+    """The training loop; subclasses say what is trained. `run()` yields every record of the log as it is made.
 
-    Several ranks go through it in step; the first alone writes.
+    With several ranks, all go through it in step, and only the first writes files.
     """
 
     def __init__(
@@ -92,15 +93,18 @@ class Loop(ABC, Generic[Batch]):
 
     @abstractmethod
     def _epoch_batches(self, order: np.random.Generator) -> Iterator[Batch]:
-        """This rank's part of the batches of an epoch, in an order that `order` alone settles."""
+        """This rank's parts of an epoch's batches, in an order that depends on `order` alone."""
 
     @abstractmethod
     def _step(self, batch: Batch) -> Record:
-        """One update with a batch, by `self.rng` and the place; what is known of it. NotFiniteError where it fails."""
+        """Takes one update with a batch and returns what to log. Raises NotFiniteError if it fails.
+
+        Its random numbers come from `self.rng` and the place alone.
+        """
 
     @abstractmethod
     def _measured(self) -> Record:
-        """What is to be known after an epoch; ranks may share the work, and all know it."""
+        """What is measured after an epoch. Ranks may share the work, and all get the result."""
 
     @property
     def finished(self) -> bool:
@@ -108,19 +112,22 @@ class Loop(ABC, Generic[Batch]):
         return self.place.step >= self._schedule.steps
 
     def resume(self) -> bool:
-        """Goes back to the latest checkpoint that is whole; False where there is none, and training begins anew."""
+        """Restores the latest intact checkpoint; without one returns False, and training begins anew."""
         with self._alone():
             return self._back_to(self.ranks.once(lambda: self.checkpoints.latest(warn=self.warn)))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """In it nobody else trains into the run's folder; UsageError, on all ranks, where somebody does."""
+        """A context in which no other process may train in this run's folder.
+
+        If one already does, UsageError on all ranks.
+        """
         with ExitStack() as held:
             self.ranks.once(lambda: held.enter_context(alone(self.folder)))
             yield
 
     def _back_to(self, found: Saved | None) -> bool:
-        """Takes a checkpoint over, or begins anew where there is none."""
+        """Restores a checkpoint, or the initial state if there is none."""
         if found is None:
             self.log.cut(0)
             return False
@@ -136,7 +143,7 @@ class Loop(ABC, Generic[Batch]):
         return True
 
     def save(self) -> None:
-        """Writes a checkpoint; where that fails, warns, and training goes on."""
+        """Writes a checkpoint; a failure only gives a warning, and training goes on."""
         try:
             if self.ranks.first:
                 self.checkpoints.save(self.place.step, self._arrays(), self._state())
@@ -162,9 +169,9 @@ class Loop(ABC, Generic[Batch]):
         }
 
     def run(self, until: int | None = None) -> Iterator[Record]:
-        """Trains up to a step, all of them by default, and yields the records of steps and validations.
+        """Trains up to the step `until`, by default to the end, and yields the records of steps and validations.
 
-        The first Ctrl-C or SIGTERM, on any rank, finishes the step, saves and ends it (`stopped_by`). Raises
+        The first Ctrl-C or SIGTERM, on any rank, lets the step finish, saves and stops (`stopped_by`). Raises
         NotFiniteError, with the state before the failing step saved, and RanksDifferError.
         """
         last = min(until or self._schedule.steps, self._schedule.steps)
@@ -181,7 +188,7 @@ class Loop(ABC, Generic[Batch]):
             self.stopped_by = self.ranks.stop
 
     def _epoch(self, last: int) -> Iterator[Record]:
-        """What is left of the epoch, with the validation after it; less when the last step or a wish comes before."""
+        """The rest of the epoch and the validation after it; stops earlier at step `last` or when asked to."""
         place = self.place
         for batch in self._rest_of_epoch():
             yield self._logged(batch)
@@ -194,11 +201,11 @@ class Loop(ABC, Generic[Batch]):
         self.save()
 
     def _rest_of_epoch(self) -> Iterator[Batch]:
-        """The batches of this epoch that are not done yet, in the order that its seed settles."""
+        """The batches of this epoch that are not done yet, in the order that its seed determines."""
         return islice(self._epoch_batches(np.random.default_rng(self.place.order)), self.place.batch, None)
 
     def _logged(self, batch: Batch) -> Record:
-        """One step, and its record."""
+        """Takes one step and returns its record."""
         before = self.rng.bit_generator.state
         try:
             found = self._step(batch)
@@ -217,7 +224,7 @@ class Loop(ABC, Generic[Batch]):
         )
 
     def _validation(self) -> Record:
-        """What is to be known after an epoch, logged."""
+        """What is measured after an epoch, as a record of the log."""
         self.place.validated = self.place.step
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours
             found = self._measured()
@@ -226,7 +233,7 @@ class Loop(ABC, Generic[Batch]):
         return self.log.append({"step": self.place.step, "epoch": self.place.running_epoch, **found})
 
     def _refuse_not_finite(self, found: Record) -> None:
-        """NotFiniteError where the last update left nothing to compute with; it is not saved."""
+        """Raises NotFiniteError if a measured value is not finite; the state after that update is not saved."""
         wrong = [f"{name} became {value}" for name, value in found.items() if not np.isfinite(value)]
         if wrong:
             raise NotFiniteError(
@@ -235,7 +242,7 @@ class Loop(ABC, Generic[Batch]):
             )
 
     def _lap(self) -> float:
-        """Seconds since the last call, added to the run's time."""
+        """The seconds since the last call, which are added to the run's time."""
         now = time.perf_counter()
         elapsed, self._mark = now - self._mark, now
         self.place.seconds += elapsed

@@ -1,4 +1,4 @@
-"""How good a captioner is on held-out data: its loss a word, and the captions it writes. Imports decoding and data."""
+"""How good a captioner is on held-out data: its loss per word and the captions it writes. Imports decoding and data."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
@@ -21,9 +21,9 @@ BATCH = 500
 
 
 class Validation:
-    """What is measured on held-out data after an epoch: the loss a word, and for scenes the shares of true captions.
+    """What is measured on held-out data after an epoch: the loss per word, and for scenes the shares of true captions.
 
-    Given several ranks, all of them call it, and share the work.
+    With several ranks, all of them must call it, and they share the work.
     """
 
     def __init__(self, data: CaptionData, scenes: Scenes | None = None, ranks: Ranks | None = None) -> None:
@@ -31,15 +31,15 @@ class Validation:
         self._features = data.val.features(np.arange(len(scenes.scenes["val"]))) if scenes else None
 
     def __call__(self, captioner: Captioner) -> Record:
-        """`{"val_loss"}`, and for scenes `{"right", "right_seen", "right_never_seen"}`."""
+        """`{"val_loss"}`, and for scenes `{"right", "right_seen", "right_never_seen"}` as well."""
         return {"val_loss": loss_per_word(captioner, self.data.val, ranks=self.ranks), **self.shares(captioner)}
 
     def shares(self, captioner: Writer) -> Record:
-        """`{"right", "right_seen", "right_never_seen"}` for scenes, nothing for other data."""
+        """`{"right", "right_seen", "right_never_seen"}` for scenes, an empty dict for other data."""
         return {"right" if k == "all" else f"right_{k}": v for k, v in self.right(captioner).items()}
 
     def right(self, captioner: Writer, shuffled: bool = False) -> dict[str, float]:
-        """The judge's shares of strictly true greedy captions; `shuffled` gives each scene another one's features."""
+        """The judge's shares of strictly true greedy captions; `shuffled` gives each scene the features of another."""
         if self.scenes is None or self._features is None:
             return {}
         order = np.roll(np.arange(len(self._features)), 1 if shuffled else 0)
@@ -49,7 +49,7 @@ class Validation:
 
 
 def loss_per_word(captioner: Captioner, split: Split, limit: int = 2_000, ranks: Ranks | None = None) -> float:
-    """Mean negative log-probability, in nats, of a word, over about `limit` captions, always the same ones."""
+    """The mean negative log-probability of a word, in nats, over about `limit` captions, always the same ones."""
     ranks = ranks or Ranks()
     with no_grad():
         own = [totals(captioner, batch) for batch in some(split, limit, ranks.part) if len(batch.rows)]
@@ -58,28 +58,28 @@ def loss_per_word(captioner: Captioner, split: Split, limit: int = 2_000, ranks:
 
 
 def some(split: Split, limit: int, part: Part = whole) -> Iterator[Batch]:
-    """Parts of batches with about `limit` captions of a split, or all of it where it has fewer."""
+    """Parts of batches with about `limit` captions of a split, or with all of them if there are fewer."""
     return islice(split.epoch(BATCH, np.random.default_rng(0), by_length=True, part=part), -(-limit // BATCH))
 
 
 def totals(captioner: Captioner, batch: Batch) -> tuple[float, int]:
-    """The loss summed over the batch, and its number of words."""
+    """The loss summed over the batch, and the number of words in it."""
     loss = captioner.loss(batch.features, batch.captions)
     return float(loss) * len(batch.captions), words_in(batch.captions, captioner.null)
 
 
 def words_in(captions: Array, null: int) -> int:
-    """How many words captions (N, T) ask a captioner to predict: all but each first, and no padding."""
+    """The number of words in captions (N, T) that a captioner must predict: all but the first of each, no padding."""
     return int(np.count_nonzero(captions[:, 1:] != null))
 
 
 def written(captioner: Writer, features: Array, vocabulary: Vocabulary) -> list[str]:
-    """The greedy captions of features (N, D)."""
+    """The greedy captions for features (N, D)."""
     parts = (features[i : i + BATCH] for i in range(0, len(features), BATCH))
     return [vocabulary.decode(ids) for rows in parts for ids in greedy(captioner, rows)]
 
 
 def truths(split: Split, rows: Sequence[int], vocabulary: Vocabulary) -> list[list[str]]:
-    """The true captions of some images."""
+    """The reference captions of some images."""
     of = {row: np.flatnonzero(split.image_idxs == row) for row in rows}
     return [[vocabulary.decode(ids) for ids in split.captions[of[row]]] for row in rows]

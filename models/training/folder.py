@@ -1,6 +1,6 @@
-"""A run's folder: where its description, its log and its checkpoints are. All of `models.training` may import it.
+"""A run's folder: where its description, log and checkpoints are. All of `models.training` may import it.
 
-A folder is a run when config.json is there, which is written last of what makes one.
+A folder is a run if it has a config.json, which is therefore written last.
 """
 
 import hashlib
@@ -32,20 +32,20 @@ _MISFITS = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, 
 
 
 class Stateful(Protocol):
-    """A Module or an optimiser: what a checkpoint keeps."""
+    """What can be kept in a checkpoint: a Module or an optimiser."""
 
     def state_dict(self) -> dict[str, Array]:
         """Its arrays by name."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any], /) -> Any:
-        """Takes them over."""
+        """Replaces its arrays by these."""
         ...
 
 
 @dataclass(frozen=True)
 class RunFolder(ABC):
-    """Holds config.json, log.jsonl and checkpoints; subclasses say what is in the first."""
+    """A folder with config.json, log.jsonl and checkpoints; subclasses define the content of config.json."""
 
     command: ClassVar[str]
     """What makes such runs."""
@@ -53,7 +53,7 @@ class RunFolder(ABC):
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Reads what `make` wrote; MissingFileError or CheckpointError when it is not there or not that."""
+        """Opens what `make` made. Raises MissingFileError if there is no run, CheckpointError if it is not valid."""
         folder = Path(folder)
         config = read_config(folder, cls.command)
         try:
@@ -69,14 +69,14 @@ class RunFolder(ABC):
     @classmethod
     @abstractmethod
     def described(cls, folder: Path, config: Mapping[str, Any]) -> Self:
-        """The run that config.json tells of; any error where it does not."""
+        """The run that `config` describes; any exception if it does not describe one."""
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """What config.json tells of it."""
+        """The content of config.json for this run."""
 
     def make(self, copied: Collection[Path] = ()) -> Self:
-        """Makes the folder with copies of files, which are there before it is a run; UsageError where it holds more."""
+        """Makes the folder, copying files into it before it becomes a run. Raises UsageError if it is not empty."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{self.folder} is no folder: --out names another")
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ class RunFolder(ABC):
         return self
 
     def load_latest(self, trained: Mapping[str, Stateful], warn: Warn) -> None:
-        """Loads the newest checkpoint that is whole; MissingFileError where there is none."""
+        """Loads the newest intact checkpoint. Raises MissingFileError if there is none."""
         found = self.checkpoints.latest(warn=warn)
         if found is None:
             raise MissingFileError(f"{self.folder} has no checkpoint yet: {self.command} --resume --out {self.folder}")
@@ -104,17 +104,20 @@ class RunFolder(ABC):
 
     @property
     def log_path(self) -> Path:
-        """The file of its records."""
+        """The file with its log."""
         return self.folder / "log.jsonl"
 
     @property
     def checkpoints(self) -> Checkpoints:
-        """The last states of its training."""
+        """The saved states of its training."""
         return Checkpoints(self.folder / "checkpoints")
 
 
 def make_empty(folder: Path, names: Collection[str]) -> None:
-    """Removes parts of files; UsageError where a folder holds more than making it leaves when killed, these names."""
+    """Deletes partial files from a folder that holds nothing else but `names`: leftovers of an interrupted attempt.
+
+    Raises UsageError if it holds anything else.
+    """
     left = {*parts(folder), *(folder / name for name in names)}
     if not left >= set(folder.iterdir()):
         raise UsageError(f"{folder} is not empty: --resume continues a run that was stopped, --out names another")
@@ -123,7 +126,10 @@ def make_empty(folder: Path, names: Collection[str]) -> None:
 
 
 def read_config(folder: Path, command: str) -> dict[str, Any]:
-    """What a run's config.json holds; MissingFileError with what makes runs, or CheckpointError."""
+    """The content of a run's config.json.
+
+    Raises MissingFileError, naming the command that makes runs, or CheckpointError.
+    """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -143,7 +149,7 @@ def read_config(folder: Path, command: str) -> dict[str, Any]:
 
 
 def checksum(config: Mapping[str, Any]) -> str:
-    """The SHA-256 of what config.json holds besides it, however that is laid out."""
+    """The SHA-256 of the content of config.json, without the checksum itself and independent of the layout."""
     others = {name: value for name, value in config.items() if name != CHECKSUM}
     return hashlib.sha256(json.dumps(others, sort_keys=True).encode()).hexdigest()
 
@@ -151,7 +157,10 @@ def checksum(config: Mapping[str, Any]) -> str:
 def load(
     path: Path, arrays: Mapping[str, Array], trained: Mapping[str, Stateful], cause: BaseException | None = None
 ) -> None:
-    """Loads what a checkpoint keeps of each; CheckpointError that names its file where it does not fit."""
+    """Loads each part's state from a checkpoint's arrays.
+
+    Raises CheckpointError, naming the file, if one does not fit.
+    """
     with fitting(path, cause):
         for name, one in trained.items():
             one.load_state_dict(part(arrays, name))
@@ -159,7 +168,7 @@ def load(
 
 @contextmanager
 def fitting(path: Path, cause: BaseException | None = None) -> Iterator[None]:
-    """In it what cannot be made of a checkpoint's content is a CheckpointError that names its file."""
+    """A context that turns an error in using a checkpoint's content into a CheckpointError that names its file."""
     try:
         yield
     except _MISFITS as error:
@@ -170,15 +179,15 @@ def fitting(path: Path, cause: BaseException | None = None) -> Iterator[None]:
 
 
 def told(error: Exception) -> str:
-    """An error in words: a KeyError's are but a name."""
+    """An error in words (the text of a KeyError is only the key)."""
     return f"it has no {error}" if isinstance(error, KeyError) else str(error) or repr(error)
 
 
 def part(arrays: Mapping[str, Array], name: str) -> dict[str, Array]:
-    """The arrays whose names begin with `name.`, without that."""
+    """The arrays whose names begin with `name.`, with that prefix removed."""
     return {path.removeprefix(f"{name}."): array for path, array in arrays.items() if path.startswith(f"{name}.")}
 
 
 def software() -> dict[str, str]:
-    """The versions that the last bits of a run may depend on."""
+    """The versions of the software on which the last bits of a run may depend."""
     return {"python": platform.python_version(), "minigrad": __version__, "numpy": np.__version__}

@@ -1,4 +1,4 @@
-"""The log of a run: one JSON object a line. Losing it never stops training. Used by `loop` and `run`."""
+"""The log of a run: one JSON object per line. A failure to write it never stops training. Used by `loop` and `run`."""
 
 import json
 from collections.abc import Callable
@@ -12,9 +12,9 @@ Warn = Callable[[str], None]
 
 
 class Log:
-    """The records so far, in memory and, where `written`, on disk.
+    """The records so far, in memory and, if `written`, on disk.
 
-    The first failure to write is told to `warn`, the others are not.
+    Only the first failure to write is reported to `warn`.
     """
 
     def __init__(self, path: Path, warn: Warn, written: bool = True) -> None:
@@ -23,7 +23,7 @@ class Log:
         self._lost = False
 
     def append(self, record: Record) -> Record:
-        """Adds a record; returns it."""
+        """Adds a record and returns it."""
         self.records.append(record)
         if not self._written:
             return record
@@ -35,7 +35,7 @@ class Log:
         return record
 
     def cut(self, count: int) -> None:
-        """Forgets all but the first `count` records, such as those of steps that a checkpoint knows nothing of."""
+        """Keeps the first `count` records only, dropping those of steps after the checkpoint that was restored."""
         self.records = self.records[:count]
         if not self._written:
             return
@@ -51,7 +51,7 @@ class Log:
 
 
 def read_log(path: Path) -> list[Record]:
-    """The records of a log; a line torn by a crash is left out, and a log that cannot be read is empty."""
+    """The records of a log, without a line torn by a crash; empty if the log cannot be read."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -60,7 +60,7 @@ def read_log(path: Path) -> list[Record]:
 
 
 def parsed(line: str) -> Record | None:
-    """A line's record, or None."""
+    """A line's record, or None if it is not one."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""The captioner's training: batches of captions, clipped gradients, and words for a step that went wrong.
+"""The captioner's training: batches of captions, clipped gradients, and the error message for a step that failed.
 
 What it shares with other trainings is in `base`.
 """
@@ -32,9 +32,10 @@ _SHOWN = 8
 
 
 class Training(Loop[Batch]):
-    """The training of a run's captioner on a split. `run()` yields every record of the log as it is made.
+    """Trains a run's captioner on a split. `run()` yields every record of the log as it is made.
 
-    With several ranks each has a part of every batch; the losses are those of one process but for their last bits.
+    With several ranks, each takes a part of every batch; the losses equal those of a single process except for
+    rounding.
     """
 
     def __init__(self, run: Run, split: Split, validate: Validate, warn: Warn, ranks: Ranks | None = None) -> None:
@@ -54,16 +55,16 @@ class Training(Loop[Batch]):
         return self.validate(self.captioner)
 
     def _step(self, batch: Batch) -> Record:
-        """One update of the parameters."""
+        """Takes one update of the parameters."""
         (loss, words), place = self._gradients(batch), self.place
         self.optimizer.lr = self.settings.rate(place.step, place.epoch)
         self.optimizer.step(self._loss_and_gradients.map)
         return {"loss": loss / max(words, 1), "lr": self.optimizer.lr, "words": words}
 
     def _gradients(self, batch: Batch) -> tuple[float, float]:
-        """The sum of all ranks' losses, and their words; clipped gradients of the mean in the parameters.
+        """The loss and the number of words, summed over all ranks; leaves the clipped mean gradients in the parameters.
 
-        NotFiniteError, on all ranks, when the loss or the gradients are not finite.
+        Raises NotFiniteError, on all ranks, if the loss or the gradients are not finite.
         """
         batch, rows = replace(batch, features=self._noisy(batch)), len(batch.captions)
         own = self._loss_and_gradients(batch.features, batch.captions) * rows if rows else 0.0
@@ -76,7 +77,10 @@ class Training(Loop[Batch]):
         return loss, words
 
     def _not_finite(self, loss: float, norm: float, batch: Batch) -> str:
-        """What to say of a step that went wrong, with the Op that was the first to; its replay file is in the run."""
+        """The message about a failed step: names the first Op with a non-finite result.
+
+        A replay file is put in the run.
+        """
         folder = self.folder if self.folder.is_dir() else None  # another rank's machine may not have it
         with np.errstate(all="ignore"):
             culprit = first_not_finite(self.captioner.loss(batch.features, batch.captions), folder)
@@ -89,7 +93,7 @@ class Training(Loop[Batch]):
         )
 
     def _noisy(self, batch: Batch) -> Array:
-        """Features with the noise of the settings added."""
+        """The batch's features with the noise that the settings ask for."""
         scale, features = np.float32(self.settings.feature_noise), batch.features
         if not scale:
             return features

@@ -1,4 +1,4 @@
-"""The folder of a run: config.json, log.jsonl, checkpoints. Opens it, makes it, builds the captioner it describes.
+"""A captioner's run folder: config.json, log.jsonl, checkpoints. Makes and opens it, builds the captioner.
 
 Imports the store, the data and the captioner; `models.training` and the command line import it.
 """
@@ -25,7 +25,7 @@ EXTRACTOR = "extractor.npz"
 
 @dataclass(frozen=True)
 class Source:
-    """Where a run's data is: a folder in the course's schema, which features of it, and how much of it."""
+    """Where a run's data comes from: a folder in the course's schema, the features' name, and how much is used."""
 
     folder: str
     features: str | None = None
@@ -36,7 +36,7 @@ class Source:
     replace_nonfinite: bool = False
 
     def open(self, counted: Mapping[str, int] | None = None) -> CaptionData:
-        """The data, validated; with what `CaptionData.counted` said elsewhere the features are not looked through."""
+        """The validated data. If `counted` is given (see `CaptionData.counted`), the features are not scanned again."""
         return open_data(
             Path(self.folder),
             self.features,
@@ -59,7 +59,7 @@ class Run(RunFolder):
 
     @classmethod
     def create(cls, folder: Path, settings: Settings, source: Source, data: CaptionData) -> "Run":
-        """Makes the folder, with what turns pictures into features; UsageError where it holds something."""
+        """Makes the folder, with the files that turn pictures into features. Raises UsageError if it is not empty."""
         source = replace(source, features=data.feature_name)
         there = (Path(source.folder) / name for name in (EXTRACTOR, PROJECTION))
         run = cls(folder, settings, source, data.train.feature_dim, data.vocabulary, software())
@@ -67,7 +67,7 @@ class Run(RunFolder):
 
     @classmethod
     def described(cls, folder: Path, config: Mapping[str, Any]) -> "Run":
-        """What `config` gave."""
+        """The run described by what `config` returned."""
         return cls(
             folder,
             Settings.of(config["settings"]),
@@ -78,7 +78,7 @@ class Run(RunFolder):
         )
 
     def config(self) -> dict[str, Any]:
-        """What config.json holds."""
+        """The content of config.json."""
         return {
             "settings": self.settings.as_dict(),
             "source": asdict(self.source),
@@ -108,7 +108,7 @@ class Run(RunFolder):
         )
 
     def trained(self, warn: Warn) -> Captioner:
-        """The captioner of the latest checkpoint that is whole."""
+        """The captioner in the state of the latest intact checkpoint."""
         captioner = self.build()
         self.load_latest({"captioner": captioner}, warn)
         return captioner

@@ -1,4 +1,4 @@
-"""Scores of what a captioner wrote for held-out images, beside those of its rivals: neighbours' captions, and people's.
+"""Scores a captioner's held-out captions, and for comparison those of its neighbours and of people.
 
 Imports the scores and the data; the command line imports it.
 """
@@ -20,10 +20,10 @@ from models.scores.people import leave_one_out
 
 
 class Scoring:
-    """Held-out images with their reference captions, against which any captions of them are scored.
+    """Held-out images with their reference captions, against which any captions of them can be scored.
 
-    The references are what is `said` of them, by default what the data knows; what is written as <UNK> is never right.
-    `images` takes so many images only. UsageError where none has a caption.
+    The references are `said`, by default what the data knows. An <UNK> never counts as right. `images` limits the
+    number of images. Raises UsageError if no image has a caption.
     """
 
     def __init__(self, data: CaptionData, said: Told | None = None, images: int | None = None) -> None:
@@ -39,17 +39,20 @@ class Scoring:
         return self.data.val.features(np.array(self.rows))
 
     def of(self, captions: Sequence[Caption]) -> dict[str, float]:
-        """The scores of a caption of each image."""
+        """The scores of one caption for each image."""
         return scored(captions, self.references)
 
     def each(self, captions: Sequence[Caption]) -> list[float]:
-        """The CIDEr-D of a caption of each image, words weighed by all held-out images; nothing where there is one."""
+        """The CIDEr-D of one caption for each image, with word weights from all held-out images.
+
+        Empty for a single image.
+        """
         held_out = list(self.said.captions.values())
         return CiderD(self.references, Rarity(held_out)).each(captions).tolist() if len(held_out) > 1 else []
 
     @cached_property
     def number(self) -> int:
-        """The k of the neighbours, chosen on the training images."""
+        """The number k of neighbours, chosen on the training images."""
         return self._neighbours.best_number()
 
     def neighbours(self) -> dict[str, float]:
@@ -57,10 +60,11 @@ class Scoring:
         return self.of(self._neighbours.written(vectors(self.features), self.number))
 
     def people(self) -> dict[str, dict[str, float]]:
-        """The scores of people's captions against each other, as written and in the vocabulary's words alone.
+        """The scores of people's captions against each other, as written and restricted to the vocabulary's words.
 
-        Words outside the vocabulary are taken out of what is scored, not out of the references. Without raw captions
-        there is only the second; nothing where fewer than two images have several captions.
+        The restriction removes unknown words from the caption that is scored, not from the references. Without the
+        original wording there is only the restricted score; the result is empty if fewer than two images have several
+        captions.
         """
         if sum(len(captions) > 1 for captions in self.references) < 2:
             return {}
@@ -79,6 +83,6 @@ class Scoring:
 
 
 def vectors(features: Array) -> Array:
-    """Features (N, D), or the means (N, C) over places of (N, P, C)."""
+    """Features (N, D) as they are; of (N, P, C) the means (N, C) over the positions."""
     means: Array = features if features.ndim == 2 else features.mean(axis=1)
     return means

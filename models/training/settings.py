@@ -1,4 +1,7 @@
-"""What decides a run's numbers beside its data. Imports optim's schedule; all of `models.training` may import it."""
+"""Everything besides the data that determines a run's numbers.
+
+Imports optim's schedule; all of `models.training` may import it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -77,12 +80,12 @@ class Settings:
         return warmup_cosine(self.learning_rate, min(self.warm_up, self.steps // 10), self.steps, self.floor)(step)
 
     def as_dict(self) -> dict[str, Any]:
-        """Names and values, for config.json."""
+        """The settings as names and values, for config.json."""
         return asdict(self)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Settings":
-        """What `as_dict` gave; CheckpointError where a name is missing or unknown."""
+        """The settings that `as_dict` wrote. Raises CheckpointError if a name is missing or unknown."""
         return restored(cls, values)
 
 
@@ -90,7 +93,7 @@ AnySettings = TypeVar("AnySettings")
 
 
 def restored(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
-    """A dataclass from its names and values; CheckpointError for names or kinds of values that are not its own."""
+    """A dataclass from names and values. Raises CheckpointError for a wrong name or a wrong type of value."""
     kinds = {field.name: field.type for field in fields(cls)}  # type: ignore[arg-type]
     if set(values) != set(kinds):
         raise CheckpointError(
@@ -103,6 +106,6 @@ def restored(cls: type[AnySettings], values: Mapping[str, Any]) -> AnySettings:
 
 
 def _is_of(value: Any, kind: Any) -> bool:
-    """Whether a value out of JSON is a field's: a whole number may stand for a floating-point one, true for none."""
+    """Whether a value from JSON fits a field's type: an int may stand for a float, but a bool for neither."""
     kinds = get_args(kind) or (kind,)
     return type(value) in kinds or (type(value) is int and float in kinds)

@@ -1,7 +1,7 @@
-"""One step's loss and gradients: by a compiled program divided among threads, or eagerly, to compare.
+"""One step's loss and gradients, by a compiled program divided among threads, or eagerly for comparison.
 
-NumPy lets go of Python's lock in large products, so that two threads on two parts of one work at once; BLAS itself is
-held to one thread.
+NumPy releases Python's lock during large products, so two threads can work at once on two parts of a product; BLAS
+itself is held to one thread.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ from models.captioner import Captioner
 
 
 class Step:
-    """Computes a batch's loss; its gradients are then in `.grad` of the captioner's parameters.
+    """Computes a batch's loss, and leaves its gradients in `.grad` of the captioner's parameters.
 
-    The parts of the work depend on the number of threads alone, so the bits do too. A program is made
-    for each length of captions and each size of batch. `map` is Python's, or that of the program's threads, for the
-    optimiser.
+    How the work is divided depends only on the number of threads, and therefore so do the bits of the result. One
+    program is compiled for each length of captions and each size of batch. `map` is Python's, or one that uses the
+    program's threads, for the optimiser.
     """
 
     def __init__(self, captioner: Captioner, threads: int = 1, eager: bool = False) -> None:
@@ -32,7 +32,7 @@ class Step:
         self.map: Callable[..., Iterable[None]] = compiled.map if compiled else map
 
     def __call__(self, features: Array, captions: Array) -> float:
-        """The loss of captions (N, T) given features (N, D): summed over time, its mean over the batch."""
+        """The loss of captions (N, T) given features (N, D): summed over time, averaged over the batch."""
         for parameter in self._parameters:
             parameter.grad = None
         with np.errstate(all="ignore"):  # what overflows is found by its value, in words of ours

@@ -1,7 +1,7 @@
-"""Random numbers for the rows of a batch: a stream for each purpose, step and row. Used by `loop`.
+"""Random numbers for the rows of a batch: a separate stream for each purpose, step and row. Used by `loop`.
 
-A rank draws the numbers of its own rows alone, and they are the same however the rows are shared. Philox makes that
-cheap: it is a function of a key and a counter (Salmon et al. 2011), so that a stream is a place to count from.
+A rank draws numbers for its own rows only, and they are the same however the rows are divided. Philox makes this cheap:
+its numbers are a function of a key and a counter (Salmon et al. 2011), so a stream is just a starting count.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,17 @@ Draw = Callable[[np.random.Generator, Array], Any]
 
 
 class RowStreams:
-    """The streams of one purpose, such as noise: purposes of different numbers, or seeds, have nothing in common."""
+    """The streams of one purpose, such as noise.
+
+    Streams of different purposes, or of different seeds, are independent.
+    """
 
     def __init__(self, seed: int, purpose: int) -> None:
         self._bits = np.random.Philox(np.random.SeedSequence([seed, purpose]))
         self._generator = np.random.Generator(self._bits)
 
     def drawn(self, draw: Draw, step: int, first: int, shape: tuple[int, ...]) -> Array:
-        """float32 of a shape whose first axis is rows, `first` and those after it, of the batch of a step."""
+        """float32 numbers of this shape, whose first axis is the rows of a step's batch from row `first` on."""
         values: Array = np.empty(shape, np.float32)
         state = self._bits.state
         state["buffer_pos"], state["has_uint32"] = len(state["buffer"]), 0
@@ -35,5 +38,5 @@ class RowStreams:
 
 
 def normal(generator: np.random.Generator, out: Array) -> None:
-    """Standard normal numbers."""
+    """Fills `out` with standard normal numbers."""
     generator.standard_normal(out=out, dtype=np.float32)

@@ -1,4 +1,7 @@
-"""Trained weights: read from any common form of file without running it, written, fetched. Imports the engine."""
+"""Trained weights: downloaded, read from any common file format without running code in it, and written.
+
+Imports the engine.
+"""
 
 from models.weights.files import load_weights, read_weights, write_weights
 

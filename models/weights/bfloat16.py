@@ -11,12 +11,12 @@ BFLOAT16 = np.dtype([("bfloat16", "<u2")])
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:
-    """`float32`, `bfloat16`, …"""
+    """The dtype's name, such as `float32` or `bfloat16`."""
     return str(dtype.names[0]) if dtype.names else dtype.name
 
 
 def widened(array: Array) -> Array:
-    """The array in this machine's byte order, bfloat16 as the same numbers in float32."""
+    """The array in this machine's byte order, with bfloat16 converted to float32."""
     if array.dtype.names:
         return (array["bfloat16"].astype(np.uint32) << 16).view(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)

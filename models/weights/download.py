@@ -1,6 +1,6 @@
-"""Files from the web, whole or not at all: what was fetched before an interruption is kept, and fetching goes on there.
+"""Downloads files whole or not at all; an interrupted download is kept and continued later.
 
-`models.weights.zoo` and `models.data.fetching` import this; nothing else in the package fetches anything.
+`models.weights.zoo` and `models.data.fetching` import this; nothing else in the package downloads anything.
 """
 
 import gzip
@@ -32,7 +32,7 @@ _RETRIED = (408, 429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Remote:
-    """A file at an address: its name here, and how a checksum of it begins, which is taken as `of` says."""
+    """A file at an address: its name here, the first digits of its checksum, and the kind of checksum (`of`)."""
 
     address: str
     name: str
@@ -42,17 +42,18 @@ class Remote:
 
 
 class Interrupted(Exception):
-    """A download that broke off, and may go on."""
+    """A download broke off but may be continued."""
 
 
 def fetch(
     remote: Remote, folder: Path, progress: Progress | None = None, attempts: int = 4, pause: float = 1.0
 ) -> Path:
-    """The path of the file in the folder, fetched if it is not there.
+    """The path of the file in the folder, downloaded if it is not there.
 
-    A download that broke off, now or in an earlier call, goes on where it stopped, if the server can do that;
-    `pause` is how many seconds the first of at most `attempts` waits for the next, which waits twice as long.
-    MissingFileError when it cannot be fetched; DataError when it is not what it should be, and nothing is kept of it.
+    A download that broke off, now or in an earlier call, continues where it stopped if the server supports that. There
+    are at most `attempts`; the first waits `pause` seconds for the second, and each wait is twice as long as the one
+    before. Raises MissingFileError if the file cannot be downloaded, and DataError if it has the wrong checksum, in
+    which case nothing is kept.
     """
     if not remote.address.startswith(("https://", "http://")):
         raise UsageError(f"{remote.address!r} is no address of a web server: it should begin with https://")
@@ -74,7 +75,7 @@ def fetch(
 
 
 def download_all(remote: Remote, part: Path, progress: Progress | None, attempts: int, pause: float) -> None:
-    """Appends what is still to come, at most so many attempts long."""
+    """Appends what is missing of the file, in at most `attempts` attempts."""
     for attempt in range(attempts):
         try:
             download(remote.address, part, progress)
@@ -89,7 +90,7 @@ def download_all(remote: Remote, part: Path, progress: Progress | None, attempts
 
 
 def download(address: str, part: Path, progress: Progress | None) -> None:
-    """Appends to a file what is still to come of an address. Interrupted when that is not all."""
+    """Appends what is missing of the file at an address. Raises Interrupted if not everything arrives."""
     with answer(address, size(part)) as response:
         if response.status == 416:  # nothing is to come
             return
@@ -107,7 +108,7 @@ def download(address: str, part: Path, progress: Progress | None) -> None:
 
 
 def answer(address: str, have: int) -> Any:
-    """The server's answer when asked for what comes after the bytes that are there: 200, 206 or 416."""
+    """The server's response (200, 206 or 416) to a request for the bytes after the first `have`."""
     request = Request(address, headers={"Range": f"bytes={have}-"} if have else {})
     try:
         return urlopen(request, timeout=_SECONDS)
@@ -123,7 +124,10 @@ def answer(address: str, have: int) -> Any:
 
 
 def whole_size(response: Any, have: int) -> int | None:
-    """Bytes of all of it, None where the server does not say; Interrupted when it sends other bytes than asked for."""
+    """The size of the whole file, or None if the server does not say.
+
+    Raises Interrupted if it sends other bytes than were asked for.
+    """
     if response.status == 206:
         span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", ""))
         if span is None or int(span[1]) != have:
@@ -133,7 +137,7 @@ def whole_size(response: Any, have: int) -> int | None:
 
 
 def blocks(response: Any) -> Iterator[bytes]:
-    """The content, a block at a time. Interrupted when the connection breaks."""
+    """The content, a block at a time. Raises Interrupted if the connection breaks."""
     try:
         while block := response.read(_BLOCK):
             yield block
@@ -142,7 +146,7 @@ def blocks(response: Any) -> Iterator[bytes]:
 
 
 def refuse_other(remote: Remote, part: Path) -> None:
-    """Removes a download that has another checksum, with a DataError."""
+    """Deletes a download with the wrong checksum and raises DataError."""
     found = checksum(part, remote.of)
     if not found.startswith(remote.checksum):
         part.unlink()
@@ -153,18 +157,18 @@ def refuse_other(remote: Remote, part: Path) -> None:
 
 
 def checksum(path: Path, of: str) -> str:
-    """The checksum of a file, taken in one of the ways of `CHECKSUMS`."""
+    """The checksum of a file, computed in one of the ways in `CHECKSUMS`."""
     return CHECKSUMS[of](path)
 
 
 def digest(path: Path, algorithm: str = "sha256") -> str:
-    """The SHA-256 of a file, or its checksum by another of hashlib's algorithms."""
+    """The SHA-256 of a file, or its digest by another of hashlib's algorithms."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def digest_unzipped(path: Path) -> str:
-    """The SHA-256 of what a gzip file holds; "none" for one that is damaged."""
+    """The SHA-256 of a gzip file's content; "none" if the file is damaged."""
     try:
         with gzip.open(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -181,5 +185,5 @@ CHECKSUMS: dict[str, Callable[[Path], str]] = {
 
 
 def size(path: Path) -> int:
-    """Bytes of a file; 0 where there is none."""
+    """The size of a file in bytes; 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0

@@ -1,9 +1,9 @@
-"""Weights from files and into files, whatever their form: known by what a file begins with, written by its ending.
+"""Reads and writes weight files: the format is recognised by a file's first bytes, and written by its ending.
 
-read_weights("squeezenet1_1.pth")        {"features.0.weight": array (64, 3, 3, 3), …}
-write_weights("squeezenet.safetensors", arrays)
+    read_weights("squeezenet1_1.pth")        {"features.0.weight": array (64, 3, 3, 3), …}
+    write_weights("squeezenet.safetensors", arrays)
 
-Nothing in a file is run, and nothing larger than the file is allocated because it says so.
+No code in a file is run, and no header can cause an allocation larger than the file.
 """
 
 import errno
@@ -32,10 +32,10 @@ _WRAPPERS = ("state_dict.", "model.", "module.")
 
 
 def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[str]:
-    """Loads a file into a model; returns the differences, a line each.
+    """Loads a file into a model; returns the differences, one line each.
 
-    CheckpointError with the table of missing, unexpected and mis-shaped names where there are any, unless
-    `strict=False`, which loads what fits; and for numbers that are not finite.
+    Raises CheckpointError, with a table of the missing, unexpected and wrongly shaped names, if there are any; with
+    `strict=False` loads what fits instead. Also raises it for numbers that are not finite.
     """
     arrays = read_weights(path)
     try:
@@ -49,7 +49,7 @@ def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[s
 
 
 def refuse_not_finite(model: Module, path: str | Path) -> None:
-    """CheckpointError, with the file that they came from, for parameters that hold NaN or infinite numbers."""
+    """Raises CheckpointError, naming the file, if a parameter holds NaN or infinite numbers."""
     for name, array in model.state_dict().items():
         if array.size and not np.isfinite([array.min(), array.max()]).all():  # without an array as large
             count = array.size - np.count_nonzero(np.isfinite(array))
@@ -57,15 +57,15 @@ def refuse_not_finite(model: Module, path: str | Path) -> None:
 
 
 def read_weights(path: str | Path) -> dict[str, Array]:
-    """The arrays of a file by name, bfloat16 as float32, without wrappers such as `state_dict.` around all names.
+    """The arrays of a file by name, bfloat16 as float32, without a prefix such as `state_dict.` shared by all names.
 
-    They are not to be written to. MissingFileError, or CheckpointError that says what is wrong with the file.
+    The arrays are read-only. Raises MissingFileError, or CheckpointError that says what is wrong with the file.
     """
     return {name: widened(array) for name, array in unwrapped(read_stored(path)).items()}
 
 
 def read_stored(path: str | Path) -> dict[str, Array]:
-    """The arrays of a file as they are in it: names, and dtypes (`bfloat16.BFLOAT16` too)."""
+    """The arrays of a file with their stored names and dtypes (including `bfloat16.BFLOAT16`)."""
     path = Path(path)
     try:
         arrays = reader(path)(path)
@@ -90,7 +90,7 @@ Reader = Callable[[Path], dict[str, Array]]
 
 
 def reader(path: Path) -> Reader:
-    """What reads a file, by how it begins; CheckpointError for one that begins as none of them does."""
+    """The function that reads a file, chosen by its first bytes. Raises CheckpointError for an unknown format."""
     with path.open("rb") as file:
         begin = file.read(64)
     if begin.startswith(b"PK"):
@@ -106,7 +106,7 @@ def reader(path: Path) -> Reader:
 
 
 def from_archive(path: Path) -> dict[str, Array]:
-    """A zip archive: NumPy's, or PyTorch's."""
+    """Reads a zip archive, which is NumPy's or PyTorch's."""
     with path.open("rb") as file:
         with zipfile.ZipFile(file) as archive:
             of_numpy = all(name.endswith(".npy") for name in archive.namelist())
@@ -114,13 +114,13 @@ def from_archive(path: Path) -> dict[str, Array]:
 
 
 def from_pickles(path: Path) -> dict[str, Array]:
-    """What `torch.save` wrote before 2020."""
+    """Reads the format that `torch.save` wrote before 2020."""
     with path.open("rb") as file:
         return read_pickles(file)
 
 
 def unwrapped(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    """The arrays without wrappers around all names."""
+    """The arrays without a prefix that all names share."""
     for wrapper in _WRAPPERS:
         if all(name.startswith(wrapper) for name in arrays):
             arrays = {name.removeprefix(wrapper): array for name, array in arrays.items()}
@@ -128,7 +128,7 @@ def unwrapped(arrays: Mapping[str, Array]) -> dict[str, Array]:
 
 
 def write_weights(path: str | Path, arrays: Mapping[str, Array]) -> None:
-    """Writes arrays in the form that the path's ending names; what was there before is replaced by a whole file."""
+    """Writes arrays in the format that the path's ending names; an existing file is replaced only by a complete one."""
     path = Path(path)
     if path.suffix not in ENDINGS:
         raise UsageError(f"{path} names no form that can be written: end it with {', '.join(ENDINGS)}")

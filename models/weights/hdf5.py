@@ -1,4 +1,4 @@
-"""Arrays from HDF5 files, groups included, and into one. `models.weights.files` imports this."""
+"""Reads arrays from HDF5 files, groups included, and writes them. `models.weights.files` imports this."""
 
 import io
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from models.data.hdf5_writing import new_hdf5_in
 
 
 def read_hdf5(path: Path) -> dict[str, Array]:
-    """The arrays by path, a point for each slash. DataError for a file that is damaged or lies."""
+    """The arrays by path, with points instead of slashes. Raises DataError for a damaged or inconsistent file."""
     found: dict[str, Array] = {}
     with open_hdf5(path) as file:
         for name, stored in datasets(file):
@@ -23,7 +23,7 @@ def read_hdf5(path: Path) -> dict[str, Array]:
 
 
 def hdf5_bytes(arrays: Mapping[str, Array]) -> bytes:
-    """An HDF5 file of arrays by name, each with a checksum where HDF5 can have one, which is not for scalars."""
+    """An HDF5 file holding these arrays, each with a checksum except scalars, for which HDF5 has none."""
     buffer = io.BytesIO()
     with new_hdf5_in(buffer) as file:
         for name, array in arrays.items():

@@ -1,6 +1,6 @@
-"""Arrays from NumPy's .npz, a zip archive of .npy files, and into one; never a pickle.
+"""Reads and writes NumPy's .npz, a zip archive of .npy files, without unpickling anything.
 
-NumPy's own reader allocates whatever a header claims. Here a header is compared with the bytes that are there first.
+NumPy's own reader allocates whatever a header claims; here the header is first compared with the bytes that exist.
 `models.weights.files` imports this.
 """
 
@@ -27,7 +27,7 @@ _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 
 
 def read_npz(file: IO[bytes]) -> dict[str, Array]:
-    """The arrays by name. One of `DAMAGE` for a file that is damaged or lies."""
+    """The arrays by name. Raises one of `DAMAGE` for a damaged or inconsistent file."""
     with zipfile.ZipFile(file) as archive:
         entries = entries_of(archive, file)
         names = [entry.filename.removesuffix(".npy") for entry in entries]
@@ -37,9 +37,11 @@ def read_npz(file: IO[bytes]) -> dict[str, Array]:
 
 
 def entries_of(archive: zipfile.ZipFile, file: IO[bytes]) -> list[zipfile.ZipInfo]:
-    """What is in an archive. ValueError where that is more than the file's bytes, or another number than its end says.
+    """The entries of an archive.
 
-    `zipfile` does not compare that number, and a flipped bit in the length of a comment hides the entry after it.
+    Raises ValueError if they claim more bytes than the file has, or if their number is not the one in the archive's end
+    record. `zipfile` does not compare that number, and one flipped bit in the length of a comment hides the entry after
+    it.
     """
     entries, size = archive.infolist(), file.seek(0, io.SEEK_END)
     if sum(entry.compress_size for entry in entries) > size:
@@ -54,7 +56,7 @@ def entries_of(archive: zipfile.ZipFile, file: IO[bytes]) -> list[zipfile.ZipInf
 
 
 def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
-    """One array; a CRC-32 of it is checked."""
+    """One array, whose CRC-32 is checked."""
     if entry.file_size > max(_SMALL, _MOST_COMPRESSED * entry.compress_size):
         raise ValueError(f"{entry.filename} claims {entry.file_size:,} bytes, compressed to {entry.compress_size:,}")
     with archive.open(entry) as stream:
@@ -76,7 +78,7 @@ def read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> Array:
 
 
 def npz_bytes(arrays: Mapping[str, Array]) -> bytes:
-    """An .npz file of arrays by any names."""
+    """An .npz file holding these arrays under any names."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():

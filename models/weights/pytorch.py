@@ -1,7 +1,8 @@
-"""Tensors from what `torch.save` writes: a zip archive or, before 2020, pickles with raw data after them.
+"""Reads the tensors in a file written by `torch.save`, without PyTorch and without running anything named in it.
 
-A file holds pickled containers, in which a tensor is a view (offset, shape, strides) of a storage, and the storages'
-bytes. PyTorch is not needed, and nothing that a file names is run. `models.weights.files` imports this.
+Such a file is a zip archive or, before 2020, a series of pickles followed by raw data. It holds pickled containers, in
+which a tensor is a view (offset, shape, strides) of a storage, and the storages' bytes. `models.weights.files` imports
+this.
 """
 
 import math
@@ -41,7 +42,7 @@ _DTYPES = {f"torch.{name}Storage": dtype for name, dtype in _STORAGES.items()}
 
 @dataclass(frozen=True)
 class Storage:
-    """Numbers in a row: `size` of them from `start`, of the `whole` that the file has under a key."""
+    """Consecutive numbers: `size` of them from `start` on, out of the `whole` that the file stores under a key."""
 
     key: str
     dtype: np.dtype[Any]
@@ -50,18 +51,21 @@ class Storage:
     size: int
 
     def __post_init__(self) -> None:
-        """ValueError for a part that is not inside the whole."""
+        """Raises ValueError if the part is not inside the whole."""
         numbers = (self.whole, self.start, self.size)
         if not counts(numbers) or self.start + self.size > self.whole:
             raise ValueError(f"storage {self.key!r} is {self.size} numbers from {self.start}, of {self.whole}")
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the whole."""
+        """The size of the whole in bytes."""
         return self.whole * self.dtype.itemsize
 
     def of(self, content: bytes, order: Order) -> Array:
-        """The numbers in the bytes of the whole; ValueError when these are fewer or more."""
+        """The numbers, from the bytes of the whole.
+
+        Raises ValueError if there are fewer or more bytes than expected.
+        """
         if len(content) != self.nbytes:
             raise ValueError(f"storage {self.key!r} has {len(content):,} bytes, and should have {self.nbytes:,}")
         numbers = np.frombuffer(content, self.dtype.newbyteorder(order))
@@ -70,7 +74,7 @@ class Storage:
 
 @dataclass(frozen=True)
 class View:
-    """A tensor: where in its storage it begins, its shape, and how far it is to the next element along each axis."""
+    """A tensor: its offset into its storage, its shape, and its strides in elements."""
 
     storage: Storage
     offset: int
@@ -78,7 +82,7 @@ class View:
     strides: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        """ValueError for a view that reaches beyond its storage, or repeats what is there to look larger."""
+        """Raises ValueError if the view exceeds its storage, or repeats elements to look larger than it is."""
         if not len(self.shape) == len(self.strides) <= MOST_SIDES:
             raise ValueError(f"a tensor of {len(self.shape)} sides and {len(self.strides)} strides")
         if not counts((self.offset, *self.shape, *self.strides)):
@@ -89,7 +93,7 @@ class View:
             raise ValueError(f"a tensor of shape {self.shape} in a storage of {self.storage.size:,} numbers")
 
     def of(self, content: bytes, order: Order) -> Array:
-        """The tensor as an array that shares the memory of its storage's bytes, which is not to be written to."""
+        """The tensor as an array that shares the memory of its storage's bytes and must not be written to."""
         numbers = self.storage.of(content, order)[self.offset :]
         if 0 in self.shape:
             return np.empty(self.shape, numbers.dtype)
@@ -98,12 +102,15 @@ class View:
 
 
 def counts(numbers: tuple[Any, ...]) -> bool:
-    """Whether all are whole numbers from 0 on."""
+    """Whether all are non-negative integers."""
     return all(type(number) is int and number >= 0 for number in numbers)
 
 
 def read_archive(file: IO[bytes]) -> dict[str, Array]:
-    """The tensors of a zip archive by name. ValueError, or what `zipfile` raises, for one that is damaged or lies."""
+    """The tensors of a zip archive by name.
+
+    Raises ValueError, or what `zipfile` raises, for a damaged or inconsistent file.
+    """
     with zipfile.ZipFile(file) as archive:
         entries = stored_entries(archive, file)
         folders = [name.removesuffix("data.pkl") for name in entries if re.fullmatch(r"([^/]+/)?data\.pkl", name)]
@@ -119,7 +126,10 @@ def read_archive(file: IO[bytes]) -> dict[str, Array]:
 
 
 def stored_entries(archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str, zipfile.ZipInfo]:
-    """The entries by name; ValueError when one is compressed or comes twice, or all are more than the file's bytes."""
+    """The entries by name.
+
+    Raises ValueError if one is compressed or occurs twice, or if together they exceed the file's size.
+    """
     listed, size = entries_of(archive, file), os.fstat(file.fileno()).st_size
     entries = {entry.filename: entry for entry in listed}
     if len(entries) < len(listed):
@@ -134,7 +144,7 @@ def stored_entries(archive: zipfile.ZipFile, file: IO[bytes]) -> dict[str, zipfi
 
 
 def read_pickles(file: IO[bytes]) -> dict[str, Array]:
-    """The tensors of a file as `torch.save` wrote it before 2020. ValueError for one that is damaged or lies."""
+    """The tensors of a file from before 2020. Raises ValueError if it is damaged or inconsistent."""
     with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         stream = cast(IO[bytes], mapped)  # of which no claim can read more than there is
         if unpickled(stream, Vocabulary()) != MAGIC:
@@ -149,7 +159,7 @@ def read_pickles(file: IO[bytes]) -> dict[str, Array]:
 
 
 def following(stream: IO[bytes], storage: Storage) -> bytes:
-    """The bytes of a storage, which follow their number of elements."""
+    """The bytes of a storage, which come after their number of elements."""
     elements = int.from_bytes(stream.read(8), "little")
     if elements != storage.whole:
         raise ValueError(f"storage {storage.key!r} has {elements:,} numbers, and should have {storage.whole:,}")
@@ -157,7 +167,7 @@ def following(stream: IO[bytes], storage: Storage) -> bytes:
 
 
 def vocabulary_of_tensors() -> tuple[Vocabulary, dict[str, Storage]]:
-    """What the pickle of a state may name, and the storages by key, which are found while it is read."""
+    """The names that a state's pickle may use, and the storages by key, which is filled while the pickle is read."""
     storages: dict[str, Storage] = {}
 
     def persistent(identity: Any) -> Storage:
@@ -169,7 +179,7 @@ def vocabulary_of_tensors() -> tuple[Vocabulary, dict[str, Storage]]:
 
 
 def storage_of(identity: Any) -> Storage:
-    """The storage of an identity: its kind, key and size, and which part it is where it is one."""
+    """The storage of a persistent id: its kind, key and size, and for a view of a storage which part it is."""
     word, dtype, key, _, size, *part = identity
     if word != "storage" or not isinstance(dtype, np.dtype) or not isinstance(key, str):
         raise TypeError("a persistent id that is no storage")
@@ -178,19 +188,19 @@ def storage_of(identity: Any) -> Storage:
 
 
 def tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> View:
-    """What `torch._utils._rebuild_tensor_v2` makes."""
+    """Stands for `torch._utils._rebuild_tensor_v2`."""
     if not isinstance(storage, Storage):
         raise TypeError(f"a tensor in a {type(storage).__name__}")
     return View(storage, offset, tuple(shape), tuple(strides))
 
 
 def parameter(data: Any, *_: Any) -> Any:
-    """What `torch._utils._rebuild_parameter` makes: its tensor."""
+    """Stands for `torch._utils._rebuild_parameter`: returns the parameter's tensor."""
     return data
 
 
 def ordered(pairs: Any = ()) -> Any:
-    """What `collections.OrderedDict` makes."""
+    """Stands for `collections.OrderedDict`."""
     return fill({}, [part for pair in pairs for part in pair])
 
 
@@ -206,7 +216,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 def tensors_in(value: Any) -> dict[str, View]:
     """The tensors in nested containers, each named by its path: `state_dict.features.0.weight`.
 
-    Numbers and texts beside them are left out. ValueError for containers that are too many or too deep.
+    Numbers and texts among them are left out. Raises ValueError for containers that are too many or too deep.
     """
     found: list[Any] = []
     rest: list[tuple[tuple[str, ...], Any]] = [((), value)]

@@ -1,6 +1,6 @@
-"""Arrays from safetensors files of anybody's, bfloat16 included. `models.weights.files` imports this.
+"""Reads safetensors files from any source, bfloat16 included. `models.weights.files` imports this.
 
-The files of `minigrad.store` have checksums, and are read by it.
+The files written by `minigrad.store` have checksums and are read by it instead.
 """
 
 import math
@@ -23,7 +23,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {
 
 
 def read_safetensors(path: Path) -> dict[str, Array]:
-    """The arrays by name. ValueError, TypeError or LookupError for a file that is damaged or lies."""
+    """The arrays by name. Raises ValueError, TypeError or LookupError for a damaged or inconsistent file."""
     header = read_header(path)
     metadata = header.pop(_METADATA, {})
     if {"state", "checksums"} <= set(metadata):
@@ -36,7 +36,7 @@ def read_safetensors(path: Path) -> dict[str, Array]:
 
 
 def refuse_other_bytes(header: dict[str, Any], size: int) -> None:
-    """ValueError when what the arrays claim is not all that is there, each byte once."""
+    """Raises ValueError unless the arrays together claim every byte of the data exactly once."""
     end = 0
     for begin, until in sorted(tuple(entry["data_offsets"]) for entry in header.values()):
         if begin != end or until < begin:
@@ -47,7 +47,7 @@ def refuse_other_bytes(header: dict[str, Any], size: int) -> None:
 
 
 def array(name: str, entry: dict[str, Any], content: bytes) -> Array:
-    """An array as its entry of the header describes it."""
+    """The array that an entry of the header describes."""
     kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
     if kind not in _DTYPES:
         raise ValueError(f"{name!r} is {kind}, which NumPy cannot hold")

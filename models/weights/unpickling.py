@@ -1,7 +1,7 @@
-"""Pickles of plain values, read without running anything: an interpreter of the few opcodes that such files need.
+"""Reads pickles of plain values without running anything: an interpreter of the few opcodes they need.
 
-Python's own unpickler imports and calls whatever a file names. Here a name is looked up in a table that the caller
-gives, and one that is not in it is refused. `models.weights.pytorch` imports this.
+Python's own unpickler imports and calls whatever a file names. Here a name is looked up in a table given by the caller,
+and refused if it is not in it. `models.weights.pytorch` imports this.
 """
 
 import pickletools
@@ -25,14 +25,14 @@ _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 @dataclass(frozen=True)
 class Name:
-    """What a pickle asks for by module and name: `collections.OrderedDict`."""
+    """What a pickle refers to by module and name, such as `collections.OrderedDict`."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What a pickle may name: values as they are, functions to call; and what stands for a persistent id."""
+    """What a pickle may name: constant values, functions to call, and a function that resolves persistent ids."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
     functions: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
@@ -40,10 +40,10 @@ class Vocabulary:
 
 
 def unpickled(stream: IO[bytes], vocabulary: Vocabulary) -> Any:
-    """The value of the pickle at which the stream stands, which is left after it.
+    """The value of the pickle at the stream's position; the stream is left right after it.
 
-    CheckpointError for a name that is not in the vocabulary or an opcode that plain values do not need; ValueError,
-    TypeError or LookupError for a pickle that is damaged.
+    Raises CheckpointError for a name outside the vocabulary or an opcode that plain values do not need, and ValueError,
+    TypeError or LookupError for a damaged pickle.
     """
     machine = _Machine(vocabulary)
     with warnings.catch_warnings(action="ignore"):  # of odd texts
@@ -55,7 +55,7 @@ def unpickled(stream: IO[bytes], vocabulary: Vocabulary) -> Any:
 
 
 class _Machine:
-    """The stack, the marks on it and the memo."""
+    """The interpreter's state: the stack, the marks on it and the memo."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
@@ -64,7 +64,7 @@ class _Machine:
         self._memo: dict[int, Any] = {}
 
     def do(self, opcode: str, argument: Any) -> None:
-        """One opcode."""
+        """Executes one opcode."""
         if opcode in _ARGUMENTS:
             self.push(argument)
         elif opcode in _CONSTANTS:
@@ -77,15 +77,15 @@ class _Machine:
             raise CheckpointError(f"asks for the opcode {opcode}, which plain values do not need: refused")
 
     def push(self, value: Any) -> None:
-        """Puts a value on top."""
+        """Puts a value on the stack."""
         self._stack.append(value)
 
     def pop(self) -> Any:
-        """The value on top; IndexError where there is none."""
+        """Takes the top value off the stack. Raises IndexError if it is empty."""
         return self._stack.pop()
 
     def _marked(self) -> list[Any]:
-        """What is above the last mark."""
+        """Takes off and returns what is above the last mark."""
         above, self._stack = self._stack, self._below.pop()
         return above
 
@@ -121,7 +121,7 @@ class _Machine:
         self.push(self._vocabulary.persistent(self.pop()))
 
     def _attributes(self, _: Any) -> None:
-        """What belongs to an object beside its content, such as the versions of a state's modules: left out."""
+        """Drops an object's attributes, such as the versions of a state's modules, which are not needed."""
         self.pop()
         if not isinstance(self._stack[-1], dict):
             raise TypeError(f"it gives attributes to a {type(self._stack[-1]).__name__}")
@@ -153,7 +153,7 @@ class _Machine:
 
 
 def fill(target: Any, items: list[Any]) -> Any:
-    """Puts keys and values, one after the other, into a dictionary that has none of these keys; returns it."""
+    """Adds alternating keys and values to a dictionary, which must not have these keys yet; returns it."""
     if not isinstance(target, dict):
         raise TypeError(f"it sets items of a {type(target).__name__}")
     for key, value in zip(items[::2], items[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""The trained networks that can be fetched: PyTorch's own files, at its own addresses; and where they are kept.
+"""The trained networks that can be downloaded (PyTorch's own files from its own addresses) and where they are kept.
 
 The command line imports this.
 """
@@ -25,7 +25,7 @@ ZOO = {
 
 
 def fetch_into_cache(name: str, progress: Progress | None = None, address: str | None = None) -> Path:
-    """The path of a file of the zoo, fetched where it is not kept yet, from its own address or another one."""
+    """The path of one of the zoo's files, downloaded if it is not kept yet; `address` replaces the file's own."""
     remote = known(name)
     if address is not None:
         remote = replace(remote, address=address)
@@ -33,7 +33,7 @@ def fetch_into_cache(name: str, progress: Progress | None = None, address: str |
 
 
 def find(name: str) -> Path:
-    """The path of a file of the zoo that is kept; MissingFileError with the command that fetches it."""
+    """The path of a downloaded file. Raises MissingFileError naming the command that downloads it."""
     file = known(name).name
     return fetched(_FOLDER, [file], name, f"minigrad weights fetch {name}") / file
 
@@ -44,7 +44,7 @@ def places(name: str) -> list[Path]:
 
 
 def known(name: str) -> Remote:
-    """What has a name; UsageError with the nearest one."""
+    """The file with this name. Raises UsageError suggesting the nearest name."""
     if name not in ZOO:
         near = difflib.get_close_matches(name, ZOO, 1)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(ZOO)}"

@@ -1,6 +1,6 @@
-"""The one table of op records: samples, domain, refusals, corners and a NumPy reference for each Op. Imports the Ops.
+"""The one table of what is known about each Op: samples, domain, refusals, corners and a NumPy reference.
 
-It drives every test of the Ops and the command `minigrad gradcheck`; a test fails when an Op is missing from it.
+It drives every test of the Ops and the command `minigrad gradcheck`; a test fails if an Op is missing. Imports the Ops.
 """
 
 from minigrad.check.records import activation, conv, elementwise, index, linalg, logic, loss, pool, reduce, shape

@@ -9,13 +9,13 @@ from minigrad.ops.activation import Clip, LeakyRelu, Relu, Sigmoid, Softplus, Ta
 
 
 def clips(draw: Draw) -> Iterable[Applied]:
-    """Both bounds, either, none, with values on both sides of each."""
+    """Both bounds, either one, none; always with values on both sides of each."""
     for low, high in ((-0.2, 0.2), (-np.inf, 0.0), (0.0, np.inf), (-np.inf, np.inf)):
         yield from unary(Clip(low, high), Draw.distinct)(draw)
 
 
 def slopes(draw: Draw) -> Iterable[Applied]:
-    """The default, a larger one, one beyond 1 and a negative one."""
+    """The default slope, a larger one, one beyond 1 and a negative one."""
     for slope in (0.01, 0.3, 2.0, -0.5):
         yield from unary(LeakyRelu(slope), Draw.signed)(draw)
 

@@ -25,7 +25,7 @@ CASES: tuple[tuple[Shape, Shape, Pair, Pair], ...] = (  # x, w, stride, padding
 
 
 def convolutions(draw: Draw) -> Iterable[Applied]:
-    """Kernels of 1 to 7, strides, paddings, odd sizes, no pictures; with a bias and without."""
+    """Kernels of size 1 to 7, strides, paddings, odd sizes, no pictures at all; with and without a bias."""
     for x, w, stride, padding in CASES:
         yield Conv2d(stride, padding), draw.normal(*x), draw.normal(*w)
     for x, w, stride, padding in CASES[1:4]:
@@ -33,25 +33,25 @@ def convolutions(draw: Draw) -> Iterable[Applied]:
 
 
 def results() -> Iterator[tuple[Shape, Shape, Shape, Pair, Pair]]:
-    """The cases with the shape of y."""
+    """The same cases, each with the shape of its result y."""
     for x, w, stride, padding in CASES:
         yield x, w, Conv2d(stride, padding).shape(x, w), stride, padding
 
 
 def transposes(draw: Draw) -> Iterable[Applied]:
-    """The same, the other way."""
+    """Samples of the transposed convolution, from the same cases."""
     for x, w, y, stride, padding in results():
         yield ConvTranspose2d(stride, padding, (x[2], x[3])), draw.normal(*y), draw.normal(*w)
 
 
 def weights(draw: Draw) -> Iterable[Applied]:
-    """The same, for the kernel."""
+    """Samples of the gradient by the kernel, from the same cases."""
     for x, w, y, stride, padding in results():
         yield ConvWeight2d(stride, padding, (w[2], w[3])), draw.normal(*x), draw.normal(*y)
 
 
 def triples(op: Convolution, x: Shape, w: Shape) -> Iterator[tuple[Shape, Shape, Shape]]:
-    """Indices of x, w and y that belong together: y[·] += x[·] w[·], as the definition says."""
+    """The indices of x, w and y that belong together by the definition y[·] += x[·] w[·]."""
     n, k, height, width = op.result(x, w)
     for m, f, c, i, j, r, s in np.ndindex(n, k, w[1], height, width, *w[2:]):
         row, column = i * op.stride[0] - op.padding[0] + r, j * op.stride[1] - op.padding[1] + s
@@ -60,7 +60,7 @@ def triples(op: Convolution, x: Shape, w: Shape) -> Iterator[tuple[Shape, Shape,
 
 
 def convolved(op: Conv2d, x: Array, w: Array, *bias: Array) -> Array:
-    """Term by term."""
+    """The convolution, term by term."""
     y = np.zeros(op.shape(x.shape, w.shape))
     for at, weight, to in triples(op, x.shape, w.shape):
         y[to] += x[at] * w[weight]
@@ -68,7 +68,7 @@ def convolved(op: Conv2d, x: Array, w: Array, *bias: Array) -> Array:
 
 
 def spread(op: ConvTranspose2d, y: Array, w: Array) -> Array:
-    """Term by term."""
+    """The transposed convolution, term by term."""
     x = np.zeros(op.shape(y.shape, w.shape))
     for to, weight, at in triples(op, x.shape, w.shape):
         x[to] += y[at] * w[weight]
@@ -76,7 +76,7 @@ def spread(op: ConvTranspose2d, y: Array, w: Array) -> Array:
 
 
 def correlated(op: ConvWeight2d, x: Array, y: Array) -> Array:
-    """Term by term."""
+    """The gradient by the kernel, term by term."""
     w = np.zeros(op.shape(x.shape, y.shape))
     for at, to, other in triples(op, x.shape, w.shape):
         w[to] += x[at] * y[other]

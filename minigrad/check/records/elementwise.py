@@ -29,7 +29,7 @@ from minigrad.ops.elementwise import (
 
 
 def powers(draw: Draw) -> Iterable[Applied]:
-    """A positive base under any exponent, a negative one under whole ones."""
+    """A positive base with any exponent, a negative one with whole exponents."""
     yield from binary(Power(), Draw.positive, Draw.normal)(draw)
 
 
@@ -48,12 +48,12 @@ def choices(draw: Draw) -> Iterable[Applied]:
 
 
 def two_shapes(op: Op) -> tuple[Refusal, ...]:
-    """What every Op that broadcasts refuses."""
+    """The shapes that every broadcasting Op refuses."""
     return misfit(op, (2, 3), (4,)), misfit(op, (2, 3), (3, 2))
 
 
 def shared(op: Op) -> tuple[Corner, ...]:
-    """At ties each input gets half."""
+    """At ties each input gets half of the gradient."""
     return (corner(op, ([1.0, 0.0], [0.5, 0.5]), ([1.0, 0.0], [0.5, 0.5])),)
 
 

@@ -36,19 +36,19 @@ INDICES: tuple[tuple[Parts, tuple[Array, ...]], ...] = (
 
 
 def gathers(draw: Draw) -> Iterable[Applied]:
-    """Ids of several shapes, repeated; rows of several shapes; none at all."""
+    """Ids of several shapes, repeated; rows of several shapes; no ids at all."""
     for table, ids in (((5, 3), (4,)), ((4,), (2, 3)), ((3, 2, 2), (6,)), ((5, 3), ()), ((5, 2), (0,))):
         yield Gather(), draw.normal(*table), draw.ids(table[0], *ids)
 
 
 def scatters(draw: Draw) -> Iterable[Applied]:
-    """The shapes of gathers, the other way."""
+    """The shapes of `gathers`, in the other direction."""
     for row, ids in (((3,), (4,)), ((), (2, 3)), ((2, 2), (6,)), ((3,), ()), ((2,), (0,))):
         yield ScatterAdd(5), draw.normal(*ids, *row), draw.ids(5, *ids)
 
 
 def picked(x: Array, parts: Parts) -> Array:
-    """x at integers and slices, one axis after another from the last."""
+    """x at integers and slices, applied one axis after another from the last."""
     for axis in reversed(range(len(parts))):
         part = parts[axis]
         assert part is not None
@@ -57,21 +57,21 @@ def picked(x: Array, parts: Parts) -> Array:
 
 
 def numpy_key(parts: Parts, arrays: tuple[Array, ...]) -> tuple[Any, ...]:
-    """What stands between brackets, full slices written as `:` and reversed ones with their own end."""
+    """The key as NumPy takes it: full slices written as `:`, reversed ones with their explicit end."""
     rest = iter(arrays)
     slices = {p: slice(p[0], None if p[1] < 0 else p[1], p[2]) for p in parts if isinstance(p, tuple)}
     return tuple(next(rest) if p is None else slices[p] if isinstance(p, tuple) else p for p in parts)
 
 
 def put(x: Array, places: Array, shape: tuple[int, ...]) -> Array:
-    """x's elements added into zeros at flat places."""
+    """The elements of x added into zeros at flat positions."""
     y = np.zeros(shape)
     np.add.at(y.reshape(-1), places, x)
     return y
 
 
 def numbered(shape: tuple[int, ...]) -> Array:
-    """Flat places."""
+    """An array whose elements are their own flat positions."""
     return np.arange(np.prod(shape, dtype=int)).reshape(shape)
 
 

@@ -31,13 +31,13 @@ SUMS = (
 
 
 def einsums(draw: Draw) -> Iterable[Applied]:
-    """Products, sums, transposes, outer products, letters that one operand alone has."""
+    """Products, sums, transposes, outer products, and letters that only one operand has."""
     for terms, out, shapes in SUMS:
         yield Einsum(terms, out), *(draw.normal(*shape) for shape in shapes)
 
 
 def einsum_by_loops(terms: tuple[str, ...], out: str, *xs: Array) -> Array:
-    """Every combination of subscripts in turn."""
+    """The sum of products over every combination of subscripts, one after another."""
     sizes = {c: n for term, x in zip(terms, xs, strict=True) for c, n in zip(term, x.shape, strict=True)}
     y = np.zeros([sizes[c] for c in out])
     for values in np.ndindex(*sizes.values()):

@@ -1,4 +1,4 @@
-"""Records of comparisons, logic, sign and casts: Cast alone has a gradient."""
+"""Records of comparisons, logic, sign and casts. Of these only Cast has a gradient."""
 
 from collections.abc import Callable, Iterable
 from operator import and_, eq, ge, gt, inv, le, lt, ne, or_, xor
@@ -29,7 +29,7 @@ from minigrad.ops.logic import (
 
 
 def comparison(op: type[Logical], holds: Callable[[Any, Any], bool]) -> Record:
-    """Compared pair by pair in Python; ties among the samples."""
+    """A record of a comparison, checked pair by pair in Python; the samples include ties."""
     return Record(
         op,
         lambda draw: [*binary(op(), Draw.whole)(draw), *binary(op())(draw)],
@@ -40,7 +40,7 @@ def comparison(op: type[Logical], holds: Callable[[Any, Any], bool]) -> Record:
 
 
 def bitwise(op: type[Logical], holds: Callable[[Any, Any], Any]) -> Record:
-    """On booleans and on integers, in Python."""
+    """A record of a bitwise operation on booleans and integers, checked in Python."""
     return Record(
         op,
         lambda draw: [*binary(op(), Draw.flags)(draw), *binary(op(), Draw.whole)(draw)],
@@ -57,12 +57,12 @@ def inverted(draw: Draw) -> Iterable[Applied]:
 
 
 def spoilt(op: Logical) -> Callable[[Draw], Iterable[Applied]]:
-    """Numbers among which some are not."""
+    """Numbers of which some are NaN or infinite."""
     return lambda draw: [(op, np.array([np.nan, np.inf, -np.inf, 0.0, -1.5])), *unary(op)(draw)]
 
 
 def casts(draw: Draw) -> Iterable[Applied]:
-    """Between floating dtypes and from integers."""
+    """Between floating dtypes, and from integers."""
     yield from unary(Cast("float64"))(draw)
     yield from unary(Cast("float64"), Draw.whole)(draw)
     yield from unary(Cast("int64"), Draw.signed)(draw)

@@ -28,7 +28,7 @@ def along_each_axis(op: type[Softmax] | type[LogSoftmax]) -> Samples:
 
 
 def entropies(draw: Draw) -> Iterable[Applied]:
-    """Scores of one to three dimensions and their targets."""
+    """Scores of one to three dimensions with their targets."""
     for shape in SCORES:
         yield CrossEntropy(), draw.normal(*shape), draw.ids(shape[-1], *shape[:-1])
 
@@ -46,12 +46,12 @@ def logits(draw: Draw) -> Iterable[Applied]:
 
 
 def probabilities(x: Array, axis: int) -> Array:
-    """eˣ / Σ eˣ as it is written."""
+    """The softmax eˣ / Σ eˣ, literally."""
     return np.exp(x) / np.exp(x).sum(axis, keepdims=True)  # type: ignore[no-any-return]
 
 
 def hot(target: Array, size: int) -> Array:
-    """Rows of the identity."""
+    """The targets as one-hot rows."""
     return np.eye(size)[target]
 
 

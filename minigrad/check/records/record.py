@@ -1,4 +1,4 @@
-"""What the table holds for each Op, and how its samples are drawn. Imports op.py alone."""
+"""What the table holds for each Op, and how its samples are drawn. Imports only op.py."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,30 +19,30 @@ PAIRS: tuple[tuple[Shape, Shape], ...] = (
 
 
 class Draw:
-    """Arrays of the kinds that Ops ask for, from one generator."""
+    """Draws the kinds of arrays that Ops need, from one random generator."""
 
     def __init__(self, seed: int = 0) -> None:
         self.rng = np.random.default_rng(seed)
 
     def normal(self, *shape: int) -> Array:
-        """Gaussian."""
+        """Gaussian numbers."""
         return np.asarray(self.rng.standard_normal(shape))
 
     def positive(self, *shape: int) -> Array:
-        """Within [½, 2)."""
+        """Numbers in [½, 2)."""
         return np.asarray(self.rng.uniform(0.5, 2.0, shape))
 
     def signed(self, *shape: int) -> Array:
-        """Of both signs, at least ½ away from 0."""
+        """Numbers of both signs, at least ½ away from 0."""
         return np.asarray(self.positive(*shape) * self.rng.choice([-1.0, 1.0], shape))
 
     def distinct(self, *shape: int) -> Array:
-        """All different, at least 0.1 apart, none within 0.05 of 0."""
+        """Numbers that are all different, at least 0.1 apart, and none within 0.05 of 0."""
         size = int(np.prod(shape))
         return self.rng.permutation(0.1 * (np.arange(size) - size // 2) + 0.05).reshape(shape)
 
     def whole(self, *shape: int) -> Array:
-        """Integers from −3 to 3, ties included."""
+        """Integers from −3 to 3, so ties are likely."""
         return self.rng.integers(-3, 4, shape)
 
     def ids(self, below: int, *shape: int) -> Array:
@@ -60,7 +60,7 @@ Samples: TypeAlias = Callable[[Draw], Iterable[Applied]]
 
 @dataclass(frozen=True)
 class Refusal:
-    """An application that is an error, its class, and what the message must contain."""
+    """An application that must fail: the class of its error, and what the message must contain."""
 
     op: Op
     arrays: tuple[Array, ...]
@@ -79,10 +79,10 @@ class Corner:
 
 @dataclass(frozen=True)
 class Record:
-    """All that the tests of one Op class need.
+    """Everything that the tests of one Op class need.
 
-    `samples` draws applications inside the domain and away from kinks; `reference(op, *arrays)` is the same value by
-    plain NumPy, written another way where there is one; an `analytic` Op takes complex arrays.
+    `samples` draws applications inside the domain and away from kinks. `reference(op, *arrays)` computes the same value
+    with plain NumPy, in another way where there is one. An `analytic` Op accepts complex arrays.
     """
 
     op: type[Op]
@@ -104,21 +104,21 @@ def binary(op: Op, kind: Kind = Draw.normal, second: Kind | None = None) -> Samp
 
 
 def misfit(op: Op, *shapes: Shape, says: tuple[str, ...] = (), dtype: type = float) -> Refusal:
-    """Zeros of shapes that do not fit: a ShapeError that names the Op and every shape."""
+    """Shapes that do not fit: the Op must raise a ShapeError that names it and every shape."""
     names = (type(op).__name__, *map(str, shapes), *says)
     return Refusal(op, tuple(np.zeros(s, dtype) for s in shapes), ShapeError, names)
 
 
 def outside(op: Op, *arrays: Array, says: tuple[str, ...] = ()) -> Refusal:
-    """Indices that are not there: an IndexRangeError that names the Op."""
+    """Indices out of range: the Op must raise an IndexRangeError that names it."""
     return Refusal(op, arrays, IndexRangeError, (type(op).__name__, *says))
 
 
 def wrong_kind(op: Op, *arrays: Array, says: tuple[str, ...] = ()) -> Refusal:
-    """Operands of a dtype the Op cannot take: a DTypeError that names the Op."""
+    """Operands of a dtype that the Op cannot take: it must raise a DTypeError that names it."""
     return Refusal(op, arrays, DTypeError, (type(op).__name__, *says))
 
 
 def corner(op: Op, *pairs: tuple[Any, Any]) -> Corner:
-    """Values and the gradient expected, input by input."""
+    """A point given as pairs of an input's value and the gradient expected for it."""
     return Corner(op, tuple(np.array(x, float) for x, _ in pairs), tuple(np.array(g, float) for _, g in pairs))

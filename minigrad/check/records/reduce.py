@@ -13,7 +13,7 @@ AXES = ((), (0,), (1,), (0, 2), (0, 1, 2))
 
 
 def reductions(op: type[Reduction], kind: Kind = Draw.normal, empty: bool = False) -> Samples:
-    """Every choice of axes of a 3-d array, kept and dropped; a number; where it is allowed, nothing at all."""
+    """Every choice of axes of a 3-d array, with and without keepdims; a scalar; if allowed, empty arrays."""
 
     def samples(draw: Draw) -> Iterable[Applied]:
         for axes, keepdims in product(AXES, (False, True)):
@@ -27,30 +27,30 @@ def reductions(op: type[Reduction], kind: Kind = Draw.normal, empty: bool = Fals
 
 
 def of_nothing(op: Op) -> Refusal:
-    """What means and extremes refuse."""
+    """Empty arrays, which means and extremes refuse."""
     return misfit(op, (3, 0), says=("no elements",))
 
 
 def ties(op: Op) -> Corner:
-    """The extreme elements share."""
+    """Equal extreme elements share the gradient."""
     return Corner(op, (np.array([[2.0, 2.0], [5.0, 5.0]]),), (np.full((2, 2), 0.5),))
 
 
 def scans(draw: Draw) -> Iterable[Applied]:
-    """Either way along each axis."""
+    """In both directions along each axis."""
     for axis, reverse in product((0, 1), (False, True)):
         yield CumSum(axis, reverse), draw.normal(3, 4)
     yield CumSum(0), draw.normal(0)
 
 
 def positions(draw: Draw) -> Iterable[Applied]:
-    """Along each axis, ties included: the first counts."""
+    """Along each axis, ties included, where the first counts."""
     for axis, keepdims in product((0, 1, 2), (False, True)):
         yield ArgMax(axis, keepdims), draw.whole(2, 3, 4)
 
 
 def summed_by_matrix(x: Array, axis: int, reverse: bool) -> Array:
-    """A running sum as a product with a triangle of ones."""
+    """A running sum as a product with a triangular matrix of ones."""
     ones = np.tri(x.shape[axis])
     return np.moveaxis(np.tensordot(ones.T if reverse else ones, x, (1, axis)), 0, axis)
 

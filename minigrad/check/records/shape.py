@@ -26,7 +26,7 @@ def joins(draw: Draw) -> Iterable[Applied]:
 
 
 def stacks(draw: Draw) -> Iterable[Applied]:
-    """Before, between and after the axes; numbers too."""
+    """A new axis before, between and after the others; also of scalars."""
     for axis in range(3):
         yield Stack(axis), draw.normal(2, 3), draw.normal(2, 3), draw.normal(2, 3)
     yield Stack(0), draw.normal(), draw.normal()
@@ -34,21 +34,21 @@ def stacks(draw: Draw) -> Iterable[Applied]:
 
 
 def permuted(draw: Draw) -> Iterable[Applied]:
-    """Every order of three axes, and of none."""
+    """Every order of three axes, and a scalar, which has none."""
     for order in permutations(range(3)):
         yield Transpose(order), draw.normal(2, 3, 4)
     yield Transpose(()), draw.normal()
 
 
 def pads(draw: Draw) -> Iterable[Applied]:
-    """Different widths on each side, around something, nothing, and a number."""
+    """Different widths on each side, around an array, an empty one and a scalar."""
     yield Pad(((1, 0), (2, 3)), -1.5), draw.normal(2, 3)
     yield Pad(((1, 1),)), draw.normal(0)
     yield Pad(()), draw.normal()
 
 
 def summed_to(x: Array, to: Shape) -> Array:
-    """Each element added at the place it would be broadcast from."""
+    """Each element added at the position it would be broadcast from."""
     y = np.zeros(to)
     places = np.broadcast_to(np.arange(y.size).reshape(to), x.shape)
     np.add.at(y.reshape(-1), places, x)

@@ -1,6 +1,6 @@
-"""`minigrad bench`: our speed beside that of others who do the same work.
+"""`minigrad bench`: compares our speed with that of other packages doing the same work.
 
-A benchmark is a file here with `HELP`, `add_options(parser)` and `benchmark(arguments)`, named in BENCHMARKS.
+Each benchmark is a file here with `HELP`, `add_options(parser)` and `benchmark(arguments)`, listed in BENCHMARKS.
 """
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
@@ -31,7 +31,7 @@ ours. A run during which others took more than 5 % of a core is made again. Peer
 
 
 def add_parser(subparsers: Any) -> None:
-    """Adds the sub-command, with one of its own for each benchmark."""
+    """Adds the `bench` sub-command, with a sub-command of its own for each benchmark."""
     parser = subparsers.add_parser("bench", help="compare speed", description=_DESCRIPTION)
     add_common(parser)
     parser.set_defaults(
@@ -49,7 +49,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def add_common(parser: ArgumentParser) -> None:
-    """The options of every benchmark, which may stand before its name or after it."""
+    """Adds the options of every benchmark, which may be given before its name or after it."""
     add = parser.add_argument
     add("--peers", metavar="A,B", default=SUPPRESS, help=f"whom to compare with (all: {','.join(PEERS)})")
     add("--rounds", type=int, metavar="N", default=SUPPRESS, help="processes of each (5)")
@@ -60,7 +60,7 @@ def add_common(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Prints the comparisons, or what a benchmark of its own finds."""
+    """Runs the benchmarks and prints their comparisons; a benchmark with its own `run` prints its own results."""
     if arguments.benchmark in OF_THEIR_OWN:
         return int(OF_THEIR_OWN[arguments.benchmark].run(arguments))
     packages = ["minigrad", *peers(arguments.peers)]
@@ -79,7 +79,7 @@ def run(arguments: Namespace) -> int:
 
 
 def peers(names: str) -> Sequence[str]:
-    """The packages that --peers names."""
+    """The packages named in --peers."""
     found = [name.strip() for name in names.split(",") if name.strip()]
     for name in found:
         if name not in PEERS:
@@ -88,14 +88,14 @@ def peers(names: str) -> Sequence[str]:
 
 
 def with_defaults(name: str, arguments: Namespace) -> Namespace:
-    """The arguments of a benchmark that was not named."""
+    """The arguments of a benchmark that was not named on the command line: its defaults."""
     parser = ArgumentParser()
     BENCHMARKS[name].add_options(parser)
     return Namespace(**{**vars(arguments), **vars(parser.parse_args([])), "benchmark": name})
 
 
 def compared(arguments: Namespace, packages: Sequence[str]) -> Comparison:
-    """One benchmark's comparison; UsageError when our own work fails."""
+    """Runs one benchmark's comparison. Raises UsageError when our own work fails."""
     benchmark = BENCHMARKS[arguments.benchmark].benchmark(arguments)
     rounds = Rounds(benchmark, vars(arguments), packages)
     with console.Progress(arguments.benchmark, len(rounds), show=not arguments.json) as progress:
@@ -107,7 +107,7 @@ def compared(arguments: Namespace, packages: Sequence[str]) -> Comparison:
 
 
 def machine() -> dict[str, str]:
-    """The processor, its cores, and the versions of what was compared."""
+    """The processor, its cores, and the versions of the packages compared."""
     packages = (p for p in ("numpy", *PEERS) if find_spec(p))
     versions = {"minigrad": f"minigrad {__version__}"} | {name: f"{name} {version(name)}" for name in packages}
     return {

@@ -1,4 +1,4 @@
-"""What a benchmark is: the same work, done by several contestants. All of `minigrad.cli.bench` may import it."""
+"""What a benchmark is: the same work done by several contestants. All of `minigrad.cli.bench` may import it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Work: TypeAlias = Callable[[], object]
 
 @dataclass(frozen=True)
 class Contestant:
-    """Who does the work, and with which package: `prepare()` imports it, makes the data, and returns the work."""
+    """One way to do the work: `prepare()` imports its package, makes the data and returns the work."""
 
     name: str
     package: str
@@ -19,10 +19,10 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is measured: at least `calls` calls by each contestant, in a process of its own; the first is compared with.
+    """What is measured: at least `calls` calls by each contestant, each in its own process; the first is the reference.
 
-    `unit` and `scale` turn seconds a call into what is printed; `flops`, those of the work's matrix products, give it a
-    floor: the time they would take at the rate of a large product.
+    `unit` and `scale` convert seconds per call into what is printed. `flops` counts the floating-point operations of
+    the work's matrix products and gives a floor: the time they would take at the rate of one large product.
     """
 
     title: str

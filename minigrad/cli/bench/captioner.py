@@ -1,4 +1,4 @@
-"""The captioner's training step: ours, compiled from the unrolled loop or eager, beside that of others."""
+"""The captioner's training step: ours, compiled from the unrolled loop or eager, compared with other packages."""
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
@@ -13,7 +13,7 @@ HELP = "the captioner's training step: loss and all gradients"
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """The cell, the sizes, with or without the update, compiled or not."""
+    """Adds the options for the cell, the sizes, with or without the update, compiled or eager."""
     group = parser.add_argument_group("the step")
     group.add_argument("--cell", choices=("lstm", "rnn"), default="lstm", help="the recurrence (lstm)")
     group.add_argument("--batch", type=int, default=128, metavar="N", help="captions in a step (128)")
@@ -23,7 +23,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def benchmark(arguments: Namespace) -> Benchmark:
-    """Our compiled loop against fused layers and other compilers, or loop against loop where all are eager."""
+    """Our compiled loop against fused layers and other compilers; or, when eager, loop against loop."""
     task = Task(arguments.cell, arguments.batch, arguments.steps, arguments.adam, arguments.eager, arguments.threads)
     if min(task.batch, task.steps) < 1:
         raise UsageError("--batch and --steps must be at least 1")
@@ -44,7 +44,7 @@ def benchmark(arguments: Namespace) -> Benchmark:
 
 
 def step(task: Task) -> Work:
-    """Ours."""
+    """Our training step."""
     import minigrad as mg
     from minigrad.optim import Adam
     from models import Captioner
@@ -73,7 +73,7 @@ def step(task: Task) -> Work:
 
 
 def flops(task: Task) -> int:
-    """Of all products: forward, and twice that backward, less the gradient of the features."""
+    """The operations of all products: forward, and twice as many backward, less the gradient of the features."""
     n, gates = task.batch, 4 if task.cell == "lstm" else 1
     projection = n * FEATURES * HIDDEN
     forward = projection + task.steps * n * HIDDEN * (gates * (WORD + HIDDEN) + VOCABULARY)

@@ -1,4 +1,4 @@
-"""The captioner's step with libraries that speak NumPy: JAX, compiled as a loop or a scan, and HIPS autograd."""
+"""The captioner's step in libraries with NumPy's interface: JAX, compiled as a loop or a scan, and HIPS autograd."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,14 @@ Unroll = Callable[[Cell, Any, Any], Any]
 
 
 def jax_loop(task: Task) -> Work:
-    """Unrolled, and compiled as a whole."""
+    """JAX with the loop unrolled, compiled as a whole."""
     import jax.numpy as jnp
 
     return jax_step(task, lambda cell, x, h: looped(jnp, task, cell, x, h))
 
 
 def jax_scan(task: Task) -> Work:
-    """One step compiled once, and run T times."""
+    """JAX with one time step compiled once and run T times."""
     import jax.numpy as jnp
     from jax import lax
 
@@ -60,7 +60,7 @@ def jax_step(task: Task, unroll: Unroll) -> Work:
 
 
 def autograd_loop(task: Task) -> Work:
-    """HIPS autograd, which computes each operation as it comes."""
+    """HIPS autograd, which computes each operation at once."""
     import autograd.numpy as anp
     from autograd import value_and_grad
 
@@ -78,7 +78,7 @@ def autograd_loop(task: Task) -> Work:
 
 
 def loss(np: Any, task: Task, unroll: Unroll, p: dict[str, Any], features: Any, captions: Any) -> Any:
-    """Softmax cross entropy, summed over time, its mean over the batch; `np` is the library's NumPy."""
+    """Softmax cross-entropy, summed over time and averaged over the batch; `np` is the library's own NumPy."""
 
     def cell(x: Any, h: Any, c: Any) -> tuple[Any, Any]:
         a = x @ p["Wx"] + h @ p["Wh"] + p["b"]
@@ -97,7 +97,7 @@ def loss(np: Any, task: Task, unroll: Unroll, p: dict[str, Any], features: Any, 
 
 
 def looped(np: Any, task: Task, cell: Cell, x: Any, h: Any) -> Any:
-    """The states (N, T, H), step by step."""
+    """The hidden states (N, T, H), computed step by step."""
     c, states = np.zeros_like(h), []
     for t in range(task.steps):
         h, c = cell(x[:, t], h, c)

@@ -8,7 +8,7 @@ from minigrad.cli.bench.task import FEATURES, HIDDEN, VOCABULARY, WORD, Task
 
 
 def step(task: Task) -> Work:
-    """Loss, gradients, and the update where it is asked for."""
+    """Loss, gradients, and the update if it is asked for."""
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -30,7 +30,7 @@ def step(task: Task) -> Work:
 
 
 def layers(task: Task) -> tuple[list[Any], Callable[..., Any]]:
-    """Parameters and scores (N, T, V) of nn.LSTM or nn.RNN."""
+    """The parameters, and the scores (N, T, V) computed by nn.LSTM or nn.RNN."""
     import torch
     from torch import nn
 
@@ -46,7 +46,7 @@ def layers(task: Task) -> tuple[list[Any], Callable[..., Any]]:
 
 
 def loop(task: Task) -> tuple[list[Any], Callable[..., Any]]:
-    """Parameters and scores of the textbook's loop."""
+    """The parameters, and the scores computed by the textbook's loop."""
     import torch
     from torch.nn.functional import embedding
 

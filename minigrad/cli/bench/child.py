@@ -1,4 +1,4 @@
-"""A contestant's own process: told as JSON what to do, says as JSON what it measured. Started by `rounds`."""
+"""The process of one contestant: reads its task as JSON and prints its measurements as JSON. Started by `rounds`."""
 
 import json
 import sys
@@ -9,7 +9,7 @@ from minigrad.cli.bench.measuring import measured
 
 
 def main(arguments: str, name: str) -> None:
-    """Prints what the contestant of this name takes."""
+    """Measures the contestant of this name and prints the result."""
     given = Namespace(**json.loads(arguments))
     benchmark = BENCHMARKS[given.benchmark].benchmark(given)
     print(json.dumps(measured(benchmark, name, given.threads, given.beside)))

@@ -1,4 +1,4 @@
-"""A function of the user's: compiled, eagerly, and the floor of its products."""
+"""Benchmarks a function of the user's: compiled against eager, with the floor of its matrix products."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -12,7 +12,7 @@ HELP = "a function of yours: compiled, eagerly, and what its matrix products alo
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """Which function."""
+    """Adds the argument that names the function."""
     parser.add_argument(
         "name",
         metavar="MODULE:FUNCTION",
@@ -23,7 +23,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def benchmark(arguments: Namespace) -> Benchmark:
-    """Compiled against eager."""
+    """The compiled function against the eager one."""
     import minigrad as mg
     from minigrad.measure import product_flops
 
@@ -42,7 +42,7 @@ def benchmark(arguments: Namespace) -> Benchmark:
 
 
 def function_and_arguments(name: str) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-    """What `module:function` returns; UsageError where that is something else."""
+    """What `module:function` returns. Raises UsageError if that is not a function and its arguments."""
     found = called(name)
     if isinstance(found, tuple) and found and callable(found[0]):
         return found[0], found[1:]

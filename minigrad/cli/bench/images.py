@@ -1,4 +1,4 @@
-"""SqueezeNet's scores and their gradient by the pictures: ours compiled, beside PyTorch's in channels-last memory."""
+"""SqueezeNet's scores and their gradient with respect to the pictures: ours compiled, and PyTorch's (channels-last)."""
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
@@ -14,14 +14,14 @@ HELP = "SqueezeNet 1.1: scores and their gradient by the pictures"
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """How many pictures, how large."""
+    """Adds the options for the number and size of pictures."""
     group = parser.add_argument_group("the pictures")
     group.add_argument("--batch", type=int, default=1, metavar="N", help="how many (1)")
     group.add_argument("--size", type=int, default=224, metavar="PX", help="their height and width (224)")
 
 
 def benchmark(arguments: Namespace) -> Benchmark:
-    """Random weights and pictures; weights are no variables."""
+    """Our gradient against PyTorch's, with random weights (not differentiated) and random pictures."""
     n, size, threads = arguments.batch, arguments.size, arguments.threads
     if n < 1 or size < 32:
         raise UsageError("--batch must be at least 1, --size at least 32")
@@ -34,12 +34,12 @@ def benchmark(arguments: Namespace) -> Benchmark:
 
 
 def pictures(n: int, size: int) -> Array:
-    """Noise (N, 3, size, size)."""
+    """Random pictures (N, 3, size, size)."""
     return np.random.default_rng(0).normal(size=(n, 3, size, size)).astype(np.float32)
 
 
 def gradient(n: int, size: int, threads: int) -> Work:
-    """Ours."""
+    """Our computation."""
     import minigrad as mg
     from models.squeezenet import SqueezeNet
 
@@ -54,7 +54,7 @@ def gradient(n: int, size: int, threads: int) -> Work:
 
 
 def torch_gradient(n: int, size: int, threads: int) -> Work:
-    """PyTorch's."""
+    """PyTorch's computation."""
     import torch
 
     torch.set_num_threads(threads)
@@ -77,7 +77,7 @@ def torch_squeezenet() -> Any:
     from models.squeezenet import FIRES
 
     class Fire(nn.Module):  # type: ignore[misc,unused-ignore]
-        """As ours."""
+        """The same block as ours."""
 
         def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
             super().__init__()
@@ -86,7 +86,7 @@ def torch_squeezenet() -> Any:
             self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
 
         def forward(self, x: Any) -> Any:
-            """(N, inputs, H, W) to (N, 2 · expanded, H, W)."""
+            """Maps (N, inputs, H, W) to (N, 2 · expanded, H, W)."""
             x = self.squeeze(x).relu()
             return torch.cat([self.expand1x1(x).relu(), self.expand3x3(x).relu()], 1)
 

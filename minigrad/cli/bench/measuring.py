@@ -1,4 +1,4 @@
-"""Inside a contestant's process: threads bound, the work called again and again, and what it took."""
+"""Runs inside a contestant's process: limits its threads, calls the work repeatedly and measures it."""
 
 import os
 import statistics
@@ -20,7 +20,7 @@ FLOOR = "floor"
 
 
 def measured(benchmark: Benchmark, name: str, threads: int, beside: bool) -> dict[str, Any]:
-    """All that one process finds out, for its parent to read."""
+    """Everything that one process measures, for its parent to read."""
     bind(threads)
     if name == FLOOR:
         return rates(threads)
@@ -46,20 +46,20 @@ def measured(benchmark: Benchmark, name: str, threads: int, beside: bool) -> dic
 
 
 def bind(threads: int) -> None:
-    """To as many cores as threads: some libraries ask the system for no other limit."""
+    """Binds the process to as many cores as threads, since some libraries respect no other limit."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def rates(threads: int) -> dict[str, Any]:
-    """Of 2048³ products: one call with all threads, and a call in each thread."""
+    """The rates of 2048³ products: in one call with all threads, and in a separate call for each thread."""
     with Load() as load:
         found = {"together": reached(2048, threads), "each": reached(2048, 1, threads)}
     return {**found, "others": load.others}
 
 
 def kernels(package: str) -> str:
-    """Who multiplies matrices for a package."""
+    """Which library multiplies matrices for a package."""
     if package == "torch":
         import torch
 
@@ -69,7 +69,7 @@ def kernels(package: str) -> str:
 
 
 def timed(work: Work, calls: int) -> list[float]:
-    """Seconds of each call; more calls than asked for where those take too little."""
+    """The seconds of each call; makes more calls than asked for if they are too short together."""
     found: list[float] = []
     start = time.perf_counter()
     while len(found) < calls or time.perf_counter() - start < SHORTEST:
@@ -78,7 +78,7 @@ def timed(work: Work, calls: int) -> list[float]:
 
 
 def slowed(work: Work, alone: float) -> float:
-    """The median call beside a process that keeps one core busy, in terms of that without."""
+    """How many times slower the median call is beside a process that keeps one core busy."""
     found: list[float] = []
     with a_busy_process():
         work()

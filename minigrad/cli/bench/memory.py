@@ -1,21 +1,21 @@
-"""How much memory this process holds, and held at most. Imports nothing of ours."""
+"""How much memory this process holds, and the most it has held. Imports nothing of ours."""
 
 from contextlib import suppress
 from pathlib import Path
 
 
 def resident() -> int | None:
-    """Bytes in memory now; None where the system does not tell."""
+    """Bytes in memory now; None if the system does not tell."""
     return _status("VmRSS")
 
 
 def peak() -> int | None:
-    """The most bytes that were in memory since the process began, or since `forget_peak`."""
+    """The most bytes in memory since the process began, or since `forget_peak`."""
     return _status("VmHWM")
 
 
 def forget_peak() -> None:
-    """The peak is what is in memory now, where the system lets a process say so."""
+    """Resets the peak to what is in memory now, if the system allows it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 

@@ -1,4 +1,4 @@
-"""What an operation costs beyond its arithmetic: small arrays, forward and backward."""
+"""The overhead of an operation beyond its arithmetic: small arrays, forward and backward."""
 
 from argparse import ArgumentParser, Namespace
 from typing import Any
@@ -13,11 +13,11 @@ LENGTH = 200
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """None of its own."""
+    """Adds nothing: this benchmark has no options of its own."""
 
 
 def benchmark(arguments: Namespace) -> Benchmark:
-    """200 × (tanh, multiply) on 8×8 arrays, eagerly, and by our compiled program."""
+    """200 × (tanh, multiply) on 8×8 arrays, eagerly and by our compiled program, against other packages."""
     return Benchmark(
         f"ops: {LENGTH} × (tanh, multiply) on 8×8 float64, forward and backward",
         (
@@ -33,12 +33,12 @@ def benchmark(arguments: Namespace) -> Benchmark:
 
 
 def start() -> Array:
-    """The 8×8 array."""
+    """The 8×8 array that the work starts from."""
     return np.random.default_rng(0).normal(size=(8, 8)) * 0.1
 
 
 def eager() -> Work:
-    """The loop, then backward()."""
+    """The loop, then backward(), eagerly."""
     import minigrad as mg
 
     x = mg.tensor(start(), requires_grad=True)
@@ -53,7 +53,7 @@ def eager() -> Work:
 
 
 def compiled() -> Work:
-    """The same loop, traced once."""
+    """The same loop, traced once and compiled."""
     import minigrad as mg
 
     @mg.compile
@@ -68,7 +68,7 @@ def compiled() -> Work:
 
 
 def torch() -> Work:
-    """The loop, then backward()."""
+    """The loop, then backward(), in PyTorch."""
     import torch
 
     x = torch.tensor(start(), requires_grad=True)
@@ -83,7 +83,7 @@ def torch() -> Work:
 
 
 def autograd() -> Work:
-    """HIPS autograd: the gradient of the loop."""
+    """The gradient of the loop in HIPS autograd."""
     import autograd
     import autograd.numpy as anp
 

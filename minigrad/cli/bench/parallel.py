@@ -1,4 +1,4 @@
-"""`minigrad bench parallel`: the captioner's step on a few ranks here, and what a model says of many elsewhere."""
+"""`minigrad bench parallel`: measures the captioner's step on a few ranks, and predicts it for many by a model."""
 
 import json
 import subprocess
@@ -26,7 +26,7 @@ ROWS = (1, 4, 16, 64)
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """The ranks, the step, and what is assumed of a network."""
+    """Adds the options for the ranks, the step, and the assumed network."""
     group = parser.add_argument_group("measured here")
     group.add_argument("--ranks", default="1,2,4", metavar="A,B", help="how many, in turn (1,2,4); 1 comes always")
     group.add_argument("--batch", type=int, default=128, metavar="N", help="captions in a step (128)")
@@ -45,7 +45,7 @@ def add_options(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Measures, predicts and tells."""
+    """Measures, predicts and prints."""
     counts = counted(arguments)
     if which("mpiexec") is None:
         raise MissingPackageError("there is no mpiexec: python -m pip install 'minigrad[mpi]'")
@@ -65,7 +65,7 @@ def run(arguments: Namespace) -> int:
 
 
 def counted(arguments: Namespace) -> list[int]:
-    """How many ranks, in turn; UsageError for what makes no sense."""
+    """The numbers of ranks to measure. Raises UsageError for values that make no sense."""
     try:
         counts = sorted({1, *map(int, arguments.ranks.split(","))})
     except ValueError:
@@ -79,7 +79,7 @@ def counted(arguments: Namespace) -> list[int]:
 
 
 def measured(arguments: Namespace, count: int) -> dict[str, Any]:
-    """What `ranks` finds out on so many ranks, each with one thread; UsageError with its last line where it fails."""
+    """What `ranks` measures on so many ranks with one thread each. Raises UsageError with its last line if it fails."""
     rows = [n for n in ROWS if n < arguments.batch]
     told = {"batch": arguments.batch, "steps": arguments.steps, "threads": 1, "calls": arguments.calls, "rows": rows}
     command = ["mpiexec", "-n", str(count), sys.executable, "-P", "-m", "minigrad.cli.bench.ranks", json.dumps(told)]
@@ -93,7 +93,7 @@ def measured(arguments: Namespace, count: int) -> dict[str, Any]:
 
 
 def predictions(arguments: Namespace, found: dict[int, dict[str, Any]]) -> dict[str, Any]:
-    """For the same batch divided among more and more ranks, and for batches that grow with them."""
+    """For one batch divided among more and more ranks, and for batches that grow with the ranks."""
     alone = found[1]
     rows = {int(n): seconds for n, seconds in alone["rows"].items()} | {arguments.batch: alone["gradients"]}
     work = Work(rows, alone["update"] + packing(found), alone["bytes"])
@@ -107,12 +107,12 @@ def predictions(arguments: Namespace, found: dict[int, dict[str, Any]]) -> dict[
 
 
 def packing(found: dict[int, dict[str, Any]]) -> float:
-    """Seconds that our Allreduce takes beyond MPI's own; where it was not measured they are not known, and 0."""
+    """Seconds that our Allreduce takes beyond MPI's own; 0 if it was not measured."""
     return max(0.0, found[2]["allreduce"] - found[2]["mpi"]) if 2 in found else 0.0
 
 
 def checked(work: Work, found: dict[int, dict[str, Any]]) -> dict[int, float]:
-    """What the model says of an Allreduce here, by the messages between two ranks, in seconds by ranks."""
+    """The model's prediction for an Allreduce on this machine, from messages between two ranks: seconds by ranks."""
     if 2 not in found:
         return {}
     here = Network(found[2]["latency"], found[2]["bandwidth"])
@@ -120,7 +120,7 @@ def checked(work: Work, found: dict[int, dict[str, Any]]) -> dict[int, float]:
 
 
 def in_words(arguments: Namespace, result: dict[str, Any]) -> Iterator[str]:
-    """What was measured, how well the model tells it, and what it predicts."""
+    """What was measured, how well the model agrees with it, and what it predicts."""
     yield f"{result['machine']}; captioner, LSTM, N={arguments.batch} T={arguments.steps}, one thread a rank; ms"
     yield f"  {'ranks':>6}{'step':>9}" + "".join(f"{phase:>11}" for phase in PHASES) + f"{'speed-up':>10}{'by rank':>9}"
     yield from (measured_line(count, found, result) for count, found in result["measured"].items())
@@ -139,7 +139,7 @@ def in_words(arguments: Namespace, result: dict[str, Any]) -> Iterator[str]:
 
 
 def measured_line(count: int, found: dict[str, Any], result: dict[str, Any]) -> str:
-    """A row of the first table."""
+    """A row of the table of measurements."""
     faster = result["measured"][1]["step"] / found["step"]
     phases = "".join(f"{1e3 * found[phase]:>11.1f}" for phase in PHASES)
     notes = ["  ranks share cores"] * (count > usable_cores())
@@ -148,7 +148,7 @@ def measured_line(count: int, found: dict[str, Any], result: dict[str, Any]) -> 
 
 
 def check_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The model beside what was measured."""
+    """The model's predictions compared with the measurements."""
     if not result["check"]:
         return
     pair, nbytes = result["measured"][2], result["measured"][1]["bytes"]
@@ -167,7 +167,7 @@ WIDTHS = (8, 9, 10, 11, 10, 10, 9)
 
 
 def predicted_line(p: Prediction) -> str:
-    """A row of the tables of predictions."""
+    """A row of a table of predictions."""
     cells = (
         *(f"{p.ranks:,}", f"{p.batch:,}", f"{1e3 * p.step:.1f}", f"{1e3 * p.allreduce:.2f}"),
         *(f"{p.epoch:.1f}", f"{p.speed_up:.1f}", f"{p.efficiency:.0%}"),
@@ -176,7 +176,7 @@ def predicted_line(p: Prediction) -> str:
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """How much faster an epoch is, over the ranks."""
+    """Draws the speed-up of an epoch over the number of ranks."""
     from viz.curves import draw_speed_ups
 
     lines: dict[str, Sequence[tuple[int, float]]] = {

@@ -1,4 +1,4 @@
-"""One rank of what `minigrad bench parallel` measures: told as JSON what to do; the first rank says what it took.
+"""One rank of the measurements of `minigrad bench parallel`: reads its task as JSON; the first rank prints the times.
 
 Started by mpiexec, by `parallel`.
 """
@@ -23,7 +23,7 @@ PHASES = ("gradients", "waiting", "allreduce", "update")
 
 
 class Training:
-    """A captioner's training on random captions, of which this rank has a part."""
+    """A captioner's training on random captions, of which this rank computes a part."""
 
     def __init__(self, task: Task, ranks: Ranks) -> None:
         self.ranks = ranks
@@ -33,28 +33,28 @@ class Training:
         self.features, self.captions = (array[ranks.part(task.batch)] for array in task.data())
 
     def gradients(self) -> None:
-        """Of this rank's rows."""
+        """Computes the gradients of this rank's rows."""
         if len(self.captions):
             self.step(self.features, self.captions)
 
     def add(self) -> None:
-        """Those of all ranks."""
+        """Adds up the gradients of all ranks."""
         self.ranks.added(self.optimizer.parameters, len(self.captions), (1.0, 1.0))
 
     def update(self) -> None:
-        """Clipped."""
+        """Clips the gradients and updates the parameters."""
         clip_grad_norm(self.optimizer.parameters, 5.0)
         self.optimizer.step(self.step.map)
 
     def whole(self) -> None:
-        """A step."""
+        """One whole step."""
         self.gradients()
         self.add()
         self.update()
 
 
 def measured(task: Task, steps: int, rows: list[int]) -> dict[str, Any]:
-    """The least seconds of a step and of its phases, on the slowest rank; on one, those of some rows' gradients."""
+    """The least seconds of a step and of its phases on the slowest rank; with one rank, of some rows' gradients."""
     ranks = world()
     training = Training(task, ranks)
     with one_blas_thread():
@@ -81,7 +81,7 @@ def alone(task: Task, rows: int) -> float:
 
 
 def messages(nbytes: int, count: int) -> dict[str, float]:
-    """Seconds of MPI's own Allreduce; between two ranks those of a short message, and bytes a second of a long one."""
+    """The seconds of MPI's Allreduce; between two ranks, those of a short message and a long one's bandwidth."""
     from mpi4py import MPI
 
     own, total = (np.zeros(nbytes // 4, np.float32) for _ in range(2))
@@ -93,7 +93,7 @@ def messages(nbytes: int, count: int) -> dict[str, float]:
 
 
 def there_and_back(communicator: Any, size: int) -> Callable[[], None]:
-    """A message to the other rank and its answer."""
+    """Sends a message to the other rank and receives its answer."""
     buffer, rank = np.zeros(size, np.uint8), communicator.Get_rank()
 
     def exchange() -> None:
@@ -104,12 +104,12 @@ def there_and_back(communicator: Any, size: int) -> Callable[[], None]:
 
 
 def timed(f: Callable[[], object], calls: int) -> list[float]:
-    """Seconds of each call."""
+    """The seconds of each call."""
     return [seconds(f) for _ in range(calls)]
 
 
 def main(told: str) -> None:
-    """Prints what was measured, once."""
+    """Measures, and prints the result on the first rank."""
     given = json.loads(told)
     task = Task("lstm", given["batch"], given["steps"], True, False, given["threads"])
     found = measured(task, given["calls"], given["rows"])

@@ -25,7 +25,7 @@ Run = dict[str, Any]
 
 @dataclass
 class Comparison:
-    """What came of a benchmark: `runs` by contestant, those disturbed by others `disturbed`, and who was left out."""
+    """The results of a benchmark: `runs` by contestant, those disturbed by other processes, and who was left out."""
 
     benchmark: Benchmark
     threads: int
@@ -34,32 +34,32 @@ class Comparison:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def least(self, name: str) -> float:
-        """Seconds of a contestant's quickest call in any round."""
+        """The seconds of a contestant's fastest call in any round."""
         return float(min(run["least"] for run in self.runs[name]))
 
     def median(self, name: str) -> float:
-        """Seconds of the median call in the median round."""
+        """The seconds of the median call in the median round."""
         return float(median(run["median"] for run in self.runs[name]))
 
     def typical(self, name: str, what: str) -> float | None:
-        """The median over the rounds of something that is measured once in each."""
+        """The median over the rounds of a quantity that is measured once in each."""
         found = [run[what] for run in self.runs[name] if run[what] is not None]
         return median(found) if found else None
 
     @property
     def rates(self) -> dict[str, float]:
-        """The best rates of large products in any round: one call with all threads, or a call in each."""
+        """The best rates of large products in any round: in one call with all threads, or a call in each thread."""
         found = self.runs.get(FLOOR, ())
         return {how: max(run[how] for run in found) for how in ("together", "each")} if found else {}
 
     @property
     def floor(self) -> float | None:
-        """Seconds that the work's products take at the better of these rates."""
+        """The seconds that the work's products would take at the better of these rates."""
         return self.benchmark.flops / max(self.rates.values()) if self.rates else None
 
 
 class Rounds:
-    """`arguments`, those of the command line, are what the contestants' processes are told."""
+    """Runs the contestants' processes, which are told `arguments`, those of the command line."""
 
     def __init__(self, benchmark: Benchmark, arguments: Mapping[str, Any], packages: Sequence[str]) -> None:
         self._arguments = dict(arguments)
@@ -71,7 +71,7 @@ class Rounds:
         return len(self._turns)
 
     def compared(self, progress: Callable[[int, str], None]) -> Comparison:
-        """All contestants in turn, for all rounds; `progress` hears how far it is."""
+        """Runs all contestants in turn, for all rounds; `progress` is told how far it is."""
         for done, name in enumerate(self._turns):
             progress(done, name)
             if name not in self._result.left_out:
@@ -79,7 +79,7 @@ class Rounds:
         return self._result
 
     def _starting(self, packages: Sequence[str]) -> Iterator[str]:
-        """Those of `packages` that are installed, and the floor."""
+        """The contestants whose packages are wanted and installed, then the floor; notes which are not installed."""
         for contestant in self._result.benchmark.contestants:
             if contestant.package not in packages:
                 continue
@@ -92,7 +92,7 @@ class Rounds:
             yield FLOOR
 
     def _add(self, name: str) -> None:
-        """One run; made again while others disturb it, and kept as it is the last time."""
+        """Adds one run, repeated while other processes disturb it; the last attempt is kept in any case."""
         result = self._result
         for attempt in range(ATTEMPTS):
             run = self._run(name)
@@ -106,7 +106,7 @@ class Rounds:
             wait_for_calm(PATIENCE)
 
     def _run(self, name: str) -> Run | str:
-        """What a process measured, or its last line of complaint; once is enough beside a busy process."""
+        """What a process measured, or its last line of complaint; the run beside a busy process is made only once."""
         told = json.dumps(self._arguments | {"beside": self._arguments["beside"] and name not in self._result.runs})
         command = [sys.executable, "-P", "-m", "minigrad.cli.bench.child", told, name]
         done = subprocess.run(command, env=self._environment, capture_output=True, text=True)
@@ -117,7 +117,7 @@ class Rounds:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Of the contestants' processes: no variable that pins kernels, and as many BLAS threads as were asked for."""
+    """The processes' environment: no variables that pin kernels, and as many BLAS threads as were asked for."""
     kept = without_pins()
     path = os.pathsep.join(filter(None, (str(Path(minigrad.__file__).parents[1]), kept.get("PYTHONPATH"))))
     return kept | dict.fromkeys(THREADS, str(threads)) | {"PYTHONPATH": path}

@@ -1,7 +1,8 @@
-"""What a step would take on more ranks than there are here: a model of products and messages. Imports nothing of MPI.
+"""Predicts a step on more ranks than there are here, by a model of products and messages. Does not import MPI.
 
-The time of a step is that of the gradients of a rank's rows, as measured on one core for so many rows; of an Allreduce,
-by latency and bandwidth; and of what every rank does whole, which is to fill and empty the array and the update:
+The time of a step is that of the gradients of a rank's rows, as measured on one core for that many rows; of an
+Allreduce, by latency and bandwidth; and of what every rank does as a whole, which is packing and unpacking the array
+and the update:
 
     T(P) = T_gradients(rows) + T_Allreduce(P, bytes) + T_whole
 """
@@ -21,13 +22,16 @@ WORTH = 0.75
 
 @dataclass(frozen=True)
 class Network:
-    """α, the seconds that a message takes however short it is, and 1/β, the bytes a second of a long one."""
+    """α, the seconds that any message takes at least, and 1/β, the bytes per second of a long one."""
 
     latency: float
     bandwidth: float
 
     def allreduce(self, ranks: int, nbytes: float) -> tuple[float, str]:
-        """Seconds of the quickest algorithm, and its name (Thakur, Rabenseifner and Gropp 2005, less the additions)."""
+        """The seconds of the fastest algorithm, and its name.
+
+        The formulas are those of Thakur, Rabenseifner and Gropp (2005), without the additions.
+        """
         turns, long = log2(ranks), nbytes / self.bandwidth
         most = 2 * (ranks - 1) / ranks * long
         return min(
@@ -39,14 +43,16 @@ class Network:
 
 @dataclass(frozen=True)
 class Work:
-    """What was measured: seconds of gradients by rows, of what ranks do whole, and the bytes to be added up."""
+    """The measurements: seconds of gradients by rows, seconds of what ranks do as a whole, bytes to add up."""
 
     gradients: Mapping[int, float]
     whole: float
     nbytes: int
 
     def seconds(self, rows: int) -> float:
-        """Of the gradients of some rows; between those measured in proportion, above the most of them too."""
+        """The seconds of the gradients of some rows: interpolated, and beyond the most rows measured in proportion to
+        them.
+        """
         known = sorted(self.gradients)
         if rows > known[-1]:
             return self.gradients[known[-1]] * rows / known[-1]
@@ -55,7 +61,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Prediction:
-    """A step and an epoch on some ranks, in seconds, and how often the step of one rank goes into an epoch's time."""
+    """A step and an epoch on some ranks, in seconds, and the speed-up over one rank."""
 
     ranks: int
     batch: int
@@ -66,14 +72,15 @@ class Prediction:
 
     @property
     def efficiency(self) -> float:
-        """The speed-up by rank."""
+        """The speed-up divided by the number of ranks."""
         return self.speed_up / self.ranks
 
 
 def predicted(work: Work, network: Network, captions: int, batch: int, largest: int) -> list[Prediction]:
-    """For all RANKS: each has `batch` rows until the whole batch is `largest`, and its share of that from there on.
+    """A prediction for each of RANKS.
 
-    `largest` equal to `batch` divides the same batch among all.
+    Each rank has `batch` rows until the whole batch is `largest`, and an equal share of that from there on. With
+    `largest` equal to `batch`, one batch is divided among all.
     """
     found: list[Prediction] = []
     for ranks in RANKS:
@@ -87,7 +94,7 @@ def predicted(work: Work, network: Network, captions: int, batch: int, largest: 
 
 
 def worthwhile(predictions: Sequence[Prediction]) -> int:
-    """The most ranks that are worth it."""
+    """The largest number of ranks that is still worth it."""
     last = predictions[0].ranks
     for fewer, more in pairwise(predictions):
         if more.epoch > WORTH * fewer.epoch:

@@ -1,4 +1,4 @@
-"""An iteration of style transfer: losses, gradient, Adam. Ours compiled, beside PyTorch's in channels-last memory."""
+"""An iteration of style transfer (losses, gradient, Adam): ours compiled, and PyTorch's in channels-last memory."""
 
 from argparse import ArgumentParser, Namespace
 from functools import partial
@@ -16,13 +16,13 @@ LR, BOUND = 3.0, 1.5
 
 
 def add_options(parser: ArgumentParser) -> None:
-    """How large the picture is."""
+    """Adds the option for the picture's size."""
     group = parser.add_argument_group("the picture")
     group.add_argument("--size", type=int, default=192, metavar="PX", help="its height and width (192)")
 
 
 def benchmark(arguments: Namespace) -> Benchmark:
-    """Random weights and pictures."""
+    """Our iteration against PyTorch's, with random weights and pictures."""
     size, threads = arguments.size, arguments.threads
     if size < 64:
         raise UsageError("--size must be at least 64")
@@ -35,12 +35,12 @@ def benchmark(arguments: Namespace) -> Benchmark:
 
 
 def picture(size: int, seed: int) -> Array:
-    """Noise (1, 3, size, size), seed 0 for the content and 1 for the painting."""
+    """A random picture (1, 3, size, size): seed 0 for the content, 1 for the painting."""
     return np.random.default_rng(seed).normal(size=(1, 3, size, size)).astype(np.float32)
 
 
 def iteration(size: int, threads: int) -> Work:
-    """Ours, as `models.style_transfer` does it."""
+    """Our iteration, as `models.style_transfer` computes it."""
     import minigrad as mg
     from models.image_optimisation import differentiated, summed
     from models.squeezenet import SqueezeNet
@@ -61,7 +61,7 @@ def iteration(size: int, threads: int) -> Work:
 
 
 def torch_iteration(size: int, threads: int) -> Work:
-    """PyTorch's, of the same layers and terms."""
+    """PyTorch's iteration, with the same layers and terms."""
     import torch
 
     from models.style_transfer import Style

@@ -13,7 +13,7 @@ MARKDOWN_HEAD = (
 
 
 def in_words(c: Comparison) -> Iterator[str]:
-    """A line for each contestant, then the floor, and what to know of the runs."""
+    """A line for each contestant, the floor, and remarks on the runs."""
     rounds = max(len(runs) for runs in c.runs.values())
     yield f"{c.benchmark.title}; {c.threads} threads, {rounds} rounds"
     unit = c.benchmark.unit
@@ -26,12 +26,12 @@ def in_words(c: Comparison) -> Iterator[str]:
 
 
 def names(c: Comparison) -> list[str]:
-    """The contestants that ran, the one compared with first."""
+    """The contestants that ran, the reference first."""
     return [name for name in c.runs if name != FLOOR]
 
 
 def contestant_line(c: Comparison, name: str) -> str:
-    """Times, ratios, the first call, memory, kernels."""
+    """A contestant's times, ratios, first call, memory and kernels."""
     scale, ours = c.benchmark.scale, names(c)[0]
     least, middle = c.least(name), c.median(name)
     ratios = f"{least / c.least(ours):>8.2f}{middle / c.median(ours):>11.2f}"
@@ -42,12 +42,12 @@ def contestant_line(c: Comparison, name: str) -> str:
 
 
 def megabytes(count: float | None) -> str:
-    """`12 MB`, or a dash where it is not known."""
+    """`12 MB`, or a dash if the number is not known."""
     return "–" if count is None else f"{count / 1e6:.0f} MB"
 
 
 def floor_lines(c: Comparison) -> Iterator[str]:
-    """What the products alone would take."""
+    """The time that the products alone would take."""
     if c.floor is None:
         return
     gflops = {how: rate / 1e9 for how, rate in c.rates.items()}
@@ -60,7 +60,7 @@ def floor_lines(c: Comparison) -> Iterator[str]:
 
 
 def slowdown_lines(c: Comparison) -> Iterator[str]:
-    """How much longer it takes beside a busy process."""
+    """How much longer the work takes beside a busy process."""
     found = {name: c.typical(name, "beside") for name in names(c)}
     told = [f"{name} × {ratio:.2f}" for name, ratio in found.items() if ratio is not None]
     if told:
@@ -68,7 +68,7 @@ def slowdown_lines(c: Comparison) -> Iterator[str]:
 
 
 def disturbance_lines(c: Comparison) -> Iterator[str]:
-    """How many runs were made again, and whose result is still to be doubted."""
+    """How many runs were repeated, and whose results remain doubtful."""
     kept, again = (sum(map(len, runs.values())) for runs in (c.runs, c.disturbed))
     if again:
         yield f"  made again because others took more than {TOLERATED:.0%} of a core: {again} of {kept + again} runs"
@@ -80,12 +80,12 @@ def disturbance_lines(c: Comparison) -> Iterator[str]:
 
 
 def is_disturbed(run: dict[str, Any]) -> bool:
-    """Whether others took too much of a core."""
+    """Whether other processes took too much of a core during the run."""
     return (run["others"] or 0) > TOLERATED
 
 
 def as_json(c: Comparison) -> dict[str, Any]:
-    """All that is in the table, and the runs it is made of."""
+    """Everything in the table, and the runs behind it."""
     scale = c.benchmark.scale
     ours = names(c)[0]
     return {
@@ -111,7 +111,7 @@ def as_json(c: Comparison) -> dict[str, Any]:
 
 
 def floor_as_json(c: Comparison) -> dict[str, Any] | None:
-    """The floor, what it is made of, and our quickest call as a multiple of it."""
+    """The floor, what it is made of, and our fastest call as a multiple of it."""
     if c.floor is None:
         return None
     gflop, ratio = c.benchmark.flops / 1e9, c.least(names(c)[0]) / c.floor
@@ -119,7 +119,7 @@ def floor_as_json(c: Comparison) -> dict[str, Any] | None:
 
 
 def run_as_json(run: dict[str, Any], scale: float) -> dict[str, Any]:
-    """A run's quickest and median call, and what others took of a core."""
+    """A run's fastest and median call, and how much of a core other processes took."""
     return {"min": scale * run["least"], "median": scale * run["median"], "others": run["others"]}
 
 

@@ -1,4 +1,4 @@
-"""The captioner's step that every contestant does: sizes and data."""
+"""The captioner's training step that every contestant performs: its sizes and data."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ FEATURES, WORD, HIDDEN, VOCABULARY = 512, 256, 512, 1004
 
 @dataclass(frozen=True)
 class Task:
-    """A cell, N captions of T words, whether Adam's update is included, whether all is eager, threads."""
+    """The cell, N captions of T words, with or without Adam's update, eager or compiled, the number of threads."""
 
     cell: str
     batch: int
@@ -27,7 +27,7 @@ class Task:
         return features, rng.integers(4, VOCABULARY, (self.batch, self.steps + 1))
 
     def weights(self) -> dict[str, Array]:
-        """Of a captioner, by name: deviation 1/√fan-in, biases zero."""
+        """The captioner's weights by name: standard deviation 1/√fan-in, biases zero."""
         rng, gates = np.random.default_rng(1), 4 if self.cell == "lstm" else 1
         shapes = {
             "W_embed": (VOCABULARY, WORD),

@@ -75,7 +75,7 @@ def _colours(opponent: Array) -> Array:
 
 
 def _chroma_edges(opponent: Array, filters: Array) -> Array:
-    """Filter responses to changes of colour, and a histogram of their six directions, over a 3×3 grid."""
+    """Filter responses to maps of the edges between colours, one map for each of six directions, over a 3×3 grid."""
     horizontal, vertical = _slopes(opponent)
     strength = np.hypot(horizontal, vertical)  # (2, N, 64, 64)
     angle = np.arctan2(vertical, horizontal)

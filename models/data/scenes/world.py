@@ -43,9 +43,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: its kind (a key of `ROLES`), its things in the order of their roles, the lone thing's
-    place.
-    """
+    """What a picture shows: its kind (a key of `ROLES`), its things by role in that order, a lone thing's place."""
 
     kind: str
     things: tuple[Thing, ...]
