@@ -76,3 +76,9 @@ def test_sums_by_id_of_rows_that_are_not_finite_stay_with_their_ids(
     for rows in (x, wide):
         (y,) = run(lambda x, ids: [apply(ScatterAdd(71), x[:, :columns], ids)], workers, rows, ids)
         np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_zeros_of_two_signs_are_two_numbers() -> None:
+    for y, sign in zip(run(lambda x: [1 / (x * 0.0), 1 / (x * -0.0)], 1, np.ones(2)), (1, -1), strict=True):
+        np.testing.assert_array_equal(y, sign * np.inf)

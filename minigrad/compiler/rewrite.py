@@ -57,7 +57,7 @@ class Builder:
 
     def __call__(self, op: Op, *inputs: Tensor, scope: Scope | None = None) -> Tensor:
         """The node op(inputs), or the one that stands for it."""
-        key = (op, *map(id, inputs))
+        key = (op, isinstance(op, Scalar) and repr(op.number), *map(id, inputs))  # 0.0 is not −0.0
         if key not in self._known:
             self._known[key] = self._made(op, inputs, scope)
         return self._known[key]
