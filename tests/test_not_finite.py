@@ -11,6 +11,7 @@ from minigrad.check.records.pool import given, taken
 from minigrad.compiler import cuts
 from minigrad.op import Array, apply
 from minigrad.ops.index import ScatterAdd
+from minigrad.ops.loss import BinaryCrossEntropy
 from minigrad.ops.pool import MaxPool2d
 
 rng = np.random.default_rng(0)
@@ -82,3 +83,12 @@ def test_sums_by_id_of_rows_that_are_not_finite_stay_with_their_ids(
 def test_zeros_of_two_signs_are_two_numbers() -> None:
     for y, sign in zip(run(lambda x: [1 / (x * 0.0), 1 / (x * -0.0)], 1, np.ones(2)), (1, -1), strict=True):
         np.testing.assert_array_equal(y, sign * np.inf)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_binary_cross_entropies_are_exact_at_both_ends(dtype: type) -> None:
+    x, t = np.array([20, -20, 30, -80, 80], dtype), np.array([1, 0, 1, 0, 1], dtype)
+    for y in (apply(BinaryCrossEntropy(), x, t), mg.softplus(-np.abs(x))):
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y, np.exp(-np.abs(x.astype(float))), rtol=1e-6)
+    np.testing.assert_array_equal(mg.softplus(np.array([-np.inf, np.inf, 500], dtype)), [0, np.inf, 500])

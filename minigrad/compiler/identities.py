@@ -21,7 +21,7 @@ def neutral_right(op: Add | Subtract | Multiply | Divide) -> int:
 
 
 def without_neutral(build: Builder, op: Add | Subtract | Multiply | Divide, inputs: Inputs) -> Tensor | None:
-    """x + 0, x − 0, 1 · x and x / 1 are x, where that changes neither shape nor dtype."""
+    """x + 0, x − 0, 1 · x and x / 1 are x, where that changes neither shape nor dtype; −0.0 + 0 remains −0.0."""
     a, b = inputs
     wanted = (op.shape(a.shape, b.shape), op.dtype(a.dtype, b.dtype))
     if number(b) == neutral_right(op) and (a.shape, a.dtype) == wanted:

@@ -1,6 +1,7 @@
 """Products of rows looked up in a table: where the table has fewer rows than there are ids, multiply it, then look up.
 
 In a batch of sentences words repeat: there are more ids than words in the table, and equal rows have equal products.
+A row that no id names is multiplied by 0: it must be finite.
 """
 
 from functools import partial

@@ -1,6 +1,7 @@
 """Activation functions: elementwise Ops that networks put between their products. Imports op.py and siblings.
 
-All are stable at ±1000. Gradient at the kink: relu 0, leaky_relu its slope, clip 1 at both edges.
+All are stable at ±1000. Gradient at the kink: relu 0, leaky_relu its slope, clip 1 at both edges. Gradients are
+products, which are quick: an infinite cotangent gives NaN where its factor is 0, and in tanh and sigmoid.
 """
 
 from dataclasses import dataclass
@@ -27,7 +28,10 @@ class Tanh(Unary):
 
 
 class Sigmoid(FloatingDtype, Unary):
-    """y = 1 / (1 + e⁻ˣ), computed as ½ tanh(½ x) + ½, which never overflows."""
+    """y = 1 / (1 + e⁻ˣ), computed as ½ tanh(½ x) + ½, which never overflows.
+
+    Its error is that of 1's last bit: below −17 a float32 is 0. For its logarithm write −softplus(−x).
+    """
 
     reads = "y"
 
@@ -83,7 +87,10 @@ class Softplus(FloatingDtype, Unary):
 
     def forward(self, x: Array) -> Array:
         """Stable in both directions; analytic, so that complex arguments pass through."""
-        return np.logaddexp(self.floating(x), 0) if not np.iscomplexobj(x) else np.log1p(np.exp(x))
+        if np.iscomplexobj(x):
+            return np.log1p(np.exp(x))
+        x = self.floating(x)
+        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g σ(x)."""
