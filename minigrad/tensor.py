@@ -3,6 +3,7 @@
 Applying an Op to Tensors happens here, in `Tensor.apply_op`: compute, or inside a trace only the shape, and record.
 """
 
+from functools import partialmethod
 from operator import attrgetter
 from typing import Any
 
@@ -201,24 +202,23 @@ class Tensor(NumpyProtocol):
             raise UsageError(f"{what}: do it inside mg.no_grad(), or build a new tensor with mg.where")
         self.changing().__setitem__(raw(key), raw(value))
 
-    def __iadd__(self, other: Any) -> "Tensor":
-        return self._update(np.add, other)
-
-    def __isub__(self, other: Any) -> "Tensor":
-        return self._update(np.subtract, other)
-
-    def __imul__(self, other: Any) -> "Tensor":
-        return self._update(np.multiply, other)
-
-    def __itruediv__(self, other: Any) -> "Tensor":
-        return self._update(np.divide, other)
-
     def _update(self, ufunc: np.ufunc, other: Any) -> "Tensor":
-        """`w -= lr * g`: under `no_grad` it changes a w that requires a gradient in place, else it makes a new w."""
+        """`w -= lr * g`: under `no_grad` it changes a w that requires a gradient in place, else it makes a new w.
+
+        UsageError for a leaf with a gradient outside `no_grad`: that is a step of training which would change nothing.
+        """
+        if self.requires_grad and self.is_leaf and self.grad is not None and current.get().recording:
+            name = self.name or "a tensor"
+            raise UsageError(f"this would make a new tensor and leave {name} as it is: do it inside mg.no_grad()")
         if not self.requires_grad or current.get().recording:
             return self.apply_op(UFUNCS[ufunc], (self, other))
         ufunc(self.changing(), raw(other), out=self.data, casting="same_kind")
         return self
+
+    __iadd__ = partialmethod(_update, np.add)
+    __isub__ = partialmethod(_update, np.subtract)
+    __imul__ = partialmethod(_update, np.multiply)
+    __itruediv__ = partialmethod(_update, np.divide)
 
     def backward(self, gradient: Any = None, retain_graph: bool = True) -> None:
         """Adds the gradient of this tensor to `.grad` of every leaf that requires one and that it depends on.

@@ -55,6 +55,12 @@ def assignment() -> None:
     parameter(3)[0] = 1.0
 
 
+def step_by_hand() -> None:
+    w = parameter(3)
+    (w * w).sum().backward()
+    w -= 0.1 * w.grad
+
+
 def state_of_another_model() -> None:
     Net().load_state_dict({"w": np.ones((4, 2)), "bias": np.zeros(2)})
 
@@ -75,6 +81,7 @@ MISTAKES: dict[str, Callable[[], Any]] = {
     "a second `backward()` of a freed graph": backward_twice,
     "an optimiser's step between loss and `backward()`": step_before_backward,
     "assignment into a parameter": assignment,
+    "`w -= 0.1 * w.grad` outside `no_grad`": step_by_hand,
     "an array changed through NumPy, under `mg.debug()`": numpy_behind_the_back,
     "a gradient of integers": lambda: mg.tensor(np.arange(3), requires_grad=True),
     "`np.asarray` of a tensor with a history": lambda: np.asarray(parameter(3)),
