@@ -83,10 +83,15 @@ def recognised(gallery: Gallery) -> Shown:
         likely = gallery.likely(photo["pixels"])
         found = int(likely.argmax())
         slope = smooth_grad(gallery.gradient, preprocess(photo["pixels"]), found, samples=16)
-        views.append((gallery.labels[found], overlay(photo["pixels"], strength(slope)[0])))
-        facts.append((photo["file"], f"{gallery.labels[found]} {likely[found]:.4f} (torchvision: {probability:.4f})"))
+        label, sure = gallery.labels[found], f"{100 * likely[found]:.2f} %"
+        views += [
+            (f"{label} {sure}", photo["pixels"]),
+            ("where it looks", overlay(photo["pixels"], strength(slope)[0])),
+        ]
+        facts.append((photo["file"], f"{label} {sure}; by torchvision {100 * probability:.2f} %"))
         print(f"{photo['file']}: class {found} of {number}, off by {abs(likely[found] - probability):.5f}", flush=True)
-    return Shown("Recognised", "What the network sees in twelve photographs, and where it looks.", views, facts=facts)
+    lead = "What the network sees in twelve photographs; bright is what that depends on, by SmoothGrad."
+    return Shown("Recognised", lead, views, facts=facts, header=("photograph", "class and probability"))
 
 
 def fooled(gallery: Gallery) -> Shown:
@@ -121,9 +126,11 @@ def visualised(gallery: Gallery) -> Shown:
         log: list[dict[str, float]] = []
         x = class_visualization(gallery.gradient, target, progress=lambda it, log=log: log.append(it.record))
         views.append((gallery.labels[target], gallery.saved(f"class-{target}", x)))
-        facts.append((gallery.labels[target], fallen(log)))
-        print(f"{gallery.labels[target]}: {facts[-1][1]}", flush=True)
-    return Shown("Classes", "What the network takes for six classes, sought from noise.", views, facts=facts)
+        first, last = log[0]["score"], log[-1]["score"]
+        facts.append((gallery.labels[target], f"from {first:.1f} in the noise to {last:.1f}"))
+        print(f"{gallery.labels[target]}: score {facts[-1][1]}", flush=True)
+    lead = "What the network takes for six classes, sought from noise."
+    return Shown("Classes", lead, views, facts=facts, header=("class", "score"))
 
 
 def styled(gallery: Gallery) -> Shown:
@@ -138,7 +145,7 @@ def styled(gallery: Gallery) -> Shown:
             gallery.network, preprocess(content), painting, progress=lambda it, log=log: log.append(it.record)
         )
         views.append((name, gallery.saved(f"style-{name}", x)))
-        panels.append(loss_panel(log, ("loss", "content", "style", "variation"), name))
+        panels.append(loss_panel(log, ("loss", "content", "style", "variation"), f"Loss, {name}"))
         facts.append((name, fallen(log)))
         print(f"{name}: {facts[-1][1]}", flush=True)
     views.append(("texture", gallery.saved("texture", texture(gallery.network, painting, (SIDE, SIDE)))))
