@@ -4,6 +4,8 @@ import io
 import json
 import resource
 import signal
+import time
+import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +24,19 @@ _VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1, 2**31, 2**63, 10**40, -0.5, 1e308, float("nan"), float("inf")),
     *("", "x", "x" * 5_000, "\0", "\ud800", "../..", "<NULL>", "1", [], [[]], [1], {}, {"": 0}, [None] * 9, {"a": []}),
 )
+
+
+@contextmanager
+def at_once(room: int) -> Iterator[None]:
+    """A context that must take less than 0.1 s of the processor, and allocate less than `room` bytes."""
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        yield
+        elapsed, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert elapsed < 0.1 and peak < room
 
 
 def damaged(content: bytes, rng: np.random.Generator) -> bytes:

@@ -71,7 +71,7 @@ def test_a_recurrence_of_an_odd_batch_runs_through_without_waiting(small_kernels
     assert np.allclose(f(x).numpy(), recurrence(mg.tensor(x)).numpy(), atol=1e-14)
     assert {n.shape for n in f.graph if isinstance(n.op, MatMul)} == {(25, 2048) if small_kernels else (2048, 25)}
     assert sum(isinstance(n.op, Copy) for n in f.graph) == 1
-    assert (len(f._last.program.stages) <= 3) == small_kernels
+    assert (len(f.last.program.stages) <= 3) == small_kernels
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -117,7 +117,7 @@ def test_what_a_pass_makes_belongs_to_what_it_replaces() -> None:
 
 def clashes(compiled: Compiled) -> list[tuple[Any, Any]]:
     """Pairs of values that live at the same time and share memory, in the program compiled last."""
-    plan = compiled._last.program.plan
+    plan = compiled.last.program.plan
     roots = [r for r in plan.roots.values() if r.kind == "arena" and r.nbytes]
     in_place = {(id(x), id(r.node)) for r in roots for x in replaced(plan, r) if plan.root(x).offset == r.offset}
     return [
@@ -135,7 +135,7 @@ def test_values_that_live_at_the_same_time_never_overlap(workers: int) -> None:
     compiled = mg.compile(f, workers=workers)
     compiled(features, captions)
     assert clashes(compiled) == []
-    plan = compiled._last.program.plan
+    plan = compiled.last.program.plan
     assert sum(r.nbytes for r in plan.roots.values() if r.kind == "arena") > plan.arena  # memory is shared
 
 

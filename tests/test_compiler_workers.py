@@ -165,14 +165,14 @@ def test_pictures_are_cut_by_rows(workers: int) -> None:
         agree(in_any_order(f, workers, seed)(x), wanted, 1e-10)
     compiled = mg.compile(lambda x: mg.conv2d(x, np.ones((9, 2, 3, 3))), workers=2)
     compiled(rng.normal(size=(1, 2, 90, 90)))
-    assert [d.axis for d in compiled._last.program.divisions] == [2]
+    assert [d.axis for d in compiled.last.program.divisions] == [2]
 
 
 def stages(f: Callable[..., Any], *arguments: Any) -> int:
     """How often two workers wait for each other."""
     compiled = mg.compile(f, workers=2)
     compiled(*arguments)
-    return len(compiled._last.program.stages)
+    return len(compiled.last.program.stages)
 
 
 def test_the_steps_of_a_recurrence_run_through_without_waiting() -> None:
@@ -189,7 +189,7 @@ def test_products_of_few_rows_are_cut_by_columns(monkeypatch: pytest.MonkeyPatch
     for rows, axis in ((24, 1), (200, 0)):
         compiled = mg.compile(lambda x: x @ w, workers=2)
         compiled(rng.normal(size=(rows, 64)))
-        assert [d.axis for d in compiled._last.program.divisions] == [axis]
+        assert [d.axis for d in compiled.last.program.divisions] == [axis]
 
 
 def test_small_work_is_left_to_one(monkeypatch: pytest.MonkeyPatch) -> None:

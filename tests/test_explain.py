@@ -66,7 +66,7 @@ def test_little_is_explained_too(f: Any) -> None:
 def test_what_is_forgotten_is_explained_on_zeros() -> None:
     compiled = mg.compile(lambda x: mg.tanh(x))
     compiled(np.ones(3))
-    compiled._last.program.forget()
+    compiled.last.program.forget()
     assert compiled.explain().costs[0].measured < 1
 
 

@@ -1,5 +1,6 @@
 """Convolution, pooling and normalisation: PyTorch's numbers where it is there, small cases by hand always."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,8 @@ def test_convolution_is_pytorchs(torch: Any, dtype: Any, tolerance: float) -> No
     for case in CASES:
         options = {k: case[k] for k in ("stride", "padding")}
         arrays = [draw(case["x"], dtype), draw(case["w"], dtype), draw(case["w"][:1], dtype)]
-        agree(
-            torch,
-            lambda x, w, b, o=options: mg.conv2d(x, w, b, **o),
-            lambda x, w, b, o=options: torch.nn.functional.conv2d(x, w, b, **o),
-            arrays,
-            tolerance,
-        )
+        ours, theirs = partial(mg.conv2d, **options), partial(torch.nn.functional.conv2d, **options)
+        agree(torch, ours, theirs, arrays, tolerance)
 
 
 @DTYPES
@@ -85,13 +81,8 @@ def test_transposed_convolution_is_pytorchs(torch: Any, dtype: Any, tolerance: f
             continue
         options = {k: case[k] for k in ("stride", "padding")} | {"output_padding": extra}
         arrays = [draw((n, case["w"][0], h, w), dtype), draw(case["w"], dtype), draw(case["w"][1:2], dtype)]
-        agree(
-            torch,
-            lambda x, w, b, o=options: mg.conv_transpose2d(x, w, b, **o),
-            lambda x, w, b, o=options: torch.nn.functional.conv_transpose2d(x, w, b, **o),
-            arrays,
-            tolerance,
-        )
+        ours, theirs = partial(mg.conv_transpose2d, **options), partial(torch.nn.functional.conv_transpose2d, **options)
+        agree(torch, ours, theirs, arrays, tolerance)
 
 
 @DTYPES

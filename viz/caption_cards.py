@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from viz.caption_sheet import Sample, alignment
 from viz.markup import Html, element, escaped, joined
-from viz.page import choice, image_element
+from viz.page import address_link, choice, image_element
 
 _MOST_GROUPS = 4
 """The style sheet knows the classes group-0 to group-3; more labels are names of samples, not groups."""
@@ -66,15 +66,9 @@ def _facts(sample: Sample) -> Html:
     """The verdict, as a sign and a word, and the label."""
     sign, word = (_TICK, "Right") if sample.right else (_CROSS, "Wrong")
     verdict = element("span", sign, word, class_=f"verdict {word.lower()}") if sample.right is not None else ""
-    label = element("span", _label(sample.label), class_="group", dir="auto") if sample.label else ""
+    name = address_link(sample.label) or sample.label
+    label = element("span", name, class_="group", dir="auto") if name else ""
     return element("p", verdict, label, class_="facts") if verdict or label else Html()
-
-
-def _label(label: str) -> Html:
-    """The label; as a link if it is the address of a picture."""
-    if label.startswith(("http://", "https://")):
-        return element("a", label.rsplit("/", 1)[-1] or label, href=label, rel="noreferrer")
-    return escaped(label)
 
 
 def _caption(sample: Sample) -> Html:

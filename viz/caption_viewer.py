@@ -10,7 +10,7 @@ from pathlib import Path
 
 from viz.image_grid import Image
 from viz.markup import Html, element, joined
-from viz.page import Number, Section, image_element, write_page
+from viz.page import Number, Section, address_link, image_element, write_page
 
 _LONGEST = 420
 _ORDERS = {"row": "as in the data", "best": "best score first", "worst": "worst score first", "sure": "surest first"}
@@ -84,15 +84,11 @@ def _photograph(one: Captioned) -> Html:
     alt = f"{one.name}: {one.truths[0]}" if one.truths else one.name
     if one.image is not None:
         return element("div", image_element(one.image, alt, _LONGEST), class_="photograph")
-    if not one.address.startswith(("http://", "https://")):
+    link = address_link(one.address)
+    if not link:
         return element("div", element("p", "no photograph"), class_="photograph absent")
     image = element("img", src=one.address, alt="", loading="lazy", referrerpolicy="no-referrer")
-    link = element("a", _last_part(one.address), href=one.address, rel="noreferrer")
     return element("div", image, element("p", "not loaded: ", link), class_="photograph remote")
-
-
-def _last_part(address: str) -> str:
-    return address.rstrip("/").rsplit("/", 1)[-1]
 
 
 def _facts(one: Captioned) -> Html:

@@ -1,9 +1,7 @@
 """Pages that are one file and need no network: sections of text, numbers, tables, pictures and drawings.
 
 write_page("style.html", "Starry night", kind="Style transfer", sections=[
-
     Section("Result", "The content, the style, and the result.", [figures([image_figure(image, "content")])]),
-
 ])
 
 Only the script that comes with a page runs in it, and all of the page works without that script too.
@@ -88,6 +86,13 @@ def image_element(image: Image, alt: str, longest: int = 720) -> Html:
     height, width = image.shape[:2]
     look = "pixels" if is_small(image) else None
     return element("img", src=data_uri(image, longest), alt=alt, width=width, height=height, class_=look)
+
+
+def address_link(text: str) -> Html:
+    """A link named by the last part of a web address; nothing if the text is not a web address."""
+    if not text.startswith(("http://", "https://")):
+        return Html()
+    return element("a", text.rstrip("/").rsplit("/", 1)[-1], href=text, rel="noreferrer")
 
 
 def drawing_figure(svg: str, prefix: str, title: object, label: str) -> Html:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from viz.image_grid import Image
 from viz.markup import Html, element
-from viz.page import choice, image_element
+from viz.page import address_link, choice, image_element
 
 _LONGEST = 360
 """Pixels of a photograph on a card."""
@@ -36,16 +36,9 @@ def photograph_cards(cards: Sequence[Card]) -> Html:
 def _item(card: Card, number: int, groups: Sequence[str]) -> Html:
     alt = f"Photograph {number}: {card.captions[0]}" if card.captions else f"Photograph {number}"
     image = image_element(card.image, alt, _LONGEST) if card.image is not None else ""
-    facts = element("p", _link(card.address), element("span", card.group, class_="group"), class_="facts")
+    name = address_link(card.address) or element("span", card.address.rsplit("/", 1)[-1])
+    facts = element("p", name, element("span", card.group, class_="group"), class_="facts")
     said = element("ul", *(element("li", caption, dir="auto") for caption in card.captions), class_="said")
     return element(
         "li", image, element("div", facts, said, class_="text"), class_=f"card group-{groups.index(card.group)}"
     )
-
-
-def _link(address: str) -> Html:
-    """The last part of an address; as a link if it is one."""
-    name = address.rsplit("/", 1)[-1] or address
-    if address.startswith(("http://", "https://")):
-        return element("a", name, href=address, rel="noreferrer")
-    return element("span", name)

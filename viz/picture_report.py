@@ -1,9 +1,7 @@
 """The report of work on pictures: the resulting pictures, what was measured, and curves, on one page.
 
 write_picture_report("report.html", kind="Style transfer", title="Tübingen by night", shown=[
-
     Shown("tubingen", "in the style of starry_night", [("content", image), ("result", result)], panels),
-
 ])
 """
 

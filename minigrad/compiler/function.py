@@ -95,21 +95,22 @@ class Compiled:
     @property
     def graph(self) -> Graph:
         """The graph compiled last, after all passes."""
-        return self._last.graph
+        return self.last.graph
 
     @property
     def traced(self) -> Graph:
         """The graph compiled last, before all passes."""
-        return self._last.whole
+        return self.last.whole
 
     def explain(self) -> Explanation:
         """What was done to the graph compiled last, where its memory is, and where its time goes."""
-        entry = self._last
+        entry = self.last
         with self._workers.turn, one_blas_thread():
             return explained(entry.whole, self._passes, entry.program)
 
     @property
-    def _last(self) -> "Entry":
+    def last(self) -> "Entry":
+        """What was compiled last: the trace, the graph before and after the passes, and the program."""
         if self._latest is None:
             raise UsageError("nothing is compiled yet: call the function once")
         return self._latest

@@ -2,7 +2,6 @@
 
 training = Training(run, data.train, validate, warn=print)
 for record in training.run():
-
     ...                        # {"step": 1, "loss": 4.2, "lr": 4e-05, ...}
 """
 

@@ -50,9 +50,7 @@ class Work:
     nbytes: int
 
     def seconds(self, rows: int) -> float:
-        """The seconds of the gradients of some rows: interpolated, and beyond the most rows measured in proportion to
-        them.
-        """
+        """The seconds of the gradients of some rows: interpolated, or in proportion to the most rows measured."""
         known = sorted(self.gradients)
         if rows > known[-1]:
             return self.gradients[known[-1]] * rows / known[-1]
