@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from test_report import Page
 
-from viz.picture_report import FIRST_AND_LAST, Shown, loss_facts, loss_panel, write_picture_report
+from viz.markup import Html
+from viz.page import figures
+from viz.picture_report import FIRST_AND_LAST, Shown, in_rows, loss_facts, loss_panel, write_picture_report
 
 LOG = [{"step": step, "loss": 8.0 / (step + 1), "style": 1.0} for step in range(4)]
 
@@ -30,6 +32,13 @@ def test_what_would_be_alone_in_a_row_has_something_beside_it(
 ) -> None:
     assert rows(tmp_path, pictures, panels) == expected, "the table after the last row counts as in it"
     assert rows(tmp_path, 3, 1, facts=False) == [3, 1]
+
+
+@pytest.mark.parametrize(("count", "columns"), [(1, 1), (3, 3), (4, 4), (5, 3), (6, 3), (7, 4), (9, 3)])
+def test_rows_are_about_equally_long(count: int, columns: int) -> None:
+    assert in_rows([Html("<figure></figure>")] * count, 4) == figures(
+        [Html("<figure></figure>")] * count, 1000 // columns
+    )
 
 
 def test_losses_first_and_last() -> None:

@@ -97,7 +97,8 @@ def test_a_picture_that_does_not_fool_is_told_and_the_exit_code_says_so(
     was = said(capsys, "saliency", "cat.png", "--weights", str(weights))["results"][0]["class"]
     other = str((was + 1) % len(CLASSES))
     assert said(capsys, *words, "--class", other, code=1)["results"][0]["fooled"] is False
-    assert main([*words, "--class", other]) == 1 and "NOT taken for" in capsys.readouterr().out
+    assert main([*words, "--class", other]) == 1 and "a larger --within may do" in capsys.readouterr().out
+    assert "NOT taken for" in next(Path("runs").glob("*/report.html")).read_text(encoding="utf-8")
 
 
 def test_classes_visualised(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,15 +7,19 @@ write_picture_report("report.html", kind="Style transfer", title="Tübingen by n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 from viz.curve_figures import curve_figures
 from viz.curves import LOOKS, Line, Log, Panel
 from viz.image_grid import Image
+from viz.markup import Html
 from viz.page import Number, Section, command_line, figures, image_figure, table, write_page
 
-_LEAST, _IN_A_ROW = 240, 3
-"""Pixels at which pictures stand side by side, and how many can where there is room."""
+_MOST_PICTURES, _MOST_CURVES = 4, 3
+"""That stand side by side where a page is as wide as it gets."""
+_WIDTH = 1000
+"""Pixels that a row of figures needs for that; on a narrower page fewer stand side by side."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,9 +72,15 @@ def _section(part: Shown, number: int) -> Section:
     pictures = [image_figure(image, caption) for caption, image in part.pictures]
     drawings = curve_figures([panel for panel in part.panels if panel.drawn], f"curve-{number}")
     facts = [table(part.facts, part.header)] if part.facts else []
-    if len(pictures) + len(drawings) <= _IN_A_ROW:
+    if len(pictures) + len(drawings) <= _MOST_CURVES:
         pictures, drawings = [*pictures, *drawings], []
     elif len(drawings) == 1:
         drawings, facts = [*drawings, *facts], []
-    rows = [figures(pictures, _LEAST), *([figures(drawings)] if drawings else [])]
+    rows = [in_rows(pictures, _MOST_PICTURES), *([in_rows(drawings, _MOST_CURVES)] if drawings else [])]
     return Section(part.title, part.lead, [*rows, *facts])
+
+
+def in_rows(items: Sequence[Html], most: int) -> Html:
+    """Figures in rows of about equal length, of which none has more than `most`."""
+    columns = ceil(len(items) / ceil(len(items) / most))
+    return figures(items, _WIDTH // columns)

@@ -15,6 +15,7 @@ from models.data.images import Pixels, read_image
 from models.image_gradients import ImageGradient, probabilities
 from models.image_synthesis import fooling_image
 from viz.heat import difference
+from viz.page import Number
 from viz.picture_report import Shown, loss_panel
 
 _SUREST = 3
@@ -56,8 +57,10 @@ def run(arguments: argparse.Namespace) -> int:
     results = [result for result, _ in found]
     if not arguments.json:
         console.say("\n".join(in_words(result) for result in results))
-    studio.finish("Fooling images", [part for _, part in found], results)
-    return int(not all(result["fooled"] for result in results))
+    count = sum(result["fooled"] for result in results)
+    share = Number("taken for the class that was asked for", f"{count} of {len(results)}", count / len(results))
+    studio.finish("Fooling images", [part for _, part in found], results, [share])
+    return int(count < len(results))
 
 
 def fooled(
@@ -90,9 +93,9 @@ def fooled(
         "largest_change": int(np.abs(made.astype(int) - image).max()),
         "file": str(path),
     }
-    change = f"No colour is changed by more than {result['largest_change']} of 255."
     panels = [loss_panel(watched.log, title="−log of the class's probability")]
-    lead, header = f"{found.iterations} steps. {change}", ("taken for", "original", "fooling")
+    lead = f"{outcome(result)}. No colour is changed by more than {result['largest_change']} of 255."
+    header = ("taken for", "original", "fooling")
     return result, Shown(f"{name} as {wanted}", lead, views, panels, facts(studio, before, after), header)
 
 
@@ -108,7 +111,13 @@ def top(studio: Studio, likely: Any) -> str:
 
 
 def in_words(result: dict[str, Any]) -> str:
-    """`cat: taken for pizza after 5 steps, colours changed by at most 9 of 255; runs/fool-1/cat-as-pizza.png`."""
-    outcome = "taken for" if result["fooled"] else f"NOT taken for {result['label']}, still for"
-    steps = f"after {result['iterations']} steps, colours changed by at most {result['largest_change']} of 255"
-    return f"{result['picture']}: {outcome} {result['is_label']} {steps}; {result['file']}"
+    """`cat: Taken for pizza after 5 steps, colours changed by at most 8 of 255; runs/fool-1/cat-as-pizza.png`."""
+    change = f"colours changed by at most {result['largest_change']} of 255"
+    remedy = "" if result["fooled"] else ": more --steps or a larger --within may do"
+    return f"{result['picture']}: {outcome(result)}, {change}; {result['file']}{remedy}"
+
+
+def outcome(result: dict[str, Any]) -> str:
+    """`Taken for pizza after 5 steps`, or what else for."""
+    taken = "Taken for" if result["fooled"] else f"NOT taken for {result['label']}, but for"
+    return f"{taken} {result['is_label']} after {result['iterations']} steps"
