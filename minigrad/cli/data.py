@@ -18,8 +18,13 @@ def add_parser(subparsers: Any) -> None:
         "sets, whole and checked.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
-    fetch = actions.add_parser("fetch", help="MNIST, or COCO 2014 with its captions, into the cache")
-    fetch.add_argument("name", choices=("mnist", "coco"), help="12 MB, 19 GB")
+    fetch = actions.add_parser(
+        "fetch",
+        help="MNIST, or COCO 2014 with its captions, into the cache",
+        description="Gets MNIST (12 MB) or COCO 2014 with its captions (19 GB) into the cache, and checks every file. "
+        "What an interruption leaves of COCO is gone on with.",
+    )
+    fetch.add_argument("name", choices=("mnist", "coco"), help="which")
     fetch.add_argument("--part", action="append", choices=tuple(PARTS), help="of COCO; repeatable (all)")
     fetch.add_argument("--address", metavar="URL", help="a mirror (checksums stay the same)")
     prepare, check = preparing.add_parser(actions), checking.add_parser(actions)

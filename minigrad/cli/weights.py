@@ -26,17 +26,22 @@ def add_parser(subparsers: Any) -> None:
         "it), NumPy's .npz and HDF5.",
     )
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(parser))
-    inspect = actions.add_parser("inspect", help="names, shapes, dtypes, bytes and checksums")
-    inspect.add_argument("file", type=Path, metavar="FILE")
-    convert = actions.add_parser("convert", help="write the same arrays in another form")
-    convert.add_argument("file", type=Path, metavar="IN")
+    inspect = action_parser(actions, "inspect", "names, shapes, dtypes, bytes and checksums of a file's arrays")
+    inspect.add_argument("file", type=Path, metavar="FILE", help="safetensors, .pth, .npz or HDF5")
+    convert = action_parser(actions, "convert", "write the same arrays in another form")
+    convert.add_argument("file", type=Path, metavar="IN", help="safetensors, .pth, .npz or HDF5")
     convert.add_argument("out", type=Path, metavar="OUT", help=f"ends with {', '.join(ENDINGS)}")
-    fetch = actions.add_parser("fetch", help="get trained weights from PyTorch's model zoo")
+    fetch = action_parser(actions, "fetch", "get trained weights from PyTorch's model zoo, or the labels of ImageNet")
     fetch.add_argument("names", nargs="+", metavar="NAME", help=", ".join(zoo.ZOO))
     fetch.add_argument("--address", metavar="URL", help="fetch from a mirror (checksums stay the same)")
     for action in (parser, inspect, convert, fetch):
         action.add_argument("--json", action="store_true", help="one JSON object", default=argparse.SUPPRESS)
     parser.set_defaults(json=False)
+
+
+def action_parser(actions: Any, name: str, what: str) -> argparse.ArgumentParser:
+    """A parser whose own help begins with what the list of actions says of it."""
+    return actions.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")  # type: ignore[no-any-return]
 
 
 def run(arguments: argparse.Namespace) -> int:
