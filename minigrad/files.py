@@ -19,7 +19,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
     except OSError as error:  # whoever asked knows nothing of the part
         raise OSError(error.errno, error.strerror, str(path)) from error
     finally:
-        part.unlink(missing_ok=True)
+        if part.exists():  # a disk that takes nothing would refuse to remove it even where it is not
+            part.unlink()
 
 
 def put(part: Path, path: Path) -> None:

@@ -150,8 +150,7 @@ class Checkpoints:
         self._damaged.discard(step)
         steps = self.steps()
         kept = [s for s in steps if s <= step and s not in self._damaged][-self.keep :]
-        forgotten = [self._path(s) for s in steps if s not in kept]
-        for path in (*forgotten, *parts(self.folder)):
+        for path in (*(self._path(s) for s in steps if s not in kept), *parts(self.folder)):
             with suppress(OSError):
                 path.unlink()
 

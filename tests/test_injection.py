@@ -59,10 +59,10 @@ def test_the_disk_itself(tmp_path: Path) -> None:
         write_whole(tmp_path / "file", b"content")
 
     calls = calls_of(tmp_path, work)
-    assert calls == ["create", "write", "open", "fsync", "rename", "open", "fsync", "remove"]
+    assert calls == ["create", "write", "open", "fsync", "rename", "open", "fsync"]
     for k, name in enumerate(calls):
         for how in HOWS:
-            if how != FULL or name not in ("rename", "remove", "open"):
+            if how != FULL or name not in ("rename", "open"):
                 assert failed(tmp_path, k, how, work), (k, how)
 
 
@@ -201,7 +201,8 @@ def test_training(tmp_path: Path, source: Source, data: CaptionData) -> None:
             assert warnings or not training.failed_saves
             assert bool(training.failed_saves) == any("COULD NOT BE SAVED" in warning for warning in warnings)
         resumed = again(folder, data, told := [])
-        assert not told and resumed.place.step % 2 == 0, (k, how, told)
+        assert all("log.jsonl lacks" in warning for warning in told) and (how != KILLED or not told), (k, how, told)
+        assert resumed.place.step % 2 == 0, (k, how)
         list(resumed.run())
         assert state(resumed) == state(whole), (k, how)
         assert not hidden(folder)

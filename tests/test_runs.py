@@ -1,22 +1,27 @@
 """Run folders: what is wrong with a file of one is told with the file's name and what to do."""
 
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from test_training import TINY, again, trainer
+from PIL import Image
+from quick_gan import make_gan_quick
+from test_training import TINY, again, state, trainer
 
-from minigrad.cli import folders, main
+from minigrad.cli import folders, main, results
 from minigrad.errors import CheckpointError, UsageError
 from minigrad.store import load, save
 from models.data.coco import CaptionData
 from models.folders import alone
-from models.training import Run, Source
+from models.training import Run, Source, Validation
 from models.training.adversarial import GanRun, GanSettings
 from models.training.folder import CHECKSUM, checksum
+from viz.film import write_grey
 
 
 def rewritten(run: Path, **changed: Any) -> None:
@@ -123,3 +128,37 @@ def test_going_on_with_other_data_is_refused(
         assert main([*words, *options]) == 2
         assert "--resume goes on with the run's own settings" in capsys.readouterr().err
     assert main([*words, "--data", source.folder, "--features", "plain"]) == 0
+
+
+def test_what_a_lost_log_held_of_the_end_is_measured_again(tmp_path: Path, source: Source, data: CaptionData) -> None:
+    whole = trainer(tmp_path / "run", source, data)
+    list(whole.run())
+    lines = (tmp_path / "run/log.jsonl").read_text().splitlines(keepends=True)
+    left = ["{}\n", '{"step": 1, "epoch": 1, "loss": "x"}\n', lines[3].replace('"epoch"', '"epoci"'), lines[4]]
+    for kept, lost in (("", len(lines)), ("".join(left), len(lines) - 1)):
+        run = shutil.copytree(tmp_path / "run", tmp_path / str(lost))
+        (run / "log.jsonl").write_text(kept)
+        resumed = again(run, data, told := [])
+        assert told == [f"{run}/log.jsonl lacks {lost} of {len(lines)} records, and so will curves and reports"]
+        assert [r["val_loss"] for r in resumed.run()] == [whole.log.records[-1]["val_loss"]]
+        found = results.summary(Run.open(run), resumed, Validation(data))
+        assert (found["step"], found["val_loss"]) == (20, whole.log.records[-1]["val_loss"])
+    assert state(resumed) == state(whole)
+
+
+def test_a_film_goes_on_without_what_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_gan_quick(monkeypatch)
+    few = ["--steps", "3", "--batch-size", "8", "--noise", "3", "--threads", "1", "--sample-every", "1"]
+    assert main(["gan", "--out", str(tmp_path / "run"), *few]) == 0
+    (tmp_path / "run/log.jsonl").unlink()
+    first, second, _ = sorted((tmp_path / "run/samples").iterdir())
+    first.write_bytes(first.read_bytes()[:-30])
+    write_grey(np.zeros((3, 3), np.uint8), second)
+    capsys.readouterr()
+    assert main(["gan", "--resume", "--out", str(tmp_path / "run")]) == 0
+    told = capsys.readouterr().err
+    assert f"{first} is not a picture" in told and f"{second} is of another size" in told and "log.jsonl lacks" in told
+    with Image.open(tmp_path / "run/samples.gif") as film:
+        assert getattr(film, "n_frames", 1) == 1

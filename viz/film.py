@@ -64,12 +64,6 @@ def film_element(frames: Sequence[Image], alt: str, milliseconds: int = 200) -> 
     return element("img", src=source, alt=alt, width=width, height=height, class_="pixels")
 
 
-def read_grey(path: Path) -> Image:
-    """A grey picture (H, W) from a PNG file."""
-    with PillowImage.open(path) as image:
-        return np.asarray(image.convert("L"))
-
-
 def write_grey(image: Image, path: Path) -> Path:
     """Writes a grey picture (H, W) as PNG, without loss."""
     write_whole(path, png(PillowImage.fromarray(np.ascontiguousarray(image))))

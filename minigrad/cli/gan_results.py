@@ -8,7 +8,9 @@ import numpy as np
 
 from minigrad import store
 from minigrad.cli import console
+from minigrad.errors import DataError, MissingFileError
 from minigrad.op import Array
+from models.data.images import read_image
 from models.data.mnist import Digits, as_bytes
 from models.digit_classifier import DigitClassifier, train_classifier
 from models.gan import noise
@@ -16,7 +18,7 @@ from models.gan_scores import Gaussian, frechet_distance, recognised
 from models.training.adversarial import GanRun, GanTraining, made
 from models.training.log import Record
 from viz.curves import Line, Look, Panel, draw_panels, panel_svg
-from viz.film import film_element, mosaic, read_grey, write_gif, write_grey
+from viz.film import film_element, mosaic, write_gif, write_grey
 from viz.page import Number, Section, command_line, drawing_figure, figure, figures, image_figure, table, write_page
 
 FILM = "samples.gif"
@@ -38,7 +40,7 @@ def write_results(run: GanRun, training: GanTraining, test: Digits, command: str
     folder, records = run.folder, training.log.records
     judge, accuracy = classifier(run, training.digits, test, show)
     scores = {"classifier_accuracy": accuracy, **scored(training, judge, test)}
-    last = [r for r in records if "discriminator_loss" in r][-1]
+    last = next((r for r in reversed(records) if "discriminator_loss" in r), {})
     found = {
         "run": str(folder),
         "step": training.place.step,
@@ -48,7 +50,7 @@ def write_results(run: GanRun, training: GanTraining, test: Digits, command: str
         **scores,
     }
     samples, between = mosaic(as_bytes(training.samples())), mosaic(as_bytes(interpolated(training)), _STATIONS)
-    frames = [read_grey(path) for path in kept_frames(folder)] or [samples]
+    frames = list(frames_like(samples, kept_frames(folder))) or [samples]
     panel = losses_panel(records)
     written = [
         write_grey(samples, folder / "samples.png"),
@@ -111,6 +113,18 @@ def kept_frames(folder: Path) -> list[Path]:
     paths = sorted((folder / "samples").glob("step-*.png"))
     chosen = np.linspace(0, len(paths) - 1, min(_MOST_FRAMES, len(paths))).round().astype(int)
     return [paths[i] for i in chosen]
+
+
+def frames_like(samples: Array, paths: list[Path]) -> Iterator[Array]:
+    """The grids in files; one that is damaged, or of another size, is told and left out."""
+    for path in paths:
+        try:
+            frame = read_image(path)[:, :, 0]
+            if frame.shape != samples.shape:
+                raise DataError(f"{path} is of another size than the last samples")
+            yield frame
+        except (DataError, MissingFileError) as error:
+            console.warn(f"{error}: the film goes without it")
 
 
 def losses_panel(records: list[Record]) -> Panel:

@@ -33,7 +33,9 @@ def summary(run: Run, training: Training, validation: Validation) -> dict[str, A
     shuffled = validation.right(training.captioner, shuffled=True)
     return {
         "run": str(run.folder),
-        **{k: latest[k] for k in ("step", "epoch", "loss", "val_loss") if k in latest},
+        "step": training.place.step,
+        "epoch": training.place.running_epoch,
+        **{k: latest[k] for k in ("loss", "val_loss") if k in latest},
         **{k: latest[k] for k in latest if k.startswith("right")},
         **({"right_with_shuffled_features": shuffled["all"]} if shuffled else {}),
         "parameters": sum(parameter.size for parameter in training.captioner.parameters()),

@@ -181,8 +181,9 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
         console.say(f"held-out captions {right(found)}; {shuffled}")
     phases = ", ".join(f"{phase} {console.clock(elapsed)}" for phase, elapsed in found["seconds"].items())
     console.say(f"{found['step']} steps, held-out loss {found['val_loss']:.3f} nats a word  [{phases}]")
-    console.say(f"look at  {run.folder / 'report.html'}")
-    console.say(f"try      minigrad caption {run.folder} {example(run)} --beams 3")
+    if found["written"]:
+        console.say(f"look at  {run.folder / 'report.html'}")
+        console.say(f"try      minigrad caption {run.folder} {example(run)} --beams 3")
 
 
 def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:

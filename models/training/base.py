@@ -137,6 +137,9 @@ class Loop(ABC, Generic[Batch]):
             self.rng.bit_generator.state = state["generator"]
             self.place = restored(Place, state["place"])
             self.log.cut(state["records"])
+            lost = state["records"] - len(self.log.records)
+        if lost:
+            self.warn(f"{self.log.path} lacks {lost} of {state['records']} records, and so will curves and reports")
         ranks = state.get("ranks", 1)
         if ranks != self.ranks.count:
             self.warn(f"{ranks} ranks came so far and {self.ranks.count} go on: other last bits, the same training")
@@ -181,7 +184,7 @@ class Loop(ABC, Generic[Batch]):
             self.ranks.settle()
             while self.place.step < last and self.ranks.stop is None:
                 yield from self._epoch(last)
-            if self.finished and self.place.validated != self.place.step:
+            if self.finished and self.ranks.once(lambda: not self._is_validated()):
                 yield self._validation()
             self.save()
             self.ranks.settle()
@@ -221,6 +224,13 @@ class Loop(ABC, Generic[Batch]):
         rates = {f"{name}_per_second": found.pop(name) / seconds for name in ("words", "pictures") if name in found}
         return self.log.append(
             {"step": place.step, "epoch": place.running_epoch, **found, **rates, "seconds": place.seconds}
+        )
+
+    def _is_validated(self) -> bool:
+        """Whether what is to be known after the last step was measured, and is in the log, which may have been lost."""
+        place = self.place
+        return place.validated == place.step and any(
+            r["step"] == place.step and "seconds" not in r for r in self.log.records
         )
 
     def _validation(self) -> Record:

@@ -51,7 +51,7 @@ class Log:
 
 
 def read_log(path: Path) -> list[Record]:
-    """The records of a log, without a line torn by a crash; empty if the log cannot be read."""
+    """The records of a log; lines that are torn or damaged are left out, and a log that cannot be read is empty."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -60,9 +60,10 @@ def read_log(path: Path) -> list[Record]:
 
 
 def parsed(line: str) -> Record | None:
-    """A line's record, or None if it is not one."""
+    """A line's record, of numbers alone, or None."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    return record if isinstance(record, dict) else None
+    is_record = isinstance(record, dict) and all(type(record.get(key)) is int for key in ("step", "epoch"))
+    return record if is_record and all(type(value) in (int, float) for value in record.values()) else None
