@@ -235,6 +235,11 @@ def test_classes_by_number_or_name() -> None:
         class_number("pizza", (), 6)
 
 
+def test_labels_as_editors_write_them(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes("\ufefftench\r\nhen \r\n\r\n".encode())
+    assert read_labels(tmp_path / "labels.txt") == ("tench", "hen")
+
+
 @pytest.mark.fault(number=1)
 def test_labels_that_are_none(tmp_path: Path) -> None:
     path = tmp_path / "labels.txt"

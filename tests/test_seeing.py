@@ -131,9 +131,11 @@ def test_folders_are_new_and_files_do_not_overwrite_each_other(
 ) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "cat.png").write_bytes((tmp_path / "cat.png").read_bytes())
-    found = [said(capsys, "saliency", "cat.png", "other/cat.png", "--weights", str(weights)) for _ in range(2)]
+    (tmp_path / "CAT.png").write_bytes((tmp_path / "cat.png").read_bytes())
+    images = ("cat.png", "CAT.png", "other/cat.png")
+    found = [said(capsys, "saliency", *images, "--weights", str(weights)) for _ in range(2)]
     assert [Path(f["folder"]).name for f in found] == ["saliency-1", "saliency-2"]
-    assert len(set(found[0]["written"])) == 7
+    assert len({path.casefold() for path in found[0]["written"]}) == 10
 
 
 def test_names_tell_files_apart_and_are_never_too_long() -> None:
@@ -173,6 +175,7 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     table = capsys.readouterr().err
     assert "other.npz: the state does not fit SqueezeNet" in table and "unexpected  w (3,)" in table
     assert "`minigrad weights inspect other.npz` tells" in table and "strict" not in table, "in the command's words"
+    assert "missing     47 more" in table and len(table.splitlines()) == 9, "the first few of each kind"
     assert not (tmp_path / "runs").exists(), "nothing is made when nothing can be done"
 
 

@@ -44,6 +44,7 @@ STRONGEST, LARGEST = 10**9, 2**31 - 1
 """Numbers that options may have."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _MOST_IN_TITLE = 3
+_MOST_LINES = 5
 _LONGEST_NAME = 160
 """Bytes; systems take 255, and there are numbers and endings besides."""
 TOO_LARGE = "holds numbers too large for it"
@@ -108,8 +109,9 @@ class Studio:
     def save(self, name: str, image: Pixels) -> Path:
         """Writes a picture as PNG into the folder; adds a number if the name has been used."""
         base = slug(name)
-        taken = {path.stem for path in self.written}
-        stem = next(s for n in range(1, len(taken) + 2) if (s := base if n == 1 else f"{base}-{n}") not in taken)
+        taken = {path.stem.casefold() for path in self.written}  # not all systems tell Cat.png from cat.png
+        stems = (base if n == 1 else f"{base}-{n}" for n in range(1, len(taken) + 2))
+        stem = next(stem for stem in stems if stem.casefold() not in taken)
         path = self.folder / f"{stem}.png"
         write_png(path, image)
         self.written.append(path)
@@ -153,13 +155,22 @@ def network_of(path: Path) -> tuple[ImageNetwork, int]:
 
 def unfit(path: Path, kind: str, problems: Sequence[str]) -> str:
     """A message about weights that do not fit a network, and what to do."""
-    table = "\n".join(f"  {line}" for line in problems)
+    kinds: dict[str, list[str]] = {}
+    for line in problems:
+        kinds.setdefault(line.split()[0], []).append(line)
+    table = "\n".join(f"  {line}" for kind, lines in kinds.items() for line in shortened(kind, lines))
     return (
         f"{path}: the state does not fit {kind}:\n{table}\n"
         "weights are those of SqueezeNet 1.1 or VGG-16 by torchvision's names: "
         f"`minigrad weights inspect {quote(str(path))}` tells what is in the file, "
         "`minigrad weights fetch squeezenet1_1` gets some"
     )
+
+
+def shortened(kind: str, lines: Sequence[str]) -> list[str]:
+    """The first lines of a kind, and how many more there are."""
+    more = len(lines) - _MOST_LINES
+    return [*lines[:_MOST_LINES], *([f"{kind:12}{more} more"] if more > 0 else [])]
 
 
 def labels_of(asked: Path | None, beside: Path, classes: int) -> Sequence[str]:

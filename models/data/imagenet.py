@@ -55,7 +55,7 @@ def deprocess(x: Array) -> Pixels:
 def read_labels(path: str | Path) -> tuple[str, ...]:
     """The names of the classes, one a line, in the order of their numbers."""
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        lines = Path(path).read_text(encoding="utf-8-sig").rstrip().splitlines()  # editors add marks and lines
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFileError(f"there are no labels at {path}: `minigrad weights fetch labels` gets some") from None
     except IsADirectoryError:
