@@ -1,6 +1,6 @@
-"""`compiled.explain()`: runs the passes again, and the program as it is after each, and measures both.
+"""`compiled.explain()`: runs the passes again and shows and measures the program after each of them.
 
-The words are in `minigrad.measure`.
+The wording is in `minigrad.measure`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ def explained(traced: Graph, passes: Sequence[Pass], program: Program) -> measur
 
 
 def versioned(graph: Graph, like: Program, rates: Rates) -> measure.Version:
-    """The graph as a program of its own for as many workers as `like` has, run on the arguments of that."""
+    """The graph as a program of its own, with as many workers as `like`, run on the same arguments."""
     program = Program(planned(graph), Workers(len(like.workers)))
     given = like.arguments()
     with np.errstate(all="ignore"):
@@ -67,7 +67,7 @@ def memory_of(plan: Plan) -> dict[str, int]:
 
 
 def costs_of(program: Program, rates: Rates) -> Iterator[measure.Cost]:
-    """The calls of one worker, by kind."""
+    """The calls of one worker by kind."""
     kinds: dict[str, list[tuple[Work, int, float]]] = {}
     for (work, parts), measured in zip(worked(program), program.timed(REPEATS), strict=True):
         what = measure.kind(work.node) if work.op is work.node.op else type(work.op).__name__
@@ -79,13 +79,13 @@ def costs_of(program: Program, rates: Rates) -> Iterator[measure.Cost]:
 
 
 def worked(program: Program) -> Iterator[tuple[Work, int]]:
-    """Each piece of work, and into how many parts it is divided."""
+    """Each piece of work, and the number of parts into which it is divided."""
     for work, division in zip(program.works, program.divisions, strict=True):
         yield work, 1 if division.axis is None else len(program.workers)
 
 
 def expected(work: Work, parts: int, rates: Rates) -> float:
-    """Predicted seconds of one part: products at the rate of a large one, other work by the bytes read and written."""
+    """The predicted seconds of one part: products at the rate of a large product, other work by the bytes moved."""
     if isinstance(work.op, measure.PRODUCTS):
         return measure.flops(work.node) / parts / rates[0]
     return (measure.nbytes(work.node) + sum(map(measure.nbytes, work.inputs))) / parts / rates[1]

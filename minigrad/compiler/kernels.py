@@ -1,4 +1,4 @@
-"""How an Op is run into memory that is there already: a list of calls for each Op, bound to arrays once."""
+"""How an Op is run into memory that already exists: each Op becomes a list of calls that are bound to arrays once."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -32,7 +32,7 @@ Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]
 
 
 def calls(op: Op, xs: Sequence[Array], y: Array, scratch: Scratch) -> list[Call]:
-    """Calls without arguments that together write op(xs) into y; a few use the worker's scratch memory."""
+    """Calls without arguments that together write op(xs) into y; a few of them use the worker's scratch memory."""
     if isinstance(op, Windowed):
         scratch.used = 0
         return [*op.calls(scratch, y, *xs)]
@@ -40,12 +40,12 @@ def calls(op: Op, xs: Sequence[Array], y: Array, scratch: Scratch) -> list[Call]
 
 
 def plain(op: Op, xs: Sequence[Array], y: Array) -> list[Call]:
-    """The Op's own forward, copied: for what has no kernel of its own."""
+    """The Op's own forward, copied into y: for Ops without a kernel of their own."""
     return [lambda: np.copyto(y, op.forward(*xs))]
 
 
 def elementwise(op: Any, xs: Sequence[Array], y: Array) -> list[Call]:
-    """One call of the ufunc."""
+    """One call of the ufunc, writing into y."""
     return [partial(op.ufunc, *xs, out=y)] if op.ufunc is not None else plain(op, xs, y)
 
 
@@ -55,7 +55,7 @@ def negative(op: Negative, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def sigmoid(op: Sigmoid, xs: Sequence[Array], y: Array) -> list[Call]:
-    """½ tanh(½ x) + ½, in place."""
+    """½ tanh(½ x) + ½, computed in place in y."""
     half = y.dtype.type(0.5)
     return [
         partial(np.multiply, xs[0], half, y),
@@ -74,13 +74,13 @@ def relu(op: Relu, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def product(op: MatMul, xs: Sequence[Array], y: Array) -> list[Call]:
-    """BLAS, straight into y."""
+    """BLAS, writing straight into y."""
     a, b = xs
     return [*multiplied(a, b, y)] if not (b.ndim == 2 and a.ndim > 2) else plain(op, xs, y)
 
 
 def copy(op: Cast | Copy, xs: Sequence[Array], y: Array) -> list[Call]:
-    """A copy, that converts where dtypes differ; of a transposed matrix in strips, each of which stays in the cache."""
+    """A copy, which converts between dtypes; a transposed matrix is copied in strips that stay in the cache."""
     (x,) = xs
     if x.ndim != 2 or x.strides[0] >= x.strides[1]:
         return [partial(np.copyto, y, x, casting="unsafe")]
@@ -89,7 +89,7 @@ def copy(op: Cast | Copy, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def sum_to(op: SumTo, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Over leading axes, and those that have size 1 in the result."""
+    """The sum over leading axes and over those of size 1 in the result."""
     (x,) = xs
     lead = x.ndim - y.ndim
     axes = (*range(lead), *(lead + a for a, n in enumerate(y.shape) if n != x.shape[lead + a]))
@@ -97,19 +97,19 @@ def sum_to(op: SumTo, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def sum_(op: Sum, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Over its axes."""
+    """The sum over the Op's axes."""
     return summed(xs[0], op.axes, y)
 
 
 def mean(op: Mean, xs: Sequence[Array], y: Array) -> list[Call]:
-    """The sum, divided in place; not of float16, which numpy.mean adds up in float32."""
+    """The sum, divided in place. Not for float16, which numpy.mean adds up in float32."""
     (x,) = xs
     divided: list[Call] = [*summed(x, op.axes, y), partial(np.divide, y, x.size // max(1, y.size), y)]
     return divided if x.dtype == y.dtype != np.float16 else plain(op, xs, y)
 
 
 def summed(x: Array, axes: tuple[int, ...], y: Array) -> list[Call]:
-    """The sum over axes; of what lies in memory as rows by BLAS, which is several times quicker."""
+    """The sum over axes; where they are rows in memory, by BLAS, which is several times faster."""
     kept = [a for a in range(x.ndim) if a not in axes]
     moved = x.transpose(*axes, *kept)
     if not (axes and kept and joins(moved, 0, len(axes)) and joins(moved, len(axes), x.ndim) and y.flags.c_contiguous):
@@ -118,7 +118,7 @@ def summed(x: Array, axes: tuple[int, ...], y: Array) -> list[Call]:
 
 
 def rows_sum(x: Array, y: Array) -> list[Call]:
-    """Σ of the rows of x as a product with ones."""
+    """The sum of the rows of x, as a product with a vector of ones."""
     by_blas = x.dtype.kind == "f" and x.dtype == y.dtype
     return [partial(np.matmul, np.ones(len(x), x.dtype), x, y) if by_blas else partial(np.add.reduce, x, axis=0, out=y)]
 
@@ -130,7 +130,10 @@ def leaky_relu(op: LeakyRelu, xs: Sequence[Array], y: Array) -> list[Call]:
 
 
 def gather(op: Gather, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Checked first, so that NumPy need not hold the rows back until all are known to be there."""
+    """Rows looked up by id.
+
+    All ids are checked first, so that NumPy need not buffer the rows until it has checked them.
+    """
     table, ids = xs
     return [partial(check_ids, ids, len(table)), partial(rows_at, *in_one_piece(table), ids, y)]
 
@@ -148,7 +151,10 @@ def in_one_piece(table: Array) -> tuple[Array, int]:
 
 
 def rows_at(table: Array, step: int, ids: Array, y: Array) -> None:
-    """Each id's row; ids are known to be right. A few at a time where numpy.take would copy the whole table."""
+    """The row of each id, written into y; the ids are known to be valid.
+
+    A few rows are copied at a time where numpy.take would copy the whole table.
+    """
     if ids.ndim != 1 or table.flags.c_contiguous:
         np.take(table, ids if step == 1 else np.multiply(ids, step, dtype=np.intp), axis=0, out=y, mode="clip")
         return
@@ -158,7 +164,7 @@ def rows_at(table: Array, step: int, ids: Array, y: Array) -> None:
 
 
 def scatter_add(op: ScatterAdd, xs: Sequence[Array], y: Array) -> list[Call]:
-    """Rows sorted by id; BLAS sums those of some ids at a time."""
+    """The sum of rows by id: rows are sorted by id, and BLAS sums those of several ids at a time."""
     x, ids = xs
     if x.ndim != 2 or ids.ndim != 1 or x.dtype.kind != "f" or not x.size:
         return plain(op, xs, y)
@@ -196,7 +202,7 @@ def sum_by_id(x: Array, step: int, ids: Array, y: Array, hot: Array, rows: Array
 
 
 def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]:
-    """In blocks of rows that stay in the cache."""
+    """The cross-entropy, in blocks of rows that stay in the cache."""
     x, target = xs
     if x.ndim != 2:
         return plain(op, xs, y)
@@ -205,7 +211,7 @@ def cross_entropy(op: CrossEntropy, xs: Sequence[Array], y: Array) -> list[Call]
 
 
 def cross_entropy_grad(op: CrossEntropyGrad, xs: Sequence[Array], y: Array) -> list[Call]:
-    """In blocks of rows, without any array beside the result."""
+    """Its gradient, in blocks of rows and without any array besides the result."""
     return [partial(loss.in_blocks, loss.softmax_less_hot, *xs, y)] if y.ndim == 2 else plain(op, xs, y)
 
 

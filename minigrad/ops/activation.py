@@ -1,7 +1,6 @@
 """Activation functions: elementwise Ops that networks put between their products. Imports op.py and siblings.
 
-All are stable at ±1000. Gradient at the kink: relu 0, leaky_relu its slope, clip 1 at both edges. Gradients are
-products, which are quick: an infinite cotangent gives NaN where its factor is 0, and in tanh and sigmoid.
+All are stable at ±1000. The gradient at a kink is 0 for relu, the slope for leaky_relu, and 1 at both edges of clip.
 """
 
 from dataclasses import dataclass
@@ -36,7 +35,7 @@ class Sigmoid(FloatingDtype, Unary):
     reads = "y"
 
     def forward(self, x: Array) -> Array:
-        """One new array, then in place."""
+        """Allocates one array and computes in place."""
         y = x * 0.5
         y = np.tanh(y, out=y if y.ndim else None)
         y *= 0.5
@@ -71,7 +70,10 @@ class LeakyRelu(FloatingDtype, Unary):
     reads = "x"
 
     def forward(self, x: Array) -> Array:
-        """The larger of the two where that is right; else selected by sign, for any slope is allowed."""
+        """The maximum of x and slope · x for slopes where that is right.
+
+        Otherwise selected by sign, since any is allowed.
+        """
         return np.maximum(x, x * self.slope) if 0 < self.slope <= 1 else np.where(x > 0, x, x * self.slope)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
@@ -86,7 +88,7 @@ class Softplus(FloatingDtype, Unary):
     reads = "x"
 
     def forward(self, x: Array) -> Array:
-        """Stable in both directions; analytic, so that complex arguments pass through."""
+        """Does not overflow on either side. The formula is analytic, so complex arguments work too."""
         if np.iscomplexobj(x):
             return np.log1p(np.exp(x))
         x = self.floating(x)
@@ -99,18 +101,18 @@ class Softplus(FloatingDtype, Unary):
 
 @dataclass(frozen=True)
 class Clip(Unary):
-    """y = x held between low and high (either may be infinite)."""
+    """y = x limited to low … high (either may be infinite)."""
 
     low: float
     high: float
     reads = "x"
 
     def forward(self, x: Array) -> Array:
-        """numpy.clip, leaving out a bound that is infinite so that integers stay integers."""
+        """numpy.clip, without an infinite bound, so that integers stay integers."""
         return np.clip(x, None if self.low == -np.inf else self.low, None if self.high == np.inf else self.high)
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """A fractional bound makes integers float64."""
+        """A fractional bound turns integers into float64."""
         return np.result_type(*dtypes, *(bound for bound in (self.low, self.high) if not np.isinf(bound)))
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
@@ -119,7 +121,7 @@ class Clip(Unary):
 
 
 def clip_between(low: float | None, high: float | None) -> Clip:
-    """The Clip whose bounds, None for none, are numbers; DTypeError for arrays."""
+    """The Clip with these bounds, None for none. Raises DTypeError for arrays as bounds."""
     low, high = as_number(low), as_number(high)
     if any(not isinstance(bound, int | float | None) for bound in (low, high)):
         raise DTypeError("clip holds values between two numbers; between arrays write mg.maximum(mg.minimum(x, b), a)")

@@ -1,8 +1,8 @@
 """Pooling: the largest element or the mean of each window. Imports op.py and window.py.
 
-The largest of a window is the largest of its rows' largest, so the work is done along one axis, then along the other.
-Of equal largest elements the first of the window counts, row by row, as in PyTorch. What lies outside a picture is
-never the largest, of lowest numbers neither, and counts as 0 in a mean. Beside NaN any element may count.
+The maximum of a window is the maximum of its rows' maxima, so the work is done along one axis and then along the other.
+Among equal elements the first of the window counts, row by row, as in PyTorch. Padding never is the maximum, not even
+of the lowest numbers, and counts as 0 in a mean. If a window holds NaN, any element may count.
 """
 
 from collections.abc import Generator, Iterator
@@ -23,34 +23,34 @@ DOWN, ACROSS = 1, 2  # the axes of (N, H, W, C) that a window covers
 
 @dataclass(frozen=True)
 class Pooling(Windowed):
-    """An Op on windows of pictures x (N, C, H, W), each with one element of y (N, C, H', W')."""
+    """An Op on windows of pictures x (N, C, H, W), each giving one element of y (N, C, H', W')."""
 
     kernel: Pair
     stride: Pair
     padding: Pair
 
     def pooled(self, x: Shape, ceil_mode: bool = False) -> Shape:
-        """The shape of y; ValueError when no window fits, or one could miss the picture."""
+        """The shape of y. Raises ValueError if no window fits, or if one could miss the picture."""
         if len(x) != 4 or any(2 * p > k for p, k in zip(self.padding, self.kernel, strict=True)):
             raise ValueError(f"pooling takes pictures (N, C, H, W), padded by at most half the kernel, not {x}")
         return *x[:2], *windows(x[2:], self.kernel, self.stride, self.padding, ceil_mode)
 
     def blocks(self, scratch: Scratch, y: Array) -> Iterator[Place]:
-        """Parts of y (N, H', W', C) of which the windows see a moderate number of elements."""
+        """Parts of y (N, H', W', C), whose windows see a moderate number of elements each."""
         return blocks(scratch, y, prod(y.shape[2:]) * prod(self.stride) // 2, True)
 
     def phases(self, x: Array, axis: int) -> list[Array]:
-        """x (N, H, W, C) by the distance from a window's beginning along one axis, up to its stride: views."""
+        """Views of x (N, H, W, C), one for each offset from a window's beginning along an axis, up to the stride."""
         kernel, stride, before = self.kernel[axis - 1], self.stride[axis - 1], (slice(None),) * axis
         return [x[(*before, slice(i, None, stride))] for i in range(min(kernel, stride))]
 
     def strips(self, phases: list[Array], axis: int, count: int) -> list[Array]:
-        """What `count` windows along one axis see at each of their places."""
+        """For each place in a window, the elements that `count` windows along an axis have there."""
         kernel, stride, before = self.kernel[axis - 1], self.stride[axis - 1], (slice(None),) * axis
         return [phases[i % stride][(*before, slice(i // stride, i // stride + count))] for i in range(kernel)]
 
     def spread(self, scratch: Scratch, g: Array, axis: int, out: Array, masks: Masks | None = None) -> Calls:
-        """Each element of g to the places of its window along one axis of `out`, where their masks allow; else zero."""
+        """Writes each element of g to the places of its window along one axis of `out` that masks allow, else 0."""
         kernel, stride, count = self.kernel[axis - 1], self.stride[axis - 1], g.shape[axis]
         bare = slice(count * stride if kernel >= stride else 0, None)
         yield partial(np.copyto, out[(*(slice(None),) * axis, bare)], 0)
@@ -66,9 +66,9 @@ class Pooling(Windowed):
     def spread_across(
         self, scratch: Scratch, g: Array, gx: Array, rows: slice, top: int, masks: Masks | None = None
     ) -> Calls:
-        """Rows g (n, h, W', C), all that windows of those rows see, spread over gx from row `top` on.
+        """Spreads rows of g (n, h, W', C), all that windows of these rows see, over gx from row `top` on.
 
-        The windows before have given to the rows that both see; other rows are new.
+        Rows that earlier windows also saw are added to; the other rows are new.
         """
         left, first, end = self.padding[1], max(0, -top), min(g.shape[1], gx.shape[1] - top)
         new = min(end, max(first, self.kernel[0] - self.stride[0])) if rows.start else first
@@ -83,42 +83,42 @@ class Pooling(Windowed):
                 yield partial(np.copyto, place, given) if start == new else partial(np.add, place, given, place)
 
     def spanned(self, g: Array, axis: int) -> int:
-        """How much the windows of g (N, H', W', C) cover along one axis."""
+        """The extent along one axis that the windows of g (N, H', W', C) cover."""
         return max(0, (int(g.shape[axis]) - 1) * self.stride[axis - 1] + self.kernel[axis - 1])
 
     def unseen(self, gx: Array, g: Array, top: int) -> Calls:
-        """Zeros in the rows of gx that no window of g sees, the first at row `top`; in all, with gaps."""
+        """Writes zeros into the rows of gx, from row `top` on, that no window of g sees (all, if there are gaps)."""
         gaps = self.kernel[0] < self.stride[0] or not g.shape[1]
         yield partial(np.copyto, gx[:, 0 if gaps else max(0, top + self.spanned(g, DOWN)) :], 0)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
-        """From the rows that their windows see."""
+        """The part of the work that reads only the rows its windows see."""
         near, padding = self.seen(rows, self.kernel[0], shapes[0][2])
         return replace(self, padding=padding), (near,) * len(shapes)
 
 
 @dataclass(frozen=True)
 class MaxPooling(Pooling):
-    """Pooling by the largest element. Its derivative is linear in the cotangent: x only says which element that is."""
+    """Pooling by maximum. Its derivative is linear in the cotangent: x only tells which element is the maximum."""
 
     ceil_mode: bool  # whether the last window may reach over the edge
     reads = "x"
 
     def values(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Making:
-        """What windows see of x (N, H, W, C); the lowest number of all outside."""
+        """What windows see of x (N, H, W, C), with the lowest number in place of padding."""
         lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min if x.dtype.kind == "i" else 0
         return self.near(scratch, x, rows, across, self.kernel, lowest)
 
     def fields(self) -> tuple[Pair, Pair, Pair, bool]:
-        """For a sibling."""
+        """The arguments that make another Op on the same windows."""
         return self.kernel, self.stride, self.padding, self.ceil_mode
 
     def dtype(self, *dtypes: np.dtype[Any]) -> np.dtype[Any]:
-        """That of what is taken or given where x is largest."""
+        """The dtype of the array whose elements are taken or given at the maxima."""
         return dtypes[-1]
 
     def largest(self, scratch: Scratch, x: Array, axis: int, steps: slice) -> Largest:
-        """Of those windows along one axis of x: the largest elements, and where each place has the first of them."""
+        """The maxima of some windows along an axis of x, and for each place a mask of the maxima first found there."""
         highest, *others = self.strips(self.phases(x, axis), axis, steps.stop - steps.start)
         high, first = scratch(highest.shape, x.dtype), scratch(highest.shape, bool)
         masks = [scratch(highest.shape, bool) for _ in others]
@@ -137,13 +137,13 @@ class MaxPooling(Pooling):
         return highest, masks
 
     def entered(self, larger: Array, axis: int, place: int, steps: slice) -> Calls:
-        """Of the window whose first element inside the picture is at that place: it is larger than any before it."""
+        """Marks the first element inside the picture as larger than the padding before it, for the window it is in."""
         step, rest = divmod(self.padding[axis - 1] - place, self.stride[axis - 1])
         if not rest and steps.start <= step < steps.stop:
             yield partial(larger[(*(slice(None),) * axis, step - steps.start)].fill, True)
 
     def where(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Generator[Call, None, tuple[Masks, Masks]]:
-        """For so many windows of x: which column has the largest element of each row; which row has that of all."""
+        """For a block of windows of x, masks of the column of each row's maximum and of the row of the overall one."""
         values = yield from self.values(scratch, x, rows, across)
         highest, columns = yield from self.largest(scratch, values, ACROSS, slice(0, across))
         return columns, (yield from self.largest(scratch, highest, DOWN, rows))[1]
@@ -153,7 +153,7 @@ class MaxPool2d(MaxPooling):
     """y = the largest element of each window of x."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array) -> Calls:
-        """Down, then across."""
+        """Maxima down the columns, then across."""
         y, x = last(y), last(x)
         for pictures, rows in self.blocks(scratch, y):
             values = yield from self.values(scratch, x[pictures], rows, y.shape[2])
@@ -169,15 +169,15 @@ class MaxPool2d(MaxPooling):
         return self.pooled(x, self.ceil_mode)
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g at the largest elements."""
+        """gx = g at the maxima."""
         return (apply(MaxPoolGrad(*self.fields()), x, g),)
 
 
 @dataclass(frozen=True)
 class MaxPoolGrad(MaxPooling):
-    """gx = each window's element of g added at its largest element of x. Adjoint of MaxPoolTake.
+    """gx = each window's element of g, added at the maximum of the window in x. The adjoint of MaxPoolTake.
 
-    In a part of the work the first `skipped` rows of x are read, but are none of the result's.
+    When the work is divided, the first `skipped` rows of x are read but do not belong to the part's result.
     """
 
     skipped: int = field(default=0, repr=False)
@@ -193,7 +193,7 @@ class MaxPoolGrad(MaxPooling):
             yield from self.spread_across(scratch, spread, gx[pictures], rows, self.top(rows) - self.skipped, columns)
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
-        """From windows that see them, and all that these windows see."""
+        """The part of the work for some rows: the windows that see them, and all that these windows see."""
         steps, _ = self.seeing(rows, self.kernel[0], shapes[1][2])
         if steps.start == steps.stop or self.top(steps) > rows.start:
             return None
@@ -202,18 +202,18 @@ class MaxPoolGrad(MaxPooling):
         return replace(self, padding=padding, skipped=rows.start - near.start), (near, steps)
 
     def shape(self, x: Shape, g: Shape) -> Shape:
-        """That of x, if pooling gives g."""
+        """The shape of x, provided that pooling it gives the shape of g."""
         if self.pooled(x, self.ceil_mode) != g:
             raise ValueError(f"pooling {x} gives {self.pooled(x, self.ceil_mode)}, not {g}")
         return x
 
     def vjp(self, g: Value, y: Value, x: Value, _: Value) -> tuple[Gradient, ...]:
-        """The cotangent of g, at the largest elements."""
+        """The cotangent of g, taken at the maxima."""
         return None, apply(MaxPoolTake(*self.fields()), x, g)
 
 
 class MaxPoolTake(MaxPooling):
-    """y = u where x has the largest element of each window. Adjoint of MaxPoolGrad."""
+    """y = u at the maximum of each window of x. The adjoint of MaxPoolGrad."""
 
     def calls(self, scratch: Scratch, y: Array, x: Array, u: Array) -> Calls:
         """What the masks leave of what the windows see: across, then down, block by block."""
@@ -236,7 +236,7 @@ class MaxPoolTake(MaxPooling):
         return self.pooled(x, self.ceil_mode)
 
     def vjp(self, g: Value, y: Value, x: Value, u: Value) -> tuple[Gradient, ...]:
-        """gu = g at the largest elements."""
+        """gu = g at the maxima."""
         return None, apply(MaxPoolGrad(*self.fields()), x, g)
 
 
@@ -266,7 +266,7 @@ class AvgPool2d(FloatingDtype, Pooling):
 
 @dataclass(frozen=True)
 class AvgPoolGrad(Pooling, SameDtype):
-    """gx = each element of g spread evenly over its window of a picture of `size`. Adjoint of AvgPool2d."""
+    """gx = each element of g spread evenly over its window of a picture of `size`. The adjoint of AvgPool2d."""
 
     size: Pair
 
@@ -282,17 +282,17 @@ class AvgPoolGrad(Pooling, SameDtype):
             yield from self.spread_across(scratch, spread, gx[pictures], rows, self.top(rows))
 
     def of_rows(self, rows: slice, *shapes: Shape) -> tuple[Windowed, Needs] | None:
-        """From windows that see them."""
+        """The part of the work for some rows, from the windows that see them."""
         steps, padding = self.seeing(rows, self.kernel[0], shapes[0][2])
         return replace(self, padding=padding), (steps,)
 
     def shape(self, g: Shape) -> Shape:
-        """Pictures of `size`, if pooling them gives g."""
+        """The shape of pictures of `size`, provided that pooling them gives the shape of g."""
         x = (*g[:2], *self.size)
         if self.pooled(x) != g:
             raise ValueError(f"pooling {x} gives {self.pooled(x)}, not {g}")
         return x
 
     def vjp(self, g: Value, y: Value, _: Value) -> tuple[Gradient, ...]:
-        """The mean of each window."""
+        """The mean of each window of the cotangent."""
         return (apply(AvgPool2d(self.kernel, self.stride, self.padding), g),)

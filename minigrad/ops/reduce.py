@@ -1,6 +1,7 @@
-"""Ops that reduce or scan axes. Imports op.py and siblings. `axes` are sorted and non-negative; `keepdims` as in NumPy.
+"""Ops that reduce or scan axes. `axes` are sorted and non-negative; `keepdims` is as in NumPy.
 
 At ties, max and min share the gradient equally among the extreme elements. The mean or extreme of nothing is an error.
+Imports op.py and siblings.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ def reduced(x: Shape, axes: tuple[int, ...], keepdims: bool) -> Shape:
 
 
 def count(x: Shape, axes: tuple[int, ...]) -> int:
-    """How many elements go into one result; ValueError when there is none."""
+    """The number of elements that go into one result. Raises ValueError if it is zero."""
     number = prod(x[a] for a in axes)
     if number == 0:
         raise ValueError(f"mean, max, min or logsumexp over no elements: shape {x}, axes {axes}")
@@ -31,17 +32,17 @@ def count(x: Shape, axes: tuple[int, ...]) -> int:
 
 @dataclass(frozen=True)
 class Reduction(Op):
-    """An Op over `axes`."""
+    """An Op that reduces `axes`."""
 
     axes: tuple[int, ...]
     keepdims: bool = False
 
     def shape(self, x: Shape) -> Shape:
-        """x without the axes, or with size 1 there."""
+        """x without the axes, or with size 1 in their place."""
         return reduced(x, self.axes, self.keepdims)
 
     def spread(self, value: Value, x: Value) -> Value:
-        """A result-shaped value with the reduced axes back as size 1, ready to broadcast against x."""
+        """A value of the result's shape with the reduced axes back as size 1, so that it broadcasts against x."""
         return value.reshape(reduced(x.shape, self.axes, True))
 
 
@@ -53,7 +54,7 @@ class Sum(SummedDtype, Reduction):
         return x.sum(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g, repeated."""
+        """gx = g, repeated along the axes."""
         return (apply(BroadcastTo(x.shape), self.spread(g, x)),)
 
 
@@ -61,7 +62,7 @@ class OfSome(Reduction):
     """A Reduction that needs at least one element for each result."""
 
     def shape(self, x: Shape) -> Shape:
-        """As for any Reduction; ValueError for nothing."""
+        """As for any Reduction. Raises ValueError if there is nothing to reduce."""
         count(x, self.axes)
         return super().shape(x)
 
@@ -75,12 +76,12 @@ class Mean(FloatingDtype, OfSome):
         return x.mean(axis=self.axes, keepdims=self.keepdims)  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = g / n, repeated."""
+        """gx = g / n, repeated along the axes."""
         return (apply(BroadcastTo(x.shape), self.spread(g, x) / count(x.shape, self.axes)),)
 
 
 class Extreme(OfSome):
-    """Max or Min: their gradient is shared equally among the extreme elements."""
+    """Max or Min: the gradient is shared equally among the extreme elements."""
 
     reads = "xy"
 
@@ -108,12 +109,12 @@ class Min(Extreme):
 
 
 class LogSumExp(FloatingDtype, OfSome):
-    """y = log Σ eˣ, the largest element taken out first; −∞ where all are −∞."""
+    """y = log Σ eˣ, computed after subtracting the maximum; −∞ if all elements are −∞."""
 
     reads = "xy"
 
     def forward(self, x: Array) -> Array:
-        """Stable at any size; analytic, so that complex arguments pass through."""
+        """Does not overflow. The formula is analytic, so complex arguments work too."""
         x = self.floating(x)
         top = x.real.max(axis=self.axes, keepdims=True)
         top = np.where(np.isfinite(top), top, 0)
@@ -128,7 +129,7 @@ class LogSumExp(FloatingDtype, OfSome):
 
 @dataclass(frozen=True)
 class CumSum(SummedDtype, SameShape):
-    """y = running sum along `axis`, from the end when `reverse`. Its adjoint runs the other way."""
+    """y = the running sum along `axis`, from the end if `reverse`. Its adjoint runs in the other direction."""
 
     axis: int
     reverse: bool = False
@@ -139,13 +140,13 @@ class CumSum(SummedDtype, SameShape):
         return np.cumsum(x[way], axis=self.axis)[way]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
-        """gx = the sum from the other end."""
+        """gx = the running sum from the other end."""
         return (apply(CumSum(self.axis, not self.reverse), g),)
 
 
 @dataclass(frozen=True)
 class ArgMax(NonDifferentiable):
-    """y = index of the first largest element along `axis`."""
+    """y = the index of the first largest element along `axis`."""
 
     axis: int
     keepdims: bool = False
