@@ -58,6 +58,15 @@ def test_columns_are_negated_where_they_lie(workers: int, dtype: type, columns: 
 
 
 @WORKERS
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_what_is_finite_in_a_column_is_told_of_its_own_row(workers: int, dtype: type) -> None:
+    # numpy.isnan and isfinite write other rows of such a column.
+    x = np.where(np.arange(80).reshape(40, 2) % 7, 1, np.nan).astype(dtype)
+    for f in (np.isnan, np.isfinite):
+        same(lambda x, f=f: mg.concat([f(x[:, :1]), f(x[:, 1:])], axis=1), workers, x)
+
+
+@WORKERS
 def test_a_part_of_what_was_joined_has_the_dtype_of_the_whole(workers: int) -> None:
     a, b = rng.normal(size=(2, 3, 4))
     narrow = a.astype(np.float32)

@@ -15,7 +15,7 @@ from minigrad.ops.activation import LeakyRelu, Relu, Sigmoid
 from minigrad.ops.elementwise import Elementwise, Negative
 from minigrad.ops.index import Gather, ScatterAdd, check_ids
 from minigrad.ops.linalg import MatMul
-from minigrad.ops.logic import Cast, Logical
+from minigrad.ops.logic import Cast, IsFinite, IsNan, Logical
 from minigrad.ops.loss import CrossEntropy, CrossEntropyGrad
 from minigrad.ops.reduce import Mean, Sum
 from minigrad.ops.shape import Copy, SumTo
@@ -57,12 +57,8 @@ def negative(op: Negative, xs: Sequence[Array], y: Array) -> list[Call]:
 def sigmoid(op: Sigmoid, xs: Sequence[Array], y: Array) -> list[Call]:
     """½ tanh(½ x) + ½, computed in place in y."""
     half = y.dtype.type(0.5)
-    return [
-        partial(np.multiply, xs[0], half, y),
-        partial(np.tanh, y, y),
-        partial(np.multiply, y, half, y),
-        partial(np.add, y, half, y),
-    ]
+    doubled: list[Call] = [partial(np.multiply, xs[0], half, y), partial(np.tanh, y, y)]
+    return [*doubled, partial(np.multiply, y, half, y), partial(np.add, y, half, y)]
 
 
 def relu(op: Relu, xs: Sequence[Array], y: Array) -> list[Call]:
@@ -220,6 +216,8 @@ KERNELS: dict[type[Op], Kernel] = {
     Elementwise: elementwise,
     Logical: elementwise,
     Negative: negative,
+    IsFinite: plain,  # numpy.isfinite and isnan (2.4) write the wrong elements of strided memory
+    IsNan: plain,
     Sigmoid: sigmoid,
     Relu: relu,
     LeakyRelu: leaky_relu,
