@@ -1,5 +1,4 @@
-"""The costs of a graph, node by node (bytes, floating-point operations, time, norms), what `explain()` tells of a
-compiled program, and the processor's rates.
+"""The costs of a graph, node by node, what `explain()` tells of a compiled program, and the processor's rates.
 
 Pictures show these numbers on the nodes. Imports Graph; anyone may import it.
 """
@@ -30,10 +29,8 @@ VIEWS = (Slice, Transpose, Reshape, BroadcastTo)
 """Ops whose result can be a view of their operand."""
 PRODUCTS = (MatMul, Einsum, Convolution)
 """Ops that multiply and add many times for each element of their result."""
-LEAST = 0.005
-"""Share of the time of a run: kinds of calls that take less are named without figures."""
-MENTIONED = 3
-"""How many kinds of Ops are named, at most, where two graphs differ."""
+LEAST, MENTIONED = 0.005, 3
+"""The share of a run's time below which calls are only named; how many kinds of Ops are named where graphs differ."""
 
 
 def nbytes(node: Tensor) -> int:
@@ -102,10 +99,8 @@ def differences(before: Graph, after: Graph) -> list[str]:
     """Sentences: which products are gone and which are new, and of which other Ops there are fewer or more."""
     found = []
     for products, words in ((True, ("products gone", "in their place")), (False, ("fewer", "more"))):
-        old, new = (
-            Counter(kind(n) for n in graph if n.op and isinstance(n.op, PRODUCTS) == products)
-            for graph in (before, after)
-        )
+        both = ([n for n in graph if n.op and isinstance(n.op, PRODUCTS) == products] for graph in (before, after))
+        old, new = (Counter(map(kind, nodes)) for nodes in both)
         counts = old - new, new - old
         told = (f"{word}: {listed(c, None if products else MENTIONED)}" for word, c in zip(words, counts, strict=True))
         found += [line for line, count in zip(told, counts, strict=True) if count or (products and old != new)]
@@ -243,9 +238,8 @@ class Cost:
 class Explanation:
     """`changes` pass by pass, the `memory` of the plan in bytes, the `costs` of a run, dearest first; str() tells all.
 
-    The costs are those of one worker's part; all wait for each other at the end of each of `stages`. `peak` is the rate
-    of a large product on one core, `bandwidth` that of a copy inside the cache, in bytes read and written.
-    `viz.diff(change.before, change.after)` draws a pass.
+    The costs are those of one worker's part; all wait for each other after each of `stages`. `peak` is the rate of a
+    large product on one core, `bandwidth` that of a copy in the cache, in bytes. `viz.story(explanation, path)` draws.
     """
 
     changes: tuple[Change, ...]
@@ -266,8 +260,25 @@ class Explanation:
         """Seconds that the products would take at the rate of a large one."""
         return sum(cost.flops for cost in self.costs) / self.peak
 
+    @property
+    def about_memory(self) -> str:
+        """Where the values are, in words."""
+        m, size = self.memory, {what: f"{count / 1e6:.1f} MB" for what, count in self.memory.items()}
+        return f"""{size["values"]} are computed in {size["arena"]} that are used again and again, and {size["results"]}
+    of results; {m["inside"]} values are computed in their place in a larger one, {m["views"]} are views of others;
+    {size["copied"]} are copied after all"""
+
+    @property
+    def about_time(self) -> str:
+        """What a run takes, and what is predicted, in words."""
+        each = f" on each of {self.workers} workers, who wait for each other {self.stages} times" * (self.workers > 1)
+        return f"""{duration(self.measured)} of calls{each};
+    predicted: products at the {self.peak / 1e9:.0f} GFLOP/s of a large one, {duration(self.floor)};
+    all else by its bytes, at the {self.bandwidth / 1e9:.0f} GB/s of a copy inside the cache; and ½ µs a call"""
+
     def __str__(self) -> str:
-        return "\n".join([*self._passes(), "", *self._memory(), "", *self._time()])
+        told = f"\nmemory: {self.about_memory}", f"\ntime: {self.about_time}"
+        return "\n".join([*self._passes(), *told, *self._costs()])
 
     def _passes(self) -> Iterator[str]:
         found = [change for change in self.changes if change.story]
@@ -280,17 +291,7 @@ class Explanation:
         for change in found:
             yield from (f"\n{change.name}: {change.why}", *(f"    · {sentence}" for sentence in change.story))
 
-    def _memory(self) -> Iterator[str]:
-        m, size = self.memory, {what: f"{count / 1e6:.1f} MB" for what, count in self.memory.items()}
-        yield f"memory: {size['values']} are computed in {size['arena']} that are used again and again,"
-        yield f"    and {size['results']} of results; {m['inside']} values are computed in their place in a larger one,"
-        yield f"    {m['views']} are views of others; {size['copied']} are copied after all"
-
-    def _time(self) -> Iterator[str]:
-        each = f" on each of {self.workers} workers, who wait for each other {self.stages} times" * (self.workers > 1)
-        yield f"time: {duration(self.measured)} of calls{each}"
-        yield f"    predicted: products at the {self.peak / 1e9:.0f} GFLOP/s of a large one, {duration(self.floor)};"
-        yield f"    all else by its bytes, at the {self.bandwidth / 1e9:.0f} GB/s of a copy inside the cache"
+    def _costs(self) -> Iterator[str]:
         small = [cost for cost in self.costs if cost.measured < LEAST * self.measured]
         large, wide = self.costs[: len(self.costs) - len(small)], max((len(c.kind) for c in self.costs), default=0) + 2
         yield f"    {'':<{wide}}{'calls':>6}{'predicted':>12}{'measured':>12}{'share':>7}"

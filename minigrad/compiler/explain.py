@@ -85,7 +85,7 @@ def worked(program: Program) -> Iterator[tuple[Work, int]]:
 
 
 def expected(work: Work, parts: int, rates: Rates) -> float:
-    """The predicted seconds of one part: products at the rate of a large product, other work by the bytes moved."""
+    """The predicted seconds of one part: ½ µs, and a product at the rate of a large one, other work by its bytes."""
     if isinstance(work.op, measure.PRODUCTS):
-        return measure.flops(work.node) / parts / rates[0]
-    return (measure.nbytes(work.node) + sum(map(measure.nbytes, work.inputs))) / parts / rates[1]
+        return 5e-7 + measure.flops(work.node) / parts / rates[0]
+    return 5e-7 + sum(map(measure.nbytes, (work.node, *work.inputs))) / parts / rates[1]
