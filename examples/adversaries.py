@@ -49,4 +49,6 @@ def draw(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]) if len(sys.argv) > 1 else FILE)
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else FILE
+    draw(target)
+    print(target)
