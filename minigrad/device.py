@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.errors import DeviceError, MissingPackageError, UsageError
 
 MODULES = {"cuda": "cupy"}
-"""Kinds of devices, and the modules of their arrays."""
+"""The modules with the arrays of each kind of device."""
 
 
 def elsewhere(x: Any) -> bool:

@@ -16,7 +16,7 @@ from minigrad.op import Array
 from minigrad.tensor import Tensor
 
 BLOCK = 1 << 18
-"""Elements in a block: so many that handing it to a thread costs little beside the work."""
+"""The number of elements in a block: large enough that handing it to a thread costs little in comparison."""
 
 
 class Optimizer:

@@ -29,7 +29,7 @@ except ModuleNotFoundError:
     raise MissingPackageError("checkpoints need safetensors: python -m pip install 'minigrad[all]'") from None
 
 State = dict[str, Any]
-"""What JSON can hold."""
+"""Anything that JSON can hold."""
 
 _DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -37,7 +37,7 @@ _DTYPES = (
 )
 _METADATA = "__metadata__"
 _LONGEST_HEADER = 2**20
-"""Bytes; a longer header is refused when saving, and when loading before it is parsed."""
+"""The most bytes in a header; a longer one is refused when saving, and when loading before it is parsed."""
 
 
 def save(path: str | Path, arrays: Mapping[str, Array], state: State) -> None:

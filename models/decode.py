@@ -25,7 +25,7 @@ class Captioner(Protocol):
     start: int
     end: int
     unwritten: tuple[int, ...]
-    """Ids that are never written."""
+    """The ids that are never chosen."""
 
     def begin(self, features: Any) -> State:
         """The state before the first word."""

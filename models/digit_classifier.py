@@ -26,7 +26,7 @@ _BATCH, _PARTS = 128, 500
 _WARM_UP, _FLOOR = 50, 0.02
 
 Progress = Callable[[int, int], None]
-"""Called with the steps that are done, and of how many."""
+"""Called with the number of steps done and the total."""
 
 
 class Judged(NamedTuple):

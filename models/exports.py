@@ -30,11 +30,11 @@ class Program:
     outputs: tuple[str, ...]
     arguments: tuple[Array, ...]
     about: Mapping[str, str] = field(default_factory=dict)
-    """What else one must know to use it."""
+    """What else a user must know about it."""
 
 
 Programs: TypeAlias = Mapping[str, Callable[[], Program]]
-"""By name, each made when it is called; the first is the one that most people want."""
+"""Functions that make each program, by name; the first is the one that most people want."""
 
 
 def program(f: Callable[..., Any], outputs: tuple[str, ...], about: Mapping[str, str], **arguments: Array) -> Program:

@@ -13,7 +13,7 @@ from minigrad.errors import UsageError
 from minigrad.files import put, sync
 
 _AT_ONCE = 16
-"""Files that the disk is waited for together: one after the other takes ten times as long."""
+"""The number of files synchronised with the disk at a time: one after another takes ten times as long."""
 
 
 def put_folder(part: Path, folder: Path) -> None:

@@ -16,11 +16,11 @@ from models.image_network import ImageNetwork
 from models.image_optimisation import differentiated
 
 _BATCH = 8
-"""Pictures that are seen at once, where there are many."""
+"""The number of pictures that go through the network at once."""
 _LEAST_PARTS = 32
-"""Of the line that gradients are integrated along: fewer may add up by chance."""
+"""The fewest parts of the line along which gradients are integrated; fewer might agree by chance."""
 _SHORTEST = 1e-5
-"""Part of the line over which a change of the score is no more than its rounding."""
+"""The shortest part of the line: over less, the score changes by no more than its rounding."""
 _TINY = 1e-12
 
 

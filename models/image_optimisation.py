@@ -73,7 +73,7 @@ class Descent:
 
 
 Terms = Callable[..., Mapping[str, Value]]
-"""The terms of a loss, by name, of a picture and constants."""
+"""A function that gives a loss's terms, by name, for a picture and constants."""
 
 
 def descend(

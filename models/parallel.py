@@ -32,7 +32,8 @@ T = TypeVar("T")
 COMPARED_EVERY = 50
 """Steps between comparisons of the ranks' parameters."""
 SPIN, LONGEST_NAP, SHARE = 2e-3, 1e-3, 0.1
-"""Seconds that a rank waits awake where each has a core of its own; then it naps, for a share of what it has waited."""
+"""Seconds that a rank with a core of its own waits actively; then it sleeps for a share of the time it has waited, at
+most so long."""
 
 
 class RanksDifferError(MinigradError, RuntimeError):
@@ -53,11 +54,11 @@ class Ranks:
 
     number, count = 0, 1
     cause: OfAllRanks | None = None
-    """Of errors that all ranks raise; None where there are no others."""
+    """The cause of an error that all ranks raise; None if there are no other ranks."""
 
     def __init__(self) -> None:
         self.wish = StopWish()
-        """Signals that this rank was sent."""
+        """The signals that this rank was sent."""
 
     @property
     def first(self) -> bool:

@@ -18,7 +18,7 @@ from models.image_optimisation import differentiated
 from models.photo_features import ProjectedFeatures
 
 _BATCH = 8
-"""Copies of a photograph that are seen at once."""
+"""The number of copies of a photograph that go through the network at once."""
 
 
 class PhotoCaptioner(Module):

@@ -27,7 +27,7 @@ class Kind:
     layer: str
     name: str
     grid: int = 1
-    """Places along a side of the picture, at each of which there are features; 1 for a mean over all of it."""
+    """Places along a side of the picture, at each of which there are features; 1 for a mean over the whole picture."""
 
 
 KINDS = {

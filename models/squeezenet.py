@@ -32,7 +32,7 @@ class Fire(Module):
 
 FIRES = ((64, 16, 64), (128, 16, 64), (128, 32, 128), (256, 32, 128), (256, 48, 192), (384, 48, 192), (384, 64, 256),
          (512, 64, 256))  # fmt: skip
-"""Channels in, squeezed, expanded, of the eight fire modules."""
+"""The channels of the eight fire modules: in, squeezed, expanded."""
 
 
 class SqueezeNet(ImageNetwork):

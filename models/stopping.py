@@ -6,7 +6,7 @@ from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-"""Those that are wishes."""
+"""The signals that ask for a stop."""
 
 
 class StopWish:

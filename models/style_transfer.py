@@ -42,7 +42,7 @@ COURSE = {
     "the_scream": _OF_COURSE(content_weight=3e-2, style_weights=(200_000, 800, 12, 1), tv_weight=2e-2),
     "starry_night": _OF_COURSE(content_weight=6e-2, style_weights=(300_000, 1000, 15, 3), tv_weight=2e-2),
 }
-"""What CS231n's notebook weighs for its paintings, with pictures of 192 pixels on their shorter side."""
+"""The weights of CS231n's notebook for its paintings, with pictures of 192 pixels on their shorter side."""
 
 
 def content_loss(weight: float, features: Value, target: Value) -> Value:

@@ -18,7 +18,7 @@ from models.captioner import Captioner
 from models.cells import CELLS, Cell
 
 N, W, H, V, D = 2, 3, 5, 7, 11
-"""Batch, word vector, hidden, vocabulary, features."""
+"""The sizes of the batch, word vectors, hidden state, vocabulary and features."""
 STEPS = (1, 2, 3, 8)
 
 Function = Callable[..., Any]

@@ -13,7 +13,7 @@ from minigrad.op import Value
 from models.image_network import ImageNetwork
 
 STAGES = ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512))
-"""Channels of the 3 × 3 convolutions between the pools."""
+"""The channels of the 3 × 3 convolutions between the pooling layers."""
 
 
 class VGG16(ImageNetwork):

@@ -13,11 +13,11 @@ from viz.graph.ranking import ranks_of
 from viz.graph.svg import document, path_of, placed, region, sides, tag, text, wire
 
 PALE = 0.25
-"""Opacity of what has not been computed yet."""
+"""The opacity of what has not been computed yet."""
 NOW = "#c2410c"
-"""The colour of what is being computed: an outline of boxes, a point that runs along wires."""
+"""The colour of what is being computed: the outline of boxes, and a point that runs along wires."""
 PAUSE = 4
-"""Moments at the end in which the whole picture stands, and at the turn from forward to backward."""
+"""Moments at the end, and at the turn from forward to backward, during which the picture stands still."""
 
 
 def animate(target: Any, path: str | Path | None = None, *, seconds: float = 12.0, **options: Any) -> str:

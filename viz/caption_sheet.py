@@ -18,7 +18,7 @@ _PAPER = LIGHT["paper"]
 _LETTERS, _LINE = 15, 20
 _MARK = 18
 _FINER = 8
-"""Marks are drawn so many times larger, then reduced: Pillow's own lines have steps."""
+"""Marks are drawn so many times larger and then reduced, because Pillow's own lines are jagged."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,9 +31,9 @@ from viz.graph.text import write_text
 from viz.graph.views import Backward, Engine, Fold, Options, Pass, is_drawable, shown, unfolding, ways
 
 MOST_NAMES = 3
-"""Modules that a title names."""
+"""The most modules that a title names."""
 LARGEST_IN_NOTEBOOK = 8_000_000
-"""Bytes of SVG beyond which a notebook is not given the picture."""
+"""A notebook does not get the picture if its SVG has more bytes than this."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from viz.image_grid import Image, picture, png
 from viz.markup import Html, element
 
 _LAST = 5
-"""How many times longer than the others the last picture stands."""
+"""How many times longer the last picture is shown than the others."""
 
 
 def mosaic(images: Sequence[Image] | Image, columns: int = 10) -> Image:

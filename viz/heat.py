@@ -15,9 +15,9 @@ Map = npt.NDArray[np.floating]
 """A number for each pixel (H, W), none below 0."""
 
 _BRIGHTEST = 99.5
-"""Per cent of the numbers that are not cut off: a few very large ones would leave all others black."""
+"""The percentage of numbers that are not clipped: a few very large ones would make all others black."""
 _SOFT = 2.0
-"""Pixels of blur of the heat over a photograph, which would be a spray of dots."""
+"""The blur, in pixels, of the heat over a photograph, which would otherwise be a spray of dots."""
 
 
 def heat(values: Map) -> Image:

@@ -18,13 +18,13 @@ from viz.lettering import font, wrapped
 from viz.theme import LIGHT
 
 Image = npt.NDArray[np.uint8]
-"""(H, W, 3) in colour or (H, W) in grey."""
+"""A picture (H, W, 3) in colour or (H, W) in grey."""
 Picture = PillowImage.Image
 
 _GAP, _ROW_GAP = 16, 22
 _LETTERS, _LINE = 14, 18
 _SMALL = 128
-"""Up to this side a picture is drawn pixel by pixel and kept exactly; above it, it is a photograph."""
+"""A picture up to this side is drawn pixel by pixel and kept exactly; a larger one is a photograph."""
 
 
 def draw_image_grid(

@@ -9,7 +9,7 @@ from PIL.ImageFont import FreeTypeFont
 
 _ELLIPSIS = "…"
 _MOST_LETTERS = 400
-"""No line of a picture holds more, however narrow they are; keeps the search for the place to cut short."""
+"""The most letters considered for a line of a picture, which keeps the search for the place to cut short."""
 
 
 @cache

@@ -17,9 +17,9 @@ from viz.markup import Html
 from viz.page import Number, Section, command_line, figures, image_figure, table, write_page
 
 _MOST_PICTURES, _MOST_CURVES = 4, 3
-"""That stand side by side where a page is as wide as it gets."""
+"""How many stand side by side on a page of full width."""
 _WIDTH = 1000
-"""Pixels that a row of figures needs for that; on a narrower page fewer stand side by side."""
+"""The pixels that such a row of figures needs; on a narrower page fewer stand side by side."""
 
 
 @dataclass(frozen=True, eq=False)

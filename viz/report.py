@@ -150,7 +150,7 @@ _SHARES = {
     "right_seen": "right, combinations seen in training",
     "right_never_seen": "right, combinations never seen",
 }
-"""Headlines with a bar."""
+"""The headline numbers that are shown with a bar."""
 _MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "right_with_shuffled_features": ("right with another picture's features", _per_cent),
     "val_loss": ("held-out loss, nats a word", "{:.3f}".format),
@@ -159,4 +159,4 @@ _MEASURES: dict[str, tuple[str, Callable[[float], str]]] = {
     "parameters": ("parameters", "{:,.0f}".format),
     "seconds": ("training time", _duration),
 }
-"""Other headlines, and how each is written."""
+"""The other headline numbers, and how each is written."""

@@ -22,7 +22,7 @@ KINDS = (NORMAL, NORMAL, NORMAL, POSITIVE, HALVES, HALVES, EQUAL, WIDE, WIDE)
 zero; all the same. At last integers that need not be ids, negative ones too."""
 ORDINARY = KINDS.count(NORMAL)
 DIFFERENT, ROUNDING = 1e-6, 1e-12
-"""What no rounding explains: relative to the two results, and to the largest number on the way to them."""
+"""Differences larger than rounding explains: relative to the two results, and to the largest value on the way."""
 
 NEAR = 1e-9
 FORGIVING: dict[Any, Callable[..., Any]] = {
@@ -34,7 +34,7 @@ FORGIVING: dict[Any, Callable[..., Any]] = {
     logic.LessEqual: lambda a, b: b - a > -NEAR,
     logic.Sign: lambda a: np.where(np.abs(a) < NEAR, 0.0, np.sign(a)),
 }
-"""Comparisons of floating numbers, for which numbers as near as this are one."""
+"""Comparisons of floating-point numbers that treat nearly equal numbers as equal."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Any
 from minigrad.check.proof.polynomial import Polynomial
 
 MOST_TERMS, DEEPEST = 6, 3
-"""Terms of a sum, and functions inside each other, that are written out."""
+"""Limits for formulas that are written out: terms of a sum, and functions nested in each other."""
 
 
 def formula(p: Polynomial, depth: int = 0) -> str:

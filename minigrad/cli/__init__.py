@@ -45,7 +45,7 @@ COMMANDS = {
     "bench": "compare our speed with PyTorch, JAX and autograd on the same work",
     "doctor": "versions, BLAS kernels and what they reach, workers, layout engines, data found, extras missing",
 }
-"""What `minigrad --help` lists; a command's own parser says the rest."""
+"""The commands with what `minigrad --help` says of each; a command's own parser has the details."""
 
 _EXAMPLES = """
 examples:

@@ -16,7 +16,7 @@ from viz.page import Number, Section, table, write_page
 from viz.photograph_cards import Card, photograph_cards
 
 SHOWN = 24
-"""Images of each split on the page."""
+"""How many images of each split the page shows."""
 
 
 def add_parser(actions: Any) -> argparse.ArgumentParser:

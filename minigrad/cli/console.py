@@ -14,7 +14,7 @@ from typing import Any, TextIO
 
 _SECONDS_BETWEEN_LINES = 10.0
 _CONTROL = {n: f"\\u{n:04x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
-"""Characters that terminals obey: names in files of others may hold them. So written they are right in JSON too."""
+"""Control characters, which a file's name may contain and terminals would obey; escaped so that JSON stays valid."""
 
 
 def prepare() -> None:
@@ -167,7 +167,7 @@ def _bar(what: str, total: int, start: int) -> Any:
 
 
 Reporter = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 class Stages:

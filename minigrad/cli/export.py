@@ -17,7 +17,7 @@ from minigrad.tensor import Tensor
 from models.exports import Program, Programs, captioner_programs, gan_programs, network_programs, photograph_programs
 
 TOLERANCE = 1e-5
-"""Of the relative difference between onnxruntime's outputs and ours."""
+"""The largest relative difference allowed between onnxruntime's outputs and ours."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -20,7 +20,7 @@ from viz.picture_report import Shown, loss_panel
 
 _SUREST = 3
 _FACTOR = 10
-"""How many times the change is enlarged, to be seen."""
+"""How many times the change is enlarged to make it visible."""
 
 
 def add_parser(subparsers: Any) -> None:

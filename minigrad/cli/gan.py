@@ -21,11 +21,11 @@ from models.training.adversarial import EPOCHS, KINDS, GanRun, GanSettings, GanT
 from viz.film import mosaic, write_grey
 
 DRAWN = "drawn"
-"""What stands for the embedded digits in place of a folder."""
+"""The name that stands for the embedded digits in place of a folder."""
 USUAL = "vanilla"
-"""The kind where none is named."""
+"""The kind that is trained if none is named."""
 _DRAWN_TIMES = 2
-"""Times as many epochs of drawn digits, of which there are a fifth as many as in MNIST."""
+"""The factor on the number of epochs for drawn digits, of which there are a fifth as many as in MNIST."""
 
 
 OPTIONS = (

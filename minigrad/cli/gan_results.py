@@ -23,10 +23,10 @@ from viz.page import Number, Section, command_line, drawing_figure, figure, figu
 
 FILM = "samples.gif"
 _SCORED = 5_000
-"""Generated pictures for a score."""
+"""How many generated pictures are scored."""
 _SEEDS = 3
 _PATHS, _STATIONS = 8, 10
-"""Lines from one noise to another, and pictures on each."""
+"""How many straight lines between two noise vectors are shown, and how many pictures on each."""
 _MOST_FRAMES = 60
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TOLERATED = 0.05
-"""Of a core: what others may take while something is measured."""
+"""The share of a core that other processes may use during a measurement."""
 
 
 class Load:
@@ -65,4 +65,4 @@ def a_busy_process() -> Iterator[None]:
 
 
 _SPIN = "import os; parent = os.getppid()\nwhile os.getppid() == parent: sum(range(100_000))"
-"""Ends by itself when the process that started it is gone."""
+"""A program that keeps a core busy, and ends when the process that started it is gone."""

@@ -17,13 +17,13 @@ PINS = {
     "BLIS_ARCH_TYPE": "pins the kernels of one kind of processor",
     "NPY_DISABLE_CPU_FEATURES": "keeps NumPy's own loops from newer instructions",
 }
-"""Variables with which an environment makes arithmetic slower than the processor could do it."""
+"""Environment variables that make arithmetic slower than the processor could do it."""
 
 ZEN_4 = 25
-"""AMD's family of processors that compute AVX-512 in halves; the next one does not."""
+"""AMD's processor family that computes AVX-512 in two halves; the next family does not."""
 
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
-"""Variables that say how many threads BLAS takes."""
+"""Environment variables that set the number of BLAS threads."""
 
 
 def processor() -> str:

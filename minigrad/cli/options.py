@@ -14,10 +14,10 @@ from models.launch import launch
 from models.training import Settings, Source
 
 MOST_THREADS = 2
-"""Parts of the work at once, where there are as many cores: more of them mostly wait for Python's lock."""
+"""The default number of threads is at most this: more of them would mostly wait for Python's lock."""
 
 EPOCHS = 20
-"""Passes over data other than scenes, whose recipe says how many steps they take."""
+"""The default number of epochs, except for scenes, whose recipe gives a number of steps."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ METHODS = {
 BEAMS = 3
 _MOST_COLUMNS = 6
 _SIDE = 224
-"""Pixels of a picture in the strip."""
+"""The size of a picture in the strip, in pixels."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

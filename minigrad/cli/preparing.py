@@ -17,7 +17,7 @@ from models.photo_features import KINDS, PhotoFeatures
 from models.weights import zoo
 
 HELD_OUT = 0.1
-"""The share of the photographs that is held out where there are no annotations for it."""
+"""The share of the photographs that is held out if there are no separate annotations for validation."""
 
 
 def add_parser(actions: Any) -> argparse.ArgumentParser:

@@ -20,12 +20,12 @@ from minigrad.cli import console
 from models.launch import Launch
 
 SHARING = ("train", "doctor")
-"""The commands whose work ranks share."""
+"""The commands whose work is shared among ranks."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.0
-"""Seconds that the other ranks leave to the first one to say what is wrong before MPI is there."""
+"""How many seconds the other ranks wait for the first to report an error, before MPI has started."""
 _LOOK, _LONGEST = 0.3, 120.0
-"""Seconds between looks at the other ranks until MPI has begun, and until it must have."""
+"""Seconds between looks at the other ranks until MPI has started, and the longest that may take."""
 
 
 def watched(place: Launch, work: Callable[[Callable[[], None]], int]) -> int:

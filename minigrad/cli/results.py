@@ -22,9 +22,9 @@ from viz.image_grid import picture, png
 from viz.report import write_report
 
 SHOWN = 24
-"""Held-out images in the report."""
+"""How many held-out images the report shows."""
 PICTURES = 6
-"""Held-out pictures written as files, to try `minigrad caption` on."""
+"""How many held-out pictures are written as files, to try `minigrad caption` on."""
 
 
 def summary(run: Run, training: Training, validation: Validation) -> dict[str, Any]:

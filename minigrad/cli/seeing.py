@@ -35,13 +35,13 @@ from viz.page import Number
 from viz.picture_report import Shown, write_picture_report
 
 LABELS = ("imagenet_labels.txt", "imagenet_classes.txt")
-"""What a file of names beside the weights may be called."""
+"""Possible names of a file of class names beside the weights."""
 _LAST = {"classifier.6.weight": (VGG16, (4096,)), "classifier.1.weight": (SqueezeNet, (512, 1, 1))}
-"""The networks, by the name of the weights that give scores, and the shape of those of one class."""
+"""Each network by the name of its last weights, which give the scores, and the shape of one class's weights."""
 _IMAGENET = 1000
-"""Classes, unless a file has another number of them."""
+"""The number of classes unless the file has another."""
 STRONGEST, LARGEST = 10**9, 2**31 - 1
-"""Numbers that options may have."""
+"""The largest numbers that options accept."""
 _SECONDS_BETWEEN_PREVIEWS = 1.0
 _MOST_IN_TITLE = 3
 _MOST_LINES = 5

@@ -13,7 +13,7 @@ from models.parallel import Ranks
 from models.training import Source
 
 SCENES = "scenes"
-"""What stands for the embedded data in place of a folder."""
+"""The name that stands for the embedded scenes in place of a folder."""
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from minigrad.cli.machine import (
 from minigrad.compiler.parallel import WORTH_SPLITTING, Stage, Workers, can_be_held, default_workers, usable_cores
 
 SIZE = 1024
-"""Of the matrices that are multiplied."""
+"""The size of the matrices that are multiplied."""
 MATTERS = 1.05
-"""What is less than so many times slower makes no difference."""
+"""A slowdown below this factor is not worth mentioning."""
 GAINS = 1.2
-"""Workers that are less than so many times as fast as one are hardly worth it."""
+"""Workers that speed the work up by less than this factor are hardly worth it."""
 _INSTALL = "python -m pip install threadpoolctl"
 _UNPINNED = f"""
 import json

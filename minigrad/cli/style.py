@@ -16,7 +16,7 @@ from viz.page import Number
 from viz.picture_report import FIRST_AND_LAST, Shown, loss_facts, loss_panel
 
 LARGEST = 1024
-"""Pixels on a shorter side: more would not fit into the memory of most machines."""
+"""The most pixels on a shorter side: larger pictures would not fit into the memory of most machines."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -13,11 +13,11 @@ from models.ensemble import Ensemble
 from models.training import Run
 
 Beams = list[tuple[str, float]]
-"""Captions and their log-probabilities, the likeliest first."""
+"""Captions with their log-probabilities, the most probable first."""
 BATCH = 100
-"""Images whose beams are followed together."""
+"""The number of images that are decoded together."""
 LONGEST = 30
-"""Words of a caption."""
+"""The most words in a caption."""
 
 
 def add_writing(parser: argparse.ArgumentParser, beams: int) -> None:

@@ -34,15 +34,15 @@ Rule: TypeAlias = Callable[[Any, int, Shape, Sequence[Shape]], Axes | None]
 CHANNELS, ROWS = 1, 2
 """Axes of pictures (N, C, H, W). Cut by channels, each part would gather the same neighbouring pixels again."""
 LONGEST = 1.15
-"""The longest part of pictures, in mean parts: five pictures for two workers are cut by rows instead."""
+"""How long a part of pictures may be, in mean parts; so five pictures on two workers are cut by rows instead."""
 MANY = 1 << 18
-"""So many weights do not fit a second-level cache."""
+"""With more weights than this a convolution's weights do not fit a second-level cache."""
 WORTH_CUTTING = 4096
-"""Elements; with fewer, waiting for other workers takes longer than the work."""
+"""The fewest elements worth dividing; with fewer, waiting for other workers takes longer than the work."""
 GRAIN = 8
-"""Parts of products have multiples of so many rows: BLAS takes as long for 13 rows as for 16."""
+"""Parts of products have a multiple of this many rows: BLAS takes as long for 13 rows as for 16."""
 FEW = 32
-"""Rows or columns of a part of a product; with fewer, BLAS spends its time on copying the other operand."""
+"""The fewest rows or columns of a part of a product; with fewer, BLAS mostly copies the other operand."""
 
 
 def aligned(axis: int, y: Shape, x: Shape) -> int | None:

@@ -19,9 +19,9 @@ from minigrad.graph import Graph
 from minigrad.ops.shape import Concat
 
 Rates = tuple[float, float]
-"""Floating-point operations a second of a large product; bytes a second that a copy reads and writes."""
+"""Operations per second of a large product, and bytes per second that a copy reads and writes."""
 REPEATS = 3
-"""How often the program after each pass, and each call, is timed; the quickest counts."""
+"""How often each program and each call is timed; the fastest counts."""
 
 
 def explained(traced: Graph, passes: Sequence[Pass], program: Program) -> measure.Explanation:

@@ -22,7 +22,7 @@ from minigrad.nest import filled, leaves, parts
 from minigrad.tensor import Tensor
 
 FORMS, READY = 8, 8
-"""How many programs are kept for arguments of one kind; how many of all keep their memory between calls."""
+"""How many programs are kept for one kind of arguments, and how many in all keep their memory between calls."""
 
 
 class Compiled:

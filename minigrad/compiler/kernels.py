@@ -23,9 +23,9 @@ from minigrad.ops.window import Scratch, Windowed, joins
 
 Call: TypeAlias = Callable[[], object]
 STRIP = 8
-"""Columns of a transposed matrix that are copied at a time: half a line of the cache."""
+"""How many columns of a transposed matrix are copied at a time: half a cache line."""
 BLOCK = 1 << 16
-"""Bytes of rows that are looked up at a time, where they lie apart."""
+"""How many bytes of rows are looked up at a time if the rows are not contiguous."""
 ROWS, LEAST_IDS, MOST_IDS = 32, 8, 64
 """Rows that are about to be summed by id at a time; of so many ids."""
 Kernel: TypeAlias = Callable[[Any, Sequence[Array], Array], list[Call]]

@@ -25,7 +25,7 @@ from minigrad.ops.window import ALIGNMENT, Windowed
 from minigrad.tensor import Tensor
 
 IN_PLACE = (Add, Subtract, Multiply, Divide, Negative, Relu, Sigmoid, Tanh)
-"""Ops whose result may lie where an operand was: element by element, and no call reads an operand after writing."""
+"""Elementwise Ops whose result may overwrite an operand, since no call reads an operand after writing."""
 Span: TypeAlias = tuple[int, int]
 NEVER: Span = (sys.maxsize, -1)
 

@@ -21,7 +21,7 @@ from minigrad.nest import filled, leaves
 from minigrad.tensor import Tensor
 
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
-"""What a function may return beside Tensors."""
+"""The types that a function may return besides Tensors."""
 PLAIN = (int, float, complex, str)
 
 

@@ -25,9 +25,9 @@ _NEEDED: dict[str, dict[str, type]] = {
     "annotations": {"id": int, "image_id": int, "caption": str},
 }
 _ADDRESSES = ("flickr_url", "coco_url")
-"""Where an image says its address is, the better one first: the course's lists have the first."""
+"""The keys under which an image's address may be; the course's lists use the first."""
 _HALF = re.compile("[\ud800-\udfff]")
-"""Half a character: JSON can say it, no file can hold it."""
+"""A lone surrogate: half a character, which JSON can express but no file can hold."""
 _SHOWN = 3
 
 

@@ -37,7 +37,7 @@ class Checked:
     faults: tuple[str, ...]
     remarks: tuple[str, ...]
     data: CaptionData | None
-    """The data, where nothing is wrong with it."""
+    """The data, if nothing is wrong with it."""
 
 
 def check(folder: str | Path, features: str | None = None, patience: float = PATIENCE) -> Checked:

@@ -27,7 +27,7 @@ from models.data.vocabulary import Vocabulary, read_vocabulary
 __all__ = ["Batch", "CaptionData", "Split", "Vocabulary", "open_data"]
 
 PREFERRED = ("vgg16_fc7_pca", "scenes_pca", "vgg16_fc7", "squeezenet_fire9")
-"""Which features are taken where there are several and none is named; after these the first by name."""
+"""The features to take if none are named, best first; if a folder has none of these, the first by name."""
 _REMEDY = (
     "get_datasets.sh in the course's datasets folder fetches it, `minigrad data prepare` makes it of photographs, and "
     "`minigrad train` without --data makes scenes, which need no download"

@@ -15,14 +15,14 @@ from minigrad.op import Array
 from models.data.mnist import CLASSES, SIDE, Digits
 
 COUNTS = {"train": 12_000, "test": 2_000}
-"""How many are drawn, of all classes equally."""
+"""The number of pictures in each part, with equally many of each class."""
 
 _FINE = 4
-"""Pieces of straight line for each piece of a curve."""
+"""The number of straight segments that approximate each piece of a curve."""
 _BLOCK = 100
-"""Pictures drawn at once."""
+"""The number of pictures drawn at once."""
 _HEIGHT = 19.0
-"""Pixels, before stretching; MNIST's digits fit 20."""
+"""The height in pixels before stretching; MNIST's digits are 20 pixels high."""
 _CENTRES = np.arange(SIDE, dtype=np.float32) + np.float32(0.5)
 
 

@@ -20,7 +20,7 @@ def plain_words(caption: str) -> list[str]:
 
 
 WORDS: dict[str, Callable[[str], list[str]]] = {"ptb": tokenize, "plain": plain_words}
-"""The ways to make words of a caption, by name."""
+"""The ways to split a caption into words, by name."""
 
 
 def vocabulary_of(captions: Iterable[Sequence[str]], least: int, most: int | None = None) -> Vocabulary:

@@ -19,9 +19,9 @@ from minigrad.op import Array
 from models.data.hdf5 import dataset, open_hdf5, reading
 
 _KEPT = 64 * 2**20
-"""Bytes up to which a table is kept in memory: rows of small chunked files are slow to gather."""
+"""A table of at most this many bytes is kept in memory, since gathering rows of small chunked files is slow."""
 _BLOCK = 4 * 2**20
-"""Bytes looked at together when a table is opened."""
+"""The bytes checked at a time when a table is opened."""
 
 _log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ from models.data.unpacking import unpacked
 from models.weights.download import Remote, fetch
 
 _MNIST = "mnist"
-"""Its folder in the cache."""
+"""The name of MNIST's folder in the cache."""
 MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
-"""Where PyTorch gets it."""
+"""The address from which PyTorch downloads MNIST."""
 COCO = "http://images.cocodataset.org/"
 PARTS = {
     "annotations": ("annotations/annotations_trainval2014.zip", "0a379cfc70b0e71301e0f377548639bd"),
@@ -21,7 +21,7 @@ PARTS = {
 """COCO 2014, by the folder that each archive holds: its address there, and its MD5; 0.2, 13 and 6 GB."""
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes or files that are there, and of how many, where the server says that."""
+"""Called with a file's name, the bytes or files received, and the total if the server states it."""
 
 
 def fetch_mnist(progress: Progress | None = None, address: str = MNIST) -> list[Path]:

@@ -19,13 +19,13 @@ PATIENCE = 5.0
 """Seconds to wait for a file that another program is writing."""
 _PAUSE = 0.05
 _MOST_COMPRESSED = 200
-"""How many times larger than its bytes on disk a compressed array may be, unless it is small."""
+"""A compressed array may be at most this many times larger than its bytes on disk, unless it is small."""
 _SMALL = 16 * 2**20
-"""Bytes up to which the size of a compressed array is no danger: long runs of one value compress very well."""
+"""Compressed arrays of up to this many bytes are harmless, and long runs of one value compress very well."""
 _CHECKSUM = 4
-"""Bytes of HDF5's checksum of a chunk."""
+"""The bytes of HDF5's checksum of a chunk."""
 _DEEPEST = 16
-"""Groups within groups: one can hold itself, and then has no end."""
+"""The most groups within groups: a group can contain itself and then has no end."""
 _KINDS = {"i": "integers", "u": "integers", "f": "floating-point numbers", "O": "lists of varying length or objects"}
 
 

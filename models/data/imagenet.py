@@ -14,12 +14,12 @@ from minigrad.op import Array
 from models.data.images import Pixels, center_crop, resize_shorter
 
 SIDE = 224
-"""Pixels on a side of what the networks see."""
+"""The side of the pictures that the networks see, in pixels."""
 _RESIZED = 256
 _COLOUR = (3, 1, 1)
 MEAN = np.array([0.485, 0.456, 0.406], np.float32).reshape(_COLOUR)
 DEVIATION = np.array([0.229, 0.224, 0.225], np.float32).reshape(_COLOUR)
-"""Of red, green and blue, from 0 to 1, over ImageNet's pictures."""
+"""The standard deviation of red, green and blue (from 0 to 1) over ImageNet's pictures."""
 LOWEST, HIGHEST = (0 - MEAN) / DEVIATION, (1 - MEAN) / DEVIATION
 """Black and white (3, 1, 1) as the networks see them."""
 _CLOSEST = 5

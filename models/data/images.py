@@ -23,12 +23,12 @@ Tell = Callable[[str], None]
 MOST_PIXELS = 2**27
 """Pictures that claim more are refused before anything of them is decoded."""
 _LONGEST = 64
-"""How many times longer than wide a picture may be: scaling its short side up would make more of it than fits."""
+"""A picture may be at most this many times longer than wide: scaled up, a narrower one would not fit in memory."""
 _ORIENTATION = 0x0112
 _TURNED = range(2, 9)
-"""The number of that entry in EXIF, and what it is of a picture that is to be turned."""
+"""The number of the orientation entry in EXIF, and its values for pictures that must be rotated."""
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, LookupError, EOFError, struct.error, zlib.error)
-"""What Pillow raises on bytes that are not what they should be."""
+"""What Pillow raises on damaged bytes."""
 
 
 def read_image(path: str | Path, tell: Tell | None = None) -> Pixels:

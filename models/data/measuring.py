@@ -22,7 +22,7 @@ from models.data.images import read_image
 from models.weights.npz import DAMAGE, npz_bytes, read_npz
 
 BLOCK = 16
-"""Photographs in a block, which the network sees at once."""
+"""The photographs in a block, which go through the network together."""
 _SHOWN = 3
 
 
@@ -32,7 +32,7 @@ class Block:
 
     features: Array
     rows: tuple[int, ...]
-    """Which photographs of the split they are."""
+    """The rows of these photographs in the split."""
     unreadable: tuple[str, ...]
     told: tuple[str, ...]
 

@@ -22,7 +22,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-"""The files of each part: pictures, labels."""
+"""The files of each part: pictures and labels."""
 CHECKSUMS = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -31,9 +31,9 @@ CHECKSUMS = {
 }
 """SHA-256 of the uncompressed content of MNIST itself."""
 _MOST = 2**31
-"""Bytes: files that claim more are refused before anything is made of them."""
+"""A file that claims more bytes than this is refused before anything is allocated."""
 _BLOCK = 2**20
-"""Bytes read at once: what asks for more has room made for all of it, whatever there is."""
+"""The bytes read at a time, since a single large read would allocate all it asks for even if the file is short."""
 
 
 class Digits(NamedTuple):

@@ -26,7 +26,7 @@ class Original:
     address: str
     captions: tuple[str, ...]
     name: str = ""
-    """Of its file, where the data folder knows that."""
+    """The name of its file, if the data folder knows it."""
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,11 @@ from models.folders import alone, put_folder, settle
 from models.photo_features import KINDS, PhotoFeatures, weights_digest
 
 PHOTOGRAPHS = "photographs.json"
-"""Which photograph each row is: its number, its file, its captions as written."""
+"""The file that says which photograph each row is: its number, its file, its captions as written."""
 IDENTITY = "identity.json"
-"""What an unfinished preparation is of."""
+"""The file that records what an unfinished preparation is of."""
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,14 @@ class Prepared:
 
     folder: Path
     name: str
-    """Of the features."""
+    """The name of the features."""
     shape: tuple[int, ...]
-    """Of an image's features."""
+    """The shape of an image's features."""
     projection: Projection
     images: Mapping[str, int]
     captions: WrittenCaptions
     findings: tuple[str, ...]
-    """What was left out, and what was done to photographs, a line each."""
+    """What was left out, and what was done to photographs: a line for each."""
 
 
 def prepare(

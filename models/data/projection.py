@@ -24,7 +24,7 @@ PROJECTION = "projection.npz"
 """The name of the file, beside the features and in a run's folder."""
 Exact = npt.NDArray[np.float64]
 Blocks = Callable[[], Iterable[Array]]
-"""The training photographs' features (n, …, C), some at a time, as often as they are asked for."""
+"""A function that gives the training photographs' features (n, …, C), a block at a time, each time it is called."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Origin:
 
     kind: str
     grid: int
-    """Places along a side of the picture; 1 for a mean over all of it."""
+    """Places along a side of the picture; 1 for a mean over the whole picture."""
     weights: str
-    """SHA-256 of the network's parameters."""
+    """The SHA-256 of the network's parameters."""
     source: str
-    """The file that they were read from, where it may still be."""
+    """The file that the parameters were read from, which may still exist."""
     images: int
-    """How many photographs the projection was fitted to."""
+    """The number of photographs to which the projection was fitted."""
     preprocessing: str = "shorter side 256, middle 224 × 224, ImageNet's mean and deviation"
 
 

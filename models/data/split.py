@@ -29,7 +29,7 @@ class Batch:
 
 
 Part = Callable[[int], slice]
-"""Which rows of a batch of a length are wanted; the others' features are not read."""
+"""Which rows of a batch of a given length to read; the features of the others are not read."""
 
 
 def whole(length: int) -> slice:

@@ -15,7 +15,7 @@ _TITLES = (
 )
 """Abbreviations whose dot belongs to them, in either case."""
 _STATES = "Mass Ill Pa Wash Ore Del La Ark Miss Tex"
-"""Those that are words of their own in lower case."""
+"""Abbreviations that without a capital letter are words of their own."""
 _ABBREVIATION = rf"(?:(?i:{'|'.join(_TITLES.split())})|{'|'.join(_STATES.split())})"
 _WORD = r"[^\W\d_][^\W_]*(?:[.!?][^\W\d_][^\W_]*)*"
 """`sits.On` is one word where a space was forgotten."""

@@ -14,10 +14,10 @@ from minigrad.errors import DataError
 from models.folders import alone, put_folder
 
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
-"""Bytes of a file that compression may hide, and how many times larger than in the archive more may be."""
+"""Files of up to so many bytes may be compressed at will; larger ones at most so many times."""
 
 Progress = Callable[[int, int | None], None]
-"""Called with the files that are there, and of how many."""
+"""Called with the number of files unpacked and the total."""
 
 
 def unpacked(archive: Path, top: str, folder: Path, progress: Progress | None = None) -> Path:

@@ -25,21 +25,21 @@ class Recipe:
     """How captions are encoded and features made."""
 
     length: int = 17
-    """Tokens of a caption, with <START> and <END>."""
+    """The tokens of an encoded caption, with <START> and <END>."""
     words: str = "ptb"
-    """How captions become words, a name in `encoding.WORDS`."""
+    """How captions are split into words: a name in `encoding.WORDS`."""
     min_count: int = 5
-    """How often a word comes in the training captions at least, or it is <UNK>."""
+    """A word that occurs less often than this in the training captions becomes <UNK>."""
     most_words: int | None = None
-    """Words in the vocabulary, with the four special ones; None for all that are frequent enough."""
+    """The most words in the vocabulary, with the four special ones; None for no limit."""
     cut: bool = False
-    """Whether a caption that is too long is cut, and not left out as the course's were."""
+    """Whether a caption that is too long is cut; otherwise it is left out, as in the course."""
     components: int | None = None
-    """Principal components; 0 for features that are only centred; None for 512, and for a grid 0."""
+    """The number of principal components; 0 only centres the features; None means 512, and 0 for a grid."""
     skip: bool = False
-    """Whether photographs that are missing or cannot be read are left out, and do not stop the preparation."""
+    """Whether photographs that are missing or unreadable are left out; otherwise they stop the preparation."""
     threads: int = 1
-    """Parts of the network's work at once; the last bits depend on it."""
+    """The parts into which the network's work is divided; the last bits depend on it."""
 
     def __post_init__(self) -> None:
         if self.words not in WORDS:
@@ -79,12 +79,12 @@ class WrittenCaptions:
     vocabulary: Vocabulary
     counts: Mapping[str, int]
     unknown: float
-    """The share of their words that is <UNK>."""
+    """The share of the captions' words that became <UNK>."""
     left_out: tuple[str, ...]
 
 
 Said = Mapping[str, Sequence[Sequence[str]]]
-"""What was said of each photograph of a split, a text or a list of words a caption."""
+"""The captions of each photograph of a split; a caption is a text or a list of words."""
 
 
 def write_captions(folder: Path, said: Said, recipe: Recipe, vocabulary: Vocabulary | None) -> WrittenCaptions:

@@ -16,7 +16,7 @@ from models.scores.captions import Caption, Captions, ngrams, pairs
 
 LONGEST = 4
 SIGMA = 6.0
-"""Words by which two captions may differ in length before CIDEr-D takes much off."""
+"""The difference in length, in words, beyond which CIDEr-D penalises a caption strongly."""
 
 
 @dataclass(frozen=True)

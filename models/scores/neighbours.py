@@ -16,9 +16,9 @@ from models.scores.captions import Caption, Captions
 from models.scores.cider import CiderD, Rarity, Weighted
 
 NUMBERS = (1, 2, 4, 8, 16, 32, 64)
-"""The k that are tried."""
+"""The values of k that are tried."""
 TRIED = 200
-"""Images on which they are tried."""
+"""The number of images on which they are tried."""
 _BLOCK = 256
 _KEPT = 5_000
 """Images whose captions' weights are kept: those near one image are near others."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from models.scores.captions import Caption, Captions, pairs
 
 BETA = 1.2
-"""How many times as much recall weighs as precision."""
+"""The weight of recall relative to precision."""
 
 
 def rouge_l(candidates: Captions, references: Sequence[Captions]) -> float:

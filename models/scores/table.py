@@ -8,7 +8,7 @@ from models.scores.cider import cider_d
 from models.scores.rouge import rouge_l
 
 SCORES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4", "ROUGE-L", "CIDEr-D")
-"""In the order of a table."""
+"""The scores, in the order of a table."""
 
 
 def scored(candidates: Captions, references: Sequence[Captions]) -> dict[str, float]:

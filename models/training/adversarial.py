@@ -29,7 +29,7 @@ from models.training.log import Record, Warn
 from models.training.settings import FASTEST, LARGEST, MOST_THREADS, STEEPEST, restored
 
 SHOWN = 100
-"""Samples in a grid: always of the same noise, so that grids of different steps can be compared."""
+"""The samples in a grid, always from the same noise, so that grids of different steps can be compared."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class GanSettings:
     """Updates of the discriminator for one of the generator."""
     seed: int = 0
     threads: int = 1
-    """Parts of the work that are computed at once; the last bits depend on it."""
+    """The parts into which the work is divided; the last bits depend on it."""
     save_every: int = 200
     """Steps between checkpoints; one more follows every epoch."""
     sample_every: int = 250
@@ -87,9 +87,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "dc": {"networks": "convolutional"},
     "wgan-gp": {"loss": "wasserstein", "penalty": 10.0, "critic_steps": 5, "learning_rate": 1e-4, "beta2": 0.9},
 }
-"""What `minigrad gan KIND` changes in the settings. The last keeps to the dense pair, with Gulrajani's Adam."""
+"""How `minigrad gan KIND` changes the settings. The last keeps the dense pair, with Gulrajani's Adam."""
 EPOCHS = {"vanilla": 10, "ls": 10, "dc": 5, "wgan-gp": 30}
-"""Passes over MNIST: the course's, and more where the generator is updated in a fifth of the steps."""
+"""The default number of epochs on MNIST: the course's, or more if the generator is updated in a fifth of the steps."""
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Loop(ABC, Generic[Batch]):
         self.log = Log(run.log_path, warn, written=self.ranks.first)
         self.failed_saves = 0
         self.saved = False
-        """Whether the last checkpoint that was due is there."""
+        """Whether the last checkpoint that was due has been written."""
         self.stopped_by: int | None = None
         self._mark = time.perf_counter()
 

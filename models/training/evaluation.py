@@ -17,7 +17,7 @@ from models.parallel import Ranks
 from models.training.log import Record
 
 BATCH = 500
-"""Captions at once: there are no activations to keep."""
+"""The captions evaluated at once; large, since no activations are kept."""
 
 
 class Validation:

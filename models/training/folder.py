@@ -28,7 +28,7 @@ Saved = tuple[dict[str, Array], dict[str, Any], Path]
 CHECKSUM = "checksum"
 """The name of the SHA-256 of everything else in config.json."""
 _MISFITS = (AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
-"""What reading raises where something is not what it should be; every `CheckpointError` is a ValueError."""
+"""What reading raises when a checkpoint's content is not as expected; every `CheckpointError` is a ValueError."""
 
 
 class Stateful(Protocol):
@@ -48,7 +48,7 @@ class RunFolder(ABC):
     """A folder with config.json, log.jsonl and checkpoints; subclasses define the content of config.json."""
 
     command: ClassVar[str]
-    """What makes such runs."""
+    """The command that makes such runs."""
     folder: Path
 
     @classmethod

@@ -23,12 +23,12 @@ from models.training.step import Step
 from models.training.streams import RowStreams, normal
 
 Validate = Callable[[Captioner], Record]
-"""What is to be known after an epoch, such as {"val_loss": 0.4}. All ranks call it."""
+"""Measures something after an epoch, such as {"val_loss": 0.4}. All ranks call it."""
 
 NOISE = 1
-"""The number of the noise's streams."""
+"""The number that identifies the noise's random streams."""
 _SHOWN = 8
-"""Rows named in an error."""
+"""The most rows named in an error."""
 
 
 class Training(Loop[Batch]):

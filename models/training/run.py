@@ -20,7 +20,7 @@ from models.training.log import Warn
 from models.training.settings import Settings, restored
 
 EXTRACTOR = "extractor.npz"
-"""What turns a picture into features, in a folder of scenes; a run on scenes has a copy."""
+"""The file in a folder of scenes that turns a picture into features; a run on scenes keeps a copy."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class Source:
 
     folder: str
     features: str | None = None
-    """The NAME in train2014_NAME.h5; None for the best there is."""
+    """The NAME in train2014_NAME.h5; None for the best available."""
     scenes: bool = False
-    """Whether the folder is one of scenes, with pictures and a judge."""
+    """Whether the folder holds scenes, with pictures and a judge."""
     max_train: int | None = None
     replace_nonfinite: bool = False
 

@@ -11,10 +11,10 @@ from minigrad.errors import CheckpointError, UsageError
 from minigrad.optim import warmup_cosine
 
 LARGEST, MOST_THREADS = 2**24, 1024
-"""Of a size and of threads: beyond what any machine has, and within what a program can ask it for."""
+"""Upper limits for sizes and threads: more than any machine has, but not more than a program can ask for."""
 
 FASTEST, STEEPEST = 1e30, 1e18
-"""Learning rate, and norm of gradients: with greater ones an update could overflow float32, or the squares of Adam."""
+"""Upper limits of the learning rate and the gradients' norm: beyond, float32 or Adam's squares could overflow."""
 
 
 @dataclass(frozen=True)
@@ -28,28 +28,28 @@ class Settings:
     """Captions in a step."""
     steps: int = 5_000
     learning_rate: float = 1e-3
-    """Adam's, at its highest."""
+    """Adam's highest learning rate."""
     warm_up: int = 100
-    """Steps in which the rate grows from nothing."""
+    """The steps over which the learning rate rises from zero."""
     floor: float = 0.05
-    """Where the cosine that follows ends, as a share of the highest rate."""
+    """The end of the cosine schedule that follows, as a share of the highest rate."""
     decay: float | None = None
     """Instead of warm-up and cosine: the factor on the rate after every epoch, as in the course."""
     clip_norm: float = 5.0
     """The largest norm of all gradients together."""
     feature_noise: float = 0.0
-    """Deviation of the Gaussian noise added to the features."""
+    """The standard deviation of Gaussian noise added to the features."""
     embedding_deviation: float | None = None
-    """Initial word vectors have this over √word_dim; None is the course's, 1/100."""
+    """Initial word vectors have this deviation over √word_dim; None means the course's, 1/100."""
     forget_bias: float = 0.0
     """Initial bias of an LSTM's forget gates; with 1 they begin open (Jozefowicz et al. 2015)."""
     by_length: bool = True
     """Whether the captions of a batch are of about the same length."""
     seed: int = 0
     threads: int = 1
-    """Workers that share each step; the last bits depend on it."""
+    """The workers that share each step; the last bits depend on their number."""
     eager: bool = False
-    """Whether each operation is computed when it is written, and not by a compiled program: slower, to compare."""
+    """Whether operations are computed one by one instead of by a compiled program: slower, for comparison."""
     save_every: int = 200
     """Steps between checkpoints; one more follows every epoch."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from minigrad.op import Array
 
 Draw = Callable[[np.random.Generator, Array], Any]
-"""Fills an array with numbers of a generator."""
+"""Fills an array with numbers from a generator."""
 
 
 class RowStreams:

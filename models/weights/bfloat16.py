@@ -7,7 +7,7 @@ import numpy as np
 from minigrad.op import Array
 
 BFLOAT16 = np.dtype([("bfloat16", "<u2")])
-"""Stands for it in arrays as they are in a file."""
+"""The dtype that stands for bfloat16 in arrays as they are stored in a file."""
 
 
 def dtype_name(dtype: np.dtype[Any]) -> str:

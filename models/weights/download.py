@@ -21,13 +21,13 @@ from minigrad.files import put
 from models.folders import alone
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are there, and of how many, where the server says that."""
+"""Called with the bytes received and the total, if the server states it."""
 
 _BLOCK = 2**16
 _SECONDS = 30.0
-"""Of silence after which a server counts as gone."""
+"""The seconds without a byte after which a server counts as gone."""
 _RETRIED = (408, 429, 500, 502, 503, 504)
-"""Answers of servers that may do better soon."""
+"""The status codes of servers that may succeed soon."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Remote:
     name: str
     checksum: str = ""
     of: str = "SHA-256"
-    """A name in `CHECKSUMS`."""
+    """The kind of checksum: a name in `CHECKSUMS`."""
 
 
 class Interrupted(Exception):
@@ -181,7 +181,7 @@ CHECKSUMS: dict[str, Callable[[Path], str]] = {
     "MD5": lambda path: digest(path, "md5"),
     "SHA-256 unzipped": digest_unzipped,
 }
-"""What is known of a file is not always the same: of some only what they hold is fixed, not how it was compressed."""
+"""The ways to compute a checksum. Of some files only the content is fixed, not how it was compressed."""
 
 
 def size(path: Path) -> int:

@@ -26,9 +26,9 @@ from models.weights.pytorch import read_archive, read_pickles
 from models.weights.safetensors import read_safetensors
 
 ENDINGS = (".safetensors", ".npz", ".h5", ".hdf5")
-"""Of the files that can be written."""
+"""The endings of the formats that can be written."""
 _WRAPPERS = ("state_dict.", "model.", "module.")
-"""What training programs put around a network's own names."""
+"""Prefixes that training programs put before a network's own names."""
 
 
 def load_weights(model: Module, path: str | Path, strict: bool = True) -> list[str]:

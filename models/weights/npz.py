@@ -19,11 +19,11 @@ import numpy as np
 from minigrad.op import Array
 
 DAMAGE = (ValueError, TypeError, LookupError, EOFError, RuntimeError, struct.error, zipfile.BadZipFile, zlib.error)
-"""What reading bytes that are not what they should be raises."""
+"""What reading damaged bytes raises."""
 _LONGEST_END = 22 + 2**16
-"""Bytes of the end of an archive, with the longest comment."""
+"""The most bytes in an archive's end record, with the longest comment."""
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
-"""Bytes of an entry that compression may hide, and how many times larger than its bytes in the file more may be."""
+"""An entry of up to so many bytes may be compressed at will; a larger one at most so many times."""
 
 
 def read_npz(file: IO[bytes]) -> dict[str, Array]:

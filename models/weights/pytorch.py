@@ -22,14 +22,14 @@ from models.weights.npz import entries_of
 from models.weights.unpickling import Vocabulary, fill, unpickled
 
 MAGIC = 0x1950A86A20F9469CFC6C
-"""The first pickle of a file that is no archive."""
+"""The first pickle in a file from before 2020."""
 MOST_SIDES = 64
-"""That an array of NumPy can have."""
+"""The most dimensions that a NumPy array can have."""
 MOST_VALUES, DEEPEST = 100_000, 16
-"""Of the containers in a file: a few bytes can describe ones without end."""
+"""Limits for the containers in a file, since a few bytes can describe endless ones."""
 
 Order = Literal["<", ">"]
-"""Of the bytes of a number: the low one first, or the high one."""
+"""The byte order of numbers: little- or big-endian."""
 
 _STORAGES: dict[str, np.dtype[Any]] = {
     "Double": np.dtype("<f8"), "Float": np.dtype("<f4"), "Half": np.dtype("<f2"), "BFloat16": BFLOAT16,

@@ -13,7 +13,7 @@ from typing import IO, Any
 from minigrad.errors import CheckpointError
 
 MOST_OPCODES = 2**18
-"""A state of 10,000 tensors has that many; reading them takes a quarter of a second."""
+"""The opcodes of a state of 10,000 tensors, which takes a quarter of a second to read; more are refused."""
 
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 _ARGUMENTS = {

@@ -12,7 +12,7 @@ from models.data.cache import fetched, roots, writable_root
 from models.weights.download import Progress, Remote, fetch
 
 _FOLDER = "weights"
-"""Of the cache."""
+"""The name of the folder in the cache."""
 _ADDRESS = "https://download.pytorch.org/models/"
 ZOO = {
     "squeezenet1_1": Remote(f"{_ADDRESS}squeezenet1_1-b8a52dc0.pth", "squeezenet1_1-b8a52dc0.pth", "b8a52dc0"),
@@ -21,7 +21,7 @@ ZOO = {
         "https://raw.githubusercontent.com/pytorch/hub/master/imagenet_classes.txt", "imagenet_classes.txt"
     ),
 }
-"""By name. PyTorch's files have the beginning of their SHA-256 in theirs; the names of the classes have none."""
+"""The files by name. PyTorch's file names contain the first digits of their SHA-256; the class names' file has none."""
 
 
 def fetch_into_cache(name: str, progress: Progress | None = None, address: str | None = None) -> Path:

@@ -15,15 +15,15 @@ from viz.graph.modules import Group
 from viz.graph.starring import times_of
 
 SHAPE = 1.6
-"""How much wider than high a picture should be."""
+"""The desired ratio of a picture's width to its height."""
 NARROWEST, WIDEST = 1300.0, 1700.0
-"""Between these is the width of lines, in pixels."""
+"""The width of lines, in pixels, is between these."""
 LONGEST, UNBROKEN = 1.15, 1.3
-"""How much longer than wanted a line may be, and a flow that is not broken."""
+"""How much longer than wanted a line may be, and how much longer a flow that is not broken at all."""
 MOST = 6
-"""Values that may cross a break."""
+"""The most values that may cross a break."""
 PER_VALUE, PER_OUTLINE = 0.02, 0.4
-"""What a break costs, beside the squared relative differences of lines from the wanted width."""
+"""The cost of a break, besides the squared relative deviations of the lines from the wanted width."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from viz.graph.ranking import Pair, ranks_of
 BETWEEN_RANKS = 34.0
 BEFORE_DOORS, BEHIND_DOORS = 14.0, 6.0
 INSET, LABEL = 12.0, 16.0
-"""Room within a group's outline, and for its name."""
+"""The room inside a group's outline, and the room for its name."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from viz.graph.look import MARGIN, TOP
 from viz.graph.model import Diagram
 
 SECONDS = 10.0
-"""Time that Graphviz is given."""
+"""The time that Graphviz is given."""
 LIBRARY = """
 import sys, pygraphviz
 graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode())

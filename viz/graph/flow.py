@@ -18,9 +18,9 @@ from viz.graph.saved import saved_wires
 from viz.graph.starring import times_of
 
 NEAR = 2
-"""Readers so many ranks apart share a leaf; farther ones have copies."""
+"""Readers at most so many ranks apart share a leaf; readers farther away get copies."""
 HEIGHT, NARROWEST = 34.0, 54.0
-"""Of boxes; a number such as 9.6e−12 fits into the narrowest."""
+"""The height and the least width of boxes; a number such as 9.6e−12 fits into the narrowest."""
 LETTERS = 24
 
 

@@ -12,7 +12,7 @@ from viz.graph.rolling import rolled
 from viz.graph.steps import has_steps
 
 BUDGET = 2_000
-"""More boxes than this are folded, unless told otherwise."""
+"""A graph with more boxes than this is folded, unless told otherwise."""
 CHUNKS = 200
 
 

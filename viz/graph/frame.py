@@ -15,19 +15,19 @@ from viz.graph.wiring import BEHIND, LEFT, RAIL, RIGHT, Plan, Track
 
 HEADER = 30
 HIGH, LOW = 34.0, 19.0
-"""Heights of boxes with two lines and with one."""
+"""The heights of boxes with two lines of text and with one."""
 BRACKET = 14.0
 """Room for a bracket beside the rows of a module."""
 PITCH = 5.0
-"""Distance of parallel lines."""
+"""The distance between parallel lines."""
 RAIL_PITCH = 18.0
-"""Distance of rails, which begin with a chip."""
+"""The distance between rails, which begin with a chip."""
 GAP, APART = 7.0, 26.0
-"""Height of a gap without tracks, and what parts the two passes."""
+"""The height of a gap without tracks, and the distance between the two passes."""
 LABELS = 13.0
-"""Height of the labels of edges, under the boxes."""
+"""The height of the labels of edges, below the boxes."""
 LARGE_STEPS = 5
-"""Up to so many steps the boxes have two lines."""
+"""Up to so many time steps, boxes have two lines of text."""
 SMALLEST, WIDEST, WIDEST_LARGE = 36, 76, 156
 
 

@@ -15,7 +15,7 @@ from viz.graph.ranking import Pair
 Extents = Mapping[str, tuple[float, float]]
 """How far each node reaches before and behind its line, across the flow; nothing for an edge that passes."""
 GAP = 14.0
-"""Distance of nodes of one rank."""
+"""The distance between nodes of one rank."""
 WIRE_GAP = 8.0
 """Room for an edge that passes."""
 SWEEPS = 8

@@ -17,7 +17,7 @@ KINDS = {
 LINES = {"rail": "read at every step", "saved": "kept for the backward pass", "delay": "into the next turn"}
 STEPS_OF_SCALE = 7
 SCALE, CELLS = 336.0, 48
-"""Length of a scale in pixels, and how many colours it is made of."""
+"""The length of a scale in pixels, and the number of colours in it."""
 
 
 def furnish(layout: Layout, diagram: Diagram, overlay: Overlay | None = None) -> None:

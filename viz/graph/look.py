@@ -4,13 +4,13 @@ import re
 import unicodedata
 
 CHARACTER = 6.65
-"""Width of a letter of the labels, in pixels: that of monospaced fonts at LETTER, the widest of the usual ones."""
+"""The width of a letter in labels, in pixels: that of monospaced fonts at LETTER, the widest of the usual ones."""
 LETTER = 11
 MARGIN = 20
 TOP = 44.0
-"""Where pictures begin, under their titles."""
+"""Where pictures begin, below their titles."""
 SMALL = 0.86
-"""Second lines and edge labels, relative to first lines."""
+"""The size of second lines and edge labels relative to first lines."""
 PADDING = 7
 
 COLOURS = {
@@ -26,14 +26,14 @@ COLOURS = {
     "loss": ("#fbdfd6", "#cc5a35", "#45241a", "#ee855f"),
     "group": ("#e9edf2", "#6d7a88", "#252d37", "#8b99a9"),
 }
-"""Fill and border of boxes by kind, in light and in dark."""
+"""The fill and border of boxes by kind, in light and in dark."""
 
 MARKS = {
     "added": ("#d7ecfa", "#0072b2", "#12324a", "#56b4e9"),
     "removed": ("#fbe3d9", "#d55e00", "#47230f", "#f08a4b"),
     "changed": ("#fdf3c4", "#b8960c", "#3d3510", "#e0c040"),
 }
-"""Fill and border of boxes in a comparison."""
+"""The fill and border of boxes in a comparison."""
 
 LIGHT = {
     "ground": "#ffffff",

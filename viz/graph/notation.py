@@ -25,7 +25,7 @@ WINDOWS = {
 }  # fmt: skip
 """Ops whose symbol tells the size of the window that they move over pictures."""
 NEUTRAL = {"stride": 1, "padding": 0}
-"""Attributes that are not worth a word where all their numbers are these; kernels are in the symbol."""
+"""Attributes that are not shown if all their numbers are these; kernels are shown in the symbol."""
 
 FAMILIES = {
     "activation": "nonlinear", "conv": "product", "index": "move", "linalg": "product", "loss": "loss",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from viz.graph.model import Box, Diagram
 
 RAMP = ("#f2f5ec", "#cfe5d4", "#8fc7c2", "#4a9bb5", "#2b6a9e", "#22366f")
-"""Little to much: from light to dark, so that it can be told without seeing colours."""
+"""The colours from little to much, light to dark, so that they can be told apart without seeing colours."""
 ALARM = ("#e6f0f7", "#f3f0ea", "#fbdcb8", "#f5a26a", "#df5b3a", "#b3001b")
-"""Right to wrong: the last colours are red."""
+"""The colours from right to wrong, of which the last are red."""
 NOT_FINITE = "#d400c8"
 
 
@@ -78,7 +78,7 @@ TITLES = {
     "ms": "milliseconds", "flops": "floating-point operations", "check": "relative error of the gradient, Op by Op",
 }  # fmt: skip
 ADDS_UP = ("bytes", "ms", "flops")
-"""Overlays in which a folded box has the sum of its members; in the others it has the largest."""
+"""Overlays in which a folded box shows the sum of its members; in the others it shows the largest."""
 
 
 def values_of_boxes(diagram: Diagram, known: Mapping[str, float], adds_up: bool) -> dict[str, float]:

@@ -13,7 +13,7 @@ from minigrad.tensor import Tensor
 from viz.graph.gradients import Pairs
 
 SMALL = 20_000
-"""Elements up to which a graph is evaluated in order to print its scalars."""
+"""A graph with at most so many elements is evaluated in order to print its scalars."""
 NAMES = ("kind", "grad_norm", "value_norm", "bytes", "ms", "flops", "check")
 
 

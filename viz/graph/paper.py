@@ -18,9 +18,9 @@ from viz.graph.loops import Loop
 BETWEEN_PASSES = 48.0
 BETWEEN_LINES = 34.0
 PITCH = 5.0
-"""Distance of lines that run round the ends."""
+"""The distance between lines that run round the ends."""
 AROUND = 8.0
-"""How far the first of them keeps away."""
+"""How far away the first of them runs."""
 
 Net = tuple[bool, str, float, float]
 """A value that crosses a break: its pass, its source, its heights at the end of one line and at the beginning of the

@@ -8,7 +8,7 @@ from viz.graph.geometry import Point, Rect, Wire, without_repeats
 from viz.graph.wiring import STRAIGHT, Path, Plan, Port
 
 SPACING = 5.0
-"""Distance of ports on one side of a box, where there is room."""
+"""The distance between ports on one side of a box, if there is room."""
 
 
 def wires_of(plan: Plan, rects: Mapping[str, Rect], frame: Frame) -> list[Wire]:

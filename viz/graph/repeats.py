@@ -19,9 +19,9 @@ from viz.graph.rolling import drawn_once
 from viz.graph.starring import Naming
 
 LONGEST = 2_000
-"""Longest pattern looked for, in items."""
+"""The longest pattern that is looked for, in items."""
 LEAST = 3
-"""Fewer repetitions of Ops alone are no loop."""
+"""Ops alone are a loop only if they repeat at least so often."""
 NUMBERS = re.compile(r"\d[\d,…]*$")
 Flags = np.ndarray[tuple[int], np.dtype[np.bool_]]
 

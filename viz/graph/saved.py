@@ -8,13 +8,13 @@ from viz.graph.geometry import Rect, Wire, without_repeats
 from viz.graph.model import Diagram
 
 ASIDE = 6.0
-"""How far lines stay from boxes that they pass."""
+"""The distance that lines keep from boxes they pass."""
 BEND = 12.0
-"""Height in which a line moves aside."""
+"""The height in which a line moves aside."""
 BESIDE, MOST = 3.5, 5
 """Distance of lines that run down at one side of a box, and how many there are before they share places."""
 REACH = 400.0
-"""Farther boxes on either side are not looked at: a line that finds no way there runs behind them."""
+"""Boxes farther away on either side are not considered: a line that finds no way until there runs behind them."""
 
 
 Band = tuple[float, float]

@@ -9,7 +9,7 @@ from viz.graph.model import Diagram
 
 BETWEEN = 16.0
 WIDEST = 1800.0
-"""Pictures that are wider together are not put beside each other."""
+"""Pictures that are wider than this together are not put side by side."""
 
 
 def on_one_sheet(layouts: Sequence[Layout], beside: bool = False) -> Layout:

@@ -10,7 +10,7 @@ from viz.graph.notation import shape_text
 TIMES = "×"
 STAR = "*"
 MOST_LISTED = 4
-"""Names, or shapes, that are listed."""
+"""The most names or shapes that are listed."""
 
 
 class Naming:

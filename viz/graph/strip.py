@@ -8,7 +8,7 @@ from viz.graph.model import Diagram
 from viz.graph.overlay import Overlay, number_label
 
 HEIGHT = 34.0
-"""Of the highest bar."""
+"""The height of the highest bar."""
 LINE = 14.0
 
 

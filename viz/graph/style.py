@@ -22,7 +22,7 @@ SHAPES = (
     ".removed rect{stroke-dasharray:4 2}",
 )
 TINTED = (".on-light text{fill:#1c2128}", ".on-dark text{fill:#ffffff}")
-"""Letters on painted boxes, the same on light and dark grounds."""
+"""The colour of letters on painted boxes, the same on light and dark backgrounds."""
 
 
 @cache

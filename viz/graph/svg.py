@@ -12,11 +12,11 @@ from viz.markup import escaped
 
 CORNER = 4.0
 RADII = {"bar": 2, "bracket": 1, "scale": 0, "swatch": 3}
-"""Of the corners of regions; others have 6."""
+"""The corner radii of regions; others have 6."""
 SHEETS = (7.0, 3.5)
-"""How far the sheets behind what is drawn once for several stand out."""
+"""The offset of the sheets drawn behind a box that stands for several."""
 FACTS = 2_000
-"""Letters of a box's facts that a picture carries."""
+"""The most letters of a box's facts that a picture carries."""
 
 
 def write_svg(diagram: Diagram, layout: Layout, overlay: Overlay | None = None, style: bool = True) -> str:

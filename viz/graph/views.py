@@ -18,9 +18,9 @@ Backward = Literal["gradients", "ops"]
 Fold = Literal["auto", "steps", "rolled", "repeats"] | None
 Engine = Literal["auto", "lanes", "layered", "graphviz"]
 MOST_STEPS = 40
-"""Steps beyond which a page does not offer to open each."""
+"""With more steps than this, a page does not offer to open each."""
 LARGEST = 20_000
-"""Boxes beyond which a page offers the folded picture alone."""
+"""With more boxes than this, a page offers only the folded picture."""
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ from minigrad.symbol import Symbol
 from minigrad.tensor import Tensor
 
 TIDYING = ("common subexpressions", "identities", "slices", "joined slices")
-"""The passes that a derivation goes through; the others are about speed."""
+"""The compiler passes that a derivation goes through; the others only make programs faster."""
 
 LONG = 3
-"""Names and numbers in an expression that is not written out twice."""
+"""An expression of more names and numbers than this is not written out a second time."""
 
 Function = Callable[..., Any]
 Equation = tuple[Expression, Expression]

@@ -11,7 +11,7 @@ from minigrad.ops import activation, elementwise, index, linalg, logic, loss, re
 from minigrad.tensor import Tensor
 
 AXES = "ntkjlmpqrsuv"
-"""Letters of the axes: examples, time, and so on."""
+"""Letters for the axes: examples (n), time (t), and so on."""
 
 Reading = Callable[..., Expression]
 

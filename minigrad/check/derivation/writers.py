@@ -6,12 +6,12 @@ from html import escape
 from minigrad.check.derivation.expression import Expression
 
 BINDS = {"sum": 1, "negative": 1, "total": 2, "product": 3, "matrix product": 4, "fraction": 3}
-"""How strongly a kind holds together; what is not listed needs no brackets."""
+"""The precedence of each kind of expression; kinds that are not listed need no brackets."""
 RELATIONS = {"=": "=", "≠": r"\neq", ">": ">", "≥": r"\geq", "<": "<", "≤": r"\leq"}
-"""Signs between two sides, and their names in LaTeX."""
+"""The signs that relate two sides, and their names in LaTeX."""
 FUNCTIONS = {"tanh", "log", "exp", "sin", "cos", "max", "min"}
 UPRIGHT = ' class="upright"'
-"""The attribute of what is not in italics."""
+"""The attribute of MathML elements that are not in italics."""
 STRUT = '<mspace height="0.75em"/>'
 """As high as any letter: without it browsers that have no font for mathematics hang `o` higher than `f`."""
 NAME = re.compile(r"(?P<base>[^_']+)(?:_(?P<sub>\w+))?(?P<prime>'*)$")

@@ -14,7 +14,7 @@ from minigrad.check.proof.polynomial import ONE, Monomial, Polynomial, rational
 Function: TypeAlias = Callable[[Polynomial], Polynomial]
 
 MOST_CASES = 8
-"""A function of more 0/1 atoms is not split into cases."""
+"""A function of more 0/1 atoms than this is not split into cases."""
 
 
 def by_cases(f: Function) -> Function:

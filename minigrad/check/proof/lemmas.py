@@ -18,10 +18,10 @@ from minigrad.op import Array
 from minigrad.tensor import Tensor
 
 Key: TypeAlias = tuple[int, ...] | None
-"""What tells an element's values for some arguments from others'."""
+"""What distinguishes an element's values for different arguments."""
 ALIKE = 1e-9
 MOST_UNFOLDED, LARGEST_GAP = 60, 400
-"""Lemmas unfolded, and terms up to which it is done, to compare two polynomials."""
+"""When two polynomials are compared: the most lemmas to unfold, and the most terms they may grow to."""
 
 
 class Lemmas:

@@ -16,9 +16,9 @@ from minigrad.op import Shape
 
 PROVED, REFUTED, NOT_DECIDED = "proved", "refuted", "not decided"
 ASSUMED = {"b": "each 0 or 1", "i": "ids of rows that are there", "u": "ids of rows that are there"}
-"""What is taken for granted of an input that is no real number, by the kind of its dtype."""
+"""What is assumed of an input that is not a real number, by the kind of its dtype."""
 LIMIT = 2_000_000
-"""Terms to handle before giving up."""
+"""The number of terms after which a proof is given up."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ SCALING = (elementwise.Multiply, elementwise.Negative, elementwise.Square, eleme
 ARITHMETIC = (*ADDING, *SCALING, elementwise.Add, elementwise.Subtract)
 PICTURES = (conv.Conv2d, conv.ConvTranspose2d, conv.ConvWeight2d, pool.AvgPool2d, pool.AvgPoolGrad)
 PLAIN = (*ARITHMETIC, *PICTURES, reduce.Mean, index.Slice, index.SlicePut, logic.Detach)
-"""What has no rule below, and all in `shape`, is made of sums, products and movements: it runs on polynomials."""
+"""Ops without a rule of their own below (and all in `shape`): their forward is sums, products and movements of
+elements, and so runs on polynomials."""
 
 
 def form_of(algebra: Algebra, node: Tensor, xs: list[Form]) -> Form:

@@ -20,9 +20,9 @@ from minigrad.errors import UsageError
 
 BENCHMARKS = {"captioner": captioner, "images": images, "style": style, "ops": ops, "function": function}
 OF_THEIR_OWN = {"parallel": parallel}
-"""Those that compare us with nobody: files with `HELP`, `add_options(parser)` and `run(arguments)`."""
+"""Benchmarks that compare us with nobody: files with `HELP`, `add_options(parser)` and `run(arguments)`."""
 BY_THEMSELVES = ("captioner", "ops")
-"""What runs when none is named."""
+"""The benchmarks that run when none is named."""
 PEERS = ("torch", "jax", "autograd")
 
 _DESCRIPTION = """Compares this engine with others on the same work: each in processes of its own, with as many

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 Work: TypeAlias = Callable[[], object]
-"""One call of what is measured."""
+"""One call of the work that is measured."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from minigrad.cli.bench.task import HIDDEN, Task
 
 Cell = Callable[[Any, Any, Any], tuple[Any, Any]]
 Unroll = Callable[[Cell, Any, Any], Any]
-"""`unroll(cell, vectors (N, T, W), h0)`: the states (N, T, H)."""
+"""`unroll(cell, vectors (N, T, W), h0)` gives the states (N, T, H)."""
 
 
 def jax_loop(task: Task) -> Work:

@@ -12,11 +12,11 @@ from minigrad.cli.machine import blas, reached
 from minigrad.measure import seconds
 
 WARM_UP, SHORTEST = 2, 1.0
-"""Calls before those that count, and seconds that these take at least: others' load shows in less only by luck."""
+"""Calls before those that count; the least seconds that those must take, since shorter ones may miss others' load."""
 BESIDE, PATIENCE = 20, 20.0
-"""Calls beside a busy process; fewer where these take more seconds, as when threads wait for each other in vain."""
+"""Calls made beside a busy process; fewer if they take more seconds than this, as when threads wait for each other."""
 FLOOR = "floor"
-"""Stands for a contestant: the rate of large products."""
+"""The name under which the rate of large products is measured, as if it were a contestant."""
 
 
 def measured(benchmark: Benchmark, name: str, threads: int, beside: bool) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from minigrad.errors import MissingPackageError, UsageError
 
 HELP = "the captioner's training on several ranks: measured here, and predicted for up to 1,024"
 CAPTIONS = 400_135
-"""In COCO's training set of 2014, as the course prepared it."""
+"""The captions in COCO's training set of 2014, as the course prepared it."""
 ROWS = (1, 4, 16, 64)
-"""Of which a rank's gradients are measured, beside those of the whole batch."""
+"""Numbers of rows whose gradients are measured, besides the whole batch."""
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -18,7 +18,7 @@ from minigrad.cli.load import TOLERATED, wait_for_calm
 from minigrad.cli.machine import THREADS, without_pins
 
 ATTEMPTS, PATIENCE = 3, 20.0
-"""How often a run is made that others disturb, and the seconds to wait for them to end."""
+"""How often a run is made if other processes disturb it, and the seconds to wait for them to end."""
 
 Run = dict[str, Any]
 

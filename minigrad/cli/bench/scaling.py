@@ -15,9 +15,9 @@ from math import ceil, log2
 import numpy as np
 
 RANKS = tuple(2**i for i in range(11))
-"""Of which a prediction tells, 1 to 1,024."""
+"""The numbers of ranks that are predicted, 1 to 1,024."""
 WORTH = 0.75
-"""More ranks are worth it while twice as many take at most this share of the time."""
+"""Doubling the ranks is worth it if it reduces the time to at most this share."""
 
 
 @dataclass(frozen=True)

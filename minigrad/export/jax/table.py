@@ -18,7 +18,7 @@ from minigrad.ops import activation, conv, elementwise, index, linalg, logic, lo
 Rule: TypeAlias = Callable[..., Any]
 
 CANNOT: dict[type[Op], str] = {}
-"""Ops that JAX cannot express, and why: there is none."""
+"""Ops that JAX cannot express, with the reason. There are none."""
 
 
 def kept(*dtypes: Any) -> Any:

@@ -15,7 +15,7 @@ from minigrad.ops import activation, conv, elementwise, index, linalg, logic, lo
 OPSET = 18
 
 CANNOT: dict[type[Op], str] = {}
-"""Ops that ONNX cannot express, and why. There is none: what has no operator of its own is made of several."""
+"""Ops that ONNX cannot express, with the reason. There are none: Ops without an operator are composed of several."""
 
 TABLE: dict[type[Op], Rule] = {
     Scalar: of_elements.scalar,

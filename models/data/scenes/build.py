@@ -32,7 +32,7 @@ LENGTH = 17
 Split = str
 """train or val."""
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and of how much."""
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 def build(

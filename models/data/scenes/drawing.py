@@ -15,7 +15,7 @@ from models.data.scenes.picture import SIDE, Image
 from models.data.scenes.world import PLACES, Scene, Thing
 
 NOISE = 0.05
-"""Deviation of the noise on each channel of each pixel, where full brightness is 1."""
+"""The standard deviation of the noise on each channel of each pixel, where full brightness is 1."""
 
 Array = npt.NDArray[np.floating]
 Disc = tuple[float, float, float]

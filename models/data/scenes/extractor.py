@@ -21,15 +21,15 @@ Progress = Callable[[int], None]
 
 COMPONENTS = 512
 BATCH = 16
-"""Pictures whose filter responses are computed at once: few enough to stay in the cache."""
+"""The number of pictures whose filter responses are computed at once: few enough to stay in the cache."""
 THREADS = 2
-"""Batches at once; which thread does a batch changes none of its bits."""
+"""The number of batches at once; the bits of a batch do not depend on the thread that computes it."""
 WEIGHTS = (1.0, 1.7, 0.4)
-"""How much the blocks count: colours, edges of chroma, brightness."""
+"""The weights of the three blocks: colours, edges of chroma, brightness."""
 LIFT = 0.1
 """A component of variance v is multiplied by v^−0.1, so that the small ones gain a little."""
 SMALLEST_VARIANCE = 1e-6
-"""Of the largest: what varies less is not lifted further, as happens where pictures are few."""
+"""Relative to the largest: components of smaller variance, found when pictures are few, are not lifted further."""
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ WIDTHS = (
     2 * CHROMA_GRID**2 * CHROMA_COUNT,
     2 * CELLS**2 + 2 * BRIGHTNESS_GRID**2 * BRIGHTNESS_COUNT,
 )
-"""How many numbers are in the blocks: colours, edges of chroma, brightness."""
+"""The number of features in each block: colours, edges of chroma, brightness."""
 
 
 @dataclass(frozen=True)
