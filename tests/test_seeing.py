@@ -166,6 +166,8 @@ def test_what_makes_no_sense(weights: Path, tmp_path: Path, capsys: pytest.Captu
     assert "should be from 16 to" in refused(capsys, "style", "cat.png", "night.png", "--side", "9", *of)
     Image.new("RGB", (300, 1)).save("rope.png")
     assert "rope.png of 300 × 1 pixels is too narrow" in refused(capsys, "style", "cat.png", "rope.png", *of)
+    Image.new("RGB", (300, 10)).save("long.png")
+    assert "long would have 31,457,280 pixels" in refused(capsys, "style", "long.png", "cat.png", "--side", "1024", *of)
     assert "is no whole number from 1 to 255" in refused(capsys, "fool", "cat.png", "--within", "256", *of)
     assert "is no whole number from 1 to" in refused(capsys, "invert", "cat.png", "--steps", "0", *of)
     (tmp_path / "few.txt").write_text("tench\nhen\n")

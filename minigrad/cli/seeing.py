@@ -52,7 +52,9 @@ TOO_LARGE = "holds numbers too large for it"
 
 def add_common(parser: argparse.ArgumentParser) -> None:
     """Adds the options that all of these commands take."""
-    parser.add_argument("--weights", default="squeezenet1_1", metavar="FILE", help="a file, or what was fetched: vgg16")
+    parser.add_argument(
+        "--weights", default="squeezenet1_1", metavar="FILE", help="a file; or vgg16, once fetched (squeezenet1_1)"
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="names of the classes, one a line")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to (a new folder in runs)")
     parser.add_argument("--eager", action="store_true", help="without the compiler, to compare")

@@ -15,8 +15,8 @@ from models.style_transfer import Style, style_transfer, texture
 from viz.page import Number
 from viz.picture_report import FIRST_AND_LAST, Shown, loss_facts, loss_panel
 
-LARGEST = 1024
-"""The most pixels on a shorter side: larger pictures would not fit into the memory of most machines."""
+LARGEST, MOST_PIXELS = 1024, 2 * 1024**2
+"""Limits on the shorter side and on all pixels: more would not fit into the memory of most machines."""
 
 
 def add_parser(subparsers: Any) -> None:
@@ -51,11 +51,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"sides of {arguments.side} and {painting_side} pixels: they should be from 16 to {LARGEST}")
     named = pictures(arguments.images)
     studio = Studio.open(arguments, "style")
-    painted = [(name, resize_shorter(image, painting_side)) for name, image in named]
+    paintings = named if arguments.texture else named[-1:]
+    painted = [(name, scaled(name, image, painting_side)) for name, image in paintings]
     if arguments.texture:
         found = [textured(studio, *painting) for painting in painted]
     else:
-        contents = [(name, resize_shorter(image, arguments.side)) for name, image in named[:-1]]
+        contents = [(name, scaled(name, image, arguments.side)) for name, image in named[:-1]]
         found = [styled(studio, *content, *painted[-1]) for content in contents]
     results = [result for result, _ in found]
     if not arguments.json:
@@ -63,6 +64,18 @@ def run(arguments: argparse.Namespace) -> int:
     numbers = [number("" if len(found) == 1 else f", {part.title}", result) for result, part in found]
     studio.finish("Textures" if arguments.texture else "Style transfer", [part for _, part in found], results, numbers)
     return 0
+
+
+def scaled(name: str, image: Pixels, side: int) -> Pixels:
+    """The picture scaled to a shorter side; UsageError if its longer side makes it too large."""
+    height, width = image.shape[:2]
+    size = side**2 * max(height, width) // min(height, width)
+    if size > MOST_PIXELS:
+        raise UsageError(
+            f"{name} would have {size:,} pixels with a shorter side of {side}, and at most {MOST_PIXELS:,} fit into "
+            "memory: choose a smaller side"
+        )
+    return resize_shorter(image, side)
 
 
 def in_words(result: dict[str, Any]) -> str:
