@@ -1,6 +1,8 @@
 """Run folders: what is wrong with a file of one is told with the file's name and what to do."""
 
+import errno
 import json
+import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,7 +16,8 @@ from quick_gan import make_gan_quick
 from test_training import TINY, again, state, trainer
 
 from minigrad.cli import folders, main, results
-from minigrad.errors import CheckpointError, UsageError
+from minigrad.errors import CheckpointError, MissingFileError, UsageError
+from minigrad.files import write_whole
 from minigrad.store import load, save
 from models.data.coco import CaptionData
 from models.folders import alone
@@ -162,3 +165,29 @@ def test_a_film_goes_on_without_what_was_lost(
     assert f"{first} is not a picture" in told and f"{second} is of another size" in told and "log.jsonl lacks" in told
     with Image.open(tmp_path / "run/samples.gif") as film:
         assert getattr(film, "n_frames", 1) == 1
+
+
+def test_commands_that_are_named_can_be_typed(
+    tmp_path: Path, source: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "a run, \"名\" and 'more'"
+    words = ["--data", source.folder, "--word", "3", "--hidden", "3", "--batch-size", "8", "--steps", "1", "--eager"]
+    assert main(["train", "--out", str(run), *words]) == 0
+    told = capsys.readouterr().out.splitlines()
+    (command,) = [line.removeprefix("try      minigrad ") for line in told if line.startswith("try")]
+    assert main(shlex.split(command)) == 0
+    shutil.rmtree(run / "checkpoints")
+    with pytest.raises(MissingFileError, match="no checkpoint yet: ") as error:
+        Run.open(run).trained(pytest.fail)
+    assert main(shlex.split(str(error.value).split("yet: minigrad ")[1])) == 0
+
+
+def test_a_file_that_a_disk_refuses_is_named_without_its_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: Path, *_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refused)
+    monkeypatch.setattr(Path, "unlink", refused)  # even of what is not there
+    with pytest.raises(OSError, match="Read-only") as error:
+        write_whole(tmp_path / "page.html", "content")
+    assert error.value.filename == str(tmp_path / "page.html")

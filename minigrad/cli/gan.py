@@ -213,4 +213,4 @@ def command(run: GanRun) -> str:
 
 def resume_command(run: GanRun) -> str:
     """The command line that continues a run."""
-    return f"minigrad gan --resume --out {run.folder}"
+    return shlex.join(["minigrad", "gan", "--resume", "--out", str(run.folder)])

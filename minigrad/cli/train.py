@@ -3,6 +3,7 @@
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from minigrad.cli import console
@@ -183,7 +184,7 @@ def tell(run: Run, found: dict[str, Any], as_json: bool) -> None:
     console.say(f"{found['step']} steps, held-out loss {found['val_loss']:.3f} nats a word  [{phases}]")
     if found["written"]:
         console.say(f"look at  {run.folder / 'report.html'}")
-        console.say(f"try      minigrad caption {run.folder} {example(run)} --beams 3")
+        console.say(f"try      minigrad caption {quote(str(run.folder))} {example(run)} --beams 3")
 
 
 def reported(run: Run, training: Training, opened: Opened, found: Record) -> list[Path]:
@@ -199,11 +200,11 @@ def reported(run: Run, training: Training, opened: Opened, found: Record) -> lis
 
 def resume_command(run: Run) -> str:
     """The command line that continues a run."""
-    return f"minigrad train --resume --out {run.folder}"
+    return f"minigrad train --resume --out {quote(str(run.folder))}"
 
 
 def example(run: Run) -> str:
     """What a run can caption: one of its pictures, any photograph, or a row of its features."""
     if run.source.scenes:
-        return str(run.folder / "pictures/0.png")
+        return quote(str(run.folder / "pictures/0.png"))
     return "photograph.jpg" if (run.folder / PROJECTION).is_file() else "--row 0"

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
@@ -93,7 +94,8 @@ class RunFolder(ABC):
         """Loads the newest intact checkpoint. Raises MissingFileError if there is none."""
         found = self.checkpoints.latest(warn=warn)
         if found is None:
-            raise MissingFileError(f"{self.folder} has no checkpoint yet: {self.command} --resume --out {self.folder}")
+            go_on = f"{self.command} --resume --out {quote(str(self.folder))}"
+            raise MissingFileError(f"{self.folder} has no checkpoint yet: {go_on}")
         arrays, _, path = found
         load(path, arrays, trained)
 
