@@ -73,7 +73,8 @@ class Disk:
             raise Killed
         now = len(self.calls) == self.k + 1
         if (now and self.how == BROKEN) or (self.how == FULL and name in _TAKE_ROOM):
-            raise OSError(_NUMBERS[self.how], os.strerror(_NUMBERS[self.how]), f"{self.folder} at call {self.k}")
+            where = [f"{self.folder} at call {self.k}"] if name != "write" else []  # as of real ones
+            raise OSError(_NUMBERS[self.how], os.strerror(_NUMBERS[self.how]), *where)
 
 
 _BY_PATH = {

@@ -67,11 +67,12 @@ def test_the_disk_itself(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_no_place_for_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    for path in (Path("."), tmp_path, Path("/")):
+    (tmp_path / "inner").mkdir()
+    monkeypatch.chdir(tmp_path / "inner")
+    for path in (Path("."), tmp_path / "inner", Path("/")):
         with pytest.raises(OSError, match=r"directory|busy"):
             write_whole(path, b"content")
-    assert not hidden(tmp_path.parent)
+    assert not hidden(tmp_path)
 
 
 def test_a_checkpoint(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def failed(folder: Path, k: int, how: str, work: Any) -> None:
             work()
     except (OSError, Killed) as error:
         assert (how == KILLED) == isinstance(error, Killed), (k, how)
+        assert how == KILLED or str(folder) in str(error), (k, how, error)
 
 
 def test_a_file_is_there_when_it_is_whole(tmp_path: Path) -> None:

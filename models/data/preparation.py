@@ -29,7 +29,7 @@ from models.data.measuring import Measured, measured, photographs_of
 from models.data.projection import PROJECTION, Origin, Projection, fit
 from models.data.vocabulary import Vocabulary
 from models.data.writing import Recipe, WrittenCaptions, write_captions, write_features, write_json
-from models.folders import alone, put_folder, settle
+from models.folders import alone, naming, put_folder, settle
 from models.photo_features import KINDS, PhotoFeatures, weights_digest
 
 PHOTOGRAPHS = "photographs.json"
@@ -89,7 +89,8 @@ def prepare(
     with alone(work), one_blas_thread():  # the bits do not depend on how many threads BLAS has
         _begin(work, _identity(parts, features, recipe))
         found = _measure_all(work, parts, features, recipe, progress or _silent)
-        prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
+        with naming(work / "whole"):
+            prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
         _put(work, folder, parts)
     return replace(prepared, folder=folder)
 

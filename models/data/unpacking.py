@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from minigrad.errors import DataError
-from models.folders import alone, put_folder
+from models.folders import alone, naming, put_folder
 
 _SMALL, _MOST_COMPRESSED = 16 * 2**20, 200
 """Files of up to so many bytes may be compressed at will; larger ones at most so many times."""
@@ -70,6 +70,6 @@ def _extract(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path) -> No
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.part")
-    with archive.open(entry) as source, beside.open("wb") as target:
+    with naming(path), archive.open(entry) as source, beside.open("wb") as target:
         shutil.copyfileobj(source, target, 2**20)
     os.replace(beside, path)

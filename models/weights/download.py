@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 
 from minigrad.errors import DataError, MissingFileError, UsageError
 from minigrad.files import put
-from models.folders import alone
+from models.folders import alone, naming
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes received and the total, if the server states it."""
@@ -96,7 +96,7 @@ def download(address: str, part: Path, progress: Progress | None) -> None:
             return
         have = size(part) if response.status == 206 else 0  # 200: the server begins anew, whatever was asked for
         whole = whole_size(response, have)
-        with part.open("r+b" if have else "wb") as file:
+        with naming(part), part.open("r+b" if have else "wb") as file:
             file.seek(have)
             for block in blocks(response):
                 file.write(block)

@@ -21,7 +21,7 @@ from models.data.scenes.features import Array, random_filters
 from models.data.scenes.grammar import CAPTIONS_PER_SCENE, captions, words
 from models.data.scenes.picture import SIDE, Image
 from models.data.scenes.world import Scene, Triple, held_out_scenes, random_held_out_triples, training_scenes
-from models.folders import put_folder
+from models.folders import naming, put_folder
 
 NAME = "scenes_pca"
 """The name of the features: the loader finds them in {split}2014_scenes_pca.h5."""
@@ -56,7 +56,7 @@ def build(
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as beside:
         whole = Path(beside) / folder.name
         whole.mkdir()
-        with one_blas_thread():  # the bits do not depend on how many there are
+        with naming(folder), one_blas_thread():  # the bits do not depend on how many there are
             _write_all(whole, seed, train, held_out, progress or _silent)
         put_folder(whole, folder)
     return folder
