@@ -31,3 +31,4 @@ def test_each_pass_that_found_something_has_its_pictures(f: Any, tmp_path: Path)
     assert all(c.why.replace("'", "&#x27;") in page for c in changed)
     assert "Found nothing to do: common subexpressions" in page and "W<b>" not in page
     assert ">Memory</h2>" in page and ">Time</h2>" in page
+    assert ">&lt;\u00a00.001<" in page and "e-0" not in page.partition("<main>")[0]  # no powers of ten in the headlines

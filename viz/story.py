@@ -33,8 +33,8 @@ Predicted and measured are a run of the whole."""
 
 
 def _numbers(first: Version, last: Version, explanation: Explanation) -> list[Number]:
-    counts = {unit: (measure(first.graph), measure(last.graph)) for unit, measure in MEASURES.items()}
-    numbers = [Number(unit, f"{before:.4g} → {after:.4g}") for unit, (before, after) in counts.items()]
+    counts = {unit: (_plain(measure(first.graph)), _plain(measure(last.graph))) for unit, measure in MEASURES.items()}
+    numbers = [Number(unit, " → ".join(dict.fromkeys(values))) for unit, values in counts.items()]
     return [*numbers, Number("a run", f"{duration(first.measured)} → {duration(last.measured)}")]
 
 
@@ -44,9 +44,16 @@ def _versions(first: Version, changes: list[Change]) -> Html:
 
 
 def _cells(version: Version) -> list[str]:
-    counts = [f"{round(measure(version.graph), 2):g}" for measure in MEASURES.values()]
+    counts = [_plain(measure(version.graph)) for measure in MEASURES.values()]
     times = [duration(version.predicted), duration(version.measured)]
-    return [*counts, f"{version.held / 1e6:.1f}", str(version.buffers), *times]
+    return [*counts, _plain(version.held / 1e6), str(version.buffers), *times]
+
+
+def _plain(value: float) -> str:
+    """A count as it is, and a measure with three digits."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.001 else "<\u00a00.001"
 
 
 def _idle(explanation: Explanation) -> list[Html]:
