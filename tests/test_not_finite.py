@@ -92,3 +92,9 @@ def test_small_binary_cross_entropies_are_exact_at_both_ends(dtype: type) -> Non
         assert y.dtype == dtype
         np.testing.assert_allclose(y, np.exp(-np.abs(x.astype(float))), rtol=1e-6)
     np.testing.assert_array_equal(mg.softplus(np.array([-np.inf, np.inf, 500], dtype)), [0, np.inf, 500])
+
+
+@WORKERS
+def test_the_logarithm_of_a_sum_with_an_infinite_term_is_infinite(workers: int | None) -> None:
+    x = np.array([[np.inf, 1000, -np.inf], [-np.inf, -np.inf, -np.inf], [-np.inf, 1000, -1000]])
+    np.testing.assert_array_equal(run(lambda x: [mg.logsumexp(x, axis=1)], workers, x)[0], [np.inf, -np.inf, 1000])

@@ -118,7 +118,7 @@ class LogSumExp(FloatingDtype, OfSome):
         x = self.floating(x)
         top = x.real.max(axis=self.axes, keepdims=True)
         top = np.where(np.isfinite(top), top, 0)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", over="ignore"):
             y = np.log(np.exp(x - top).sum(axis=self.axes, keepdims=True)) + top
         return y if self.keepdims else y.reshape(self.shape(x.shape))  # type: ignore[no-any-return]
 
