@@ -1,4 +1,4 @@
-"""Holds BLAS to one thread before NumPy is loaded, and finds the real data where it exists."""
+"""Holds BLAS to one thread before NumPy is loaded, and finds PyTorch and the real data where they exist."""
 
 import os
 
@@ -6,13 +6,19 @@ for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[_variable] = "1"
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from models.data.coco import CaptionData
     from models.training import Source
+
+
+@pytest.fixture(scope="session")
+def torch() -> Any:
+    """PyTorch, the peer."""
+    return pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,6 @@ from models.vgg import STAGES, VGG16
 rng = np.random.default_rng(0)
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    """PyTorch, the peer."""
-    return pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
-
-
 def pictures(*shape: int) -> Any:
     return rng.standard_normal(shape).astype(np.float32)
 

@@ -17,12 +17,6 @@ rng = np.random.default_rng(0)
 DTYPES = pytest.mark.parametrize(("dtype", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-12)])
 
 
-@pytest.fixture(scope="module")
-def torch() -> Any:
-    """PyTorch, the peer."""
-    return pytest.importorskip("torch", reason="PyTorch is not installed: nothing to compare with")
-
-
 def error(a: Any, b: Any) -> float:
     a, b = (x.numpy() if isinstance(x, mg.Tensor) else np.asarray(x) for x in (a, b))
     assert a.shape == b.shape and a.dtype == b.dtype

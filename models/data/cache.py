@@ -12,7 +12,7 @@ from pathlib import Path
 
 from minigrad.errors import MissingFileError
 from models.data import scenes
-from models.data.scenes.build import Progress
+from models.data.progress import Progress
 
 
 def scenes_folder(seed: int = 0, progress: Progress | None = None) -> Path:

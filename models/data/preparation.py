@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from minigrad.files import write_whole
 from minigrad.op import Array
 from models.data.annotations import Annotations, Photograph
 from models.data.measuring import Measured, measured, photographs_of
+from models.data.progress import Progress, silent
 from models.data.projection import PROJECTION, Origin, Projection, fit
 from models.data.vocabulary import Vocabulary
 from models.data.writing import Recipe, WrittenCaptions, write_captions, write_features, write_json
@@ -36,8 +37,6 @@ PHOTOGRAPHS = "photographs.json"
 """The file that says which photograph each row is: its number, its file, its captions as written."""
 IDENTITY = "identity.json"
 """The file that records what an unfinished preparation is of."""
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def prepare(
     work.mkdir(parents=True, exist_ok=True)
     with alone(work), one_blas_thread():  # the bits do not depend on how many threads BLAS has
         _begin(work, _identity(parts, features, recipe))
-        found = _measure_all(work, parts, features, recipe, progress or _silent)
+        found = _measure_all(work, parts, features, recipe, progress or silent)
         with naming(work / "whole"):
             prepared = _write_all(work / "whole", parts, features, recipe, vocabulary, found)
         _put(work, folder, parts)
@@ -247,7 +246,3 @@ def _listed(folder: Path, photographs: Iterable[Photograph]) -> dict[str, Any]:
     """What photographs.json says of a split."""
     described = [{"id": p.id, "file": p.file, "captions": list(p.captions)} for p in photographs]
     return {"folder": str(folder.absolute()), "photographs": described}
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Reports nothing."""

@@ -5,7 +5,7 @@ The folder is written under another name and renamed when complete, so that a pa
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from minigrad.compiler.parallel import one_blas_thread
 from minigrad.errors import UsageError
 from models.data.hdf5_writing import new_hdf5
+from models.data.progress import Progress, silent
 from models.data.scenes.drawing import draw
 from models.data.scenes.extractor import Extractor, fit, measure
 from models.data.scenes.features import Array, random_filters
@@ -31,8 +32,6 @@ LENGTH = 17
 
 Split = str
 """train or val."""
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 def build(
@@ -57,7 +56,7 @@ def build(
         whole = Path(beside) / folder.name
         whole.mkdir()
         with naming(folder), one_blas_thread():  # the bits do not depend on how many there are
-            _write_all(whole, seed, train, held_out, progress or _silent)
+            _write_all(whole, seed, train, held_out, progress or silent)
         put_folder(whole, folder)
     return folder
 
@@ -137,7 +136,3 @@ def _write_arrays(path: Path, arrays: Mapping[str, npt.NDArray[np.generic]]) -> 
         for key, array in arrays.items():
             chunks = (min(len(array), max(1, 2**17 // array[0].nbytes)), *array.shape[1:])
             file.create_dataset(key, data=array, chunks=chunks, fletcher32=True)
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Reports nothing."""
