@@ -49,6 +49,7 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
         rounds.Rounds, "_run", lambda self, name: said[name].pop(0) if said[name] else usual[name], raising=True
     )
     monkeypatch.setattr(rounds, "wait_for_calm", lambda patience: None)
+    monkeypatch.setattr(rounds, "seconds", lambda wait: wait() or wait.args[0])
     return said
 
 
@@ -80,6 +81,19 @@ def test_what_is_disturbed_each_time_is_kept_and_marked(processes: dict[str, lis
     processes["json"] += [ran(1.0, others=0.2)] * 9
     text = "\n".join(table.in_words(compared()))
     assert "kept though others disturbed them each time: runs of json" in text
+
+
+def test_others_are_waited_for_with_patience_that_ends(
+    processes: dict[str, list[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(rounds, "wait_for_calm", waited.append)
+    processes["json"] += [ran(1.0, others=0.2)] * 9
+    processes["minigrad"] += [ran(1.0, others=0.2)] * 9
+    said: list[str] = []
+    rounds.Rounds(BENCHMARK, ARGUMENTS, ["minigrad", "json"]).compared(lambda done, text: said.append(text))
+    assert len(waited) == 12 and sum(waited) == rounds.IN_ALL and waited[-1] == 0
+    assert "json again: others took 20% of a core" in said
 
 
 def test_a_contestant_that_fails_is_left_out_with_its_reason(processes: dict[str, list[Any]]) -> None:
@@ -118,7 +132,9 @@ def test_a_function_of_the_users(
     monkeypatch.setattr(rounds, "ATTEMPTS", 1)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "measured.py").write_text("import numpy as np\ndef add():\n    return lambda x: x + 1, np.ones(3)\n")
+    (tmp_path / "measured.py").write_text(
+        "import numpy as np\ndef add():\n    return lambda x: x.tanh() + 1, np.ones(3)\n"
+    )
     assert main(["bench", "--rounds", "1", "function", "measured:add", "--threads", "1", "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["benchmarks"]
     assert set(found["contestants"]) == {"minigrad", "minigrad eager"} and found["floor"] is None

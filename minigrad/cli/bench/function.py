@@ -24,6 +24,8 @@ def add_options(parser: ArgumentParser) -> None:
 
 def benchmark(arguments: Namespace) -> Benchmark:
     """The compiled function against the eager one."""
+    import numpy as np
+
     import minigrad as mg
     from minigrad.measure import product_flops
 
@@ -34,7 +36,8 @@ def benchmark(arguments: Namespace) -> Benchmark:
         return lambda: step(*given)
 
     def eager() -> Work:
-        return lambda: f(*given)
+        tensors = [mg.from_numpy(x) if isinstance(x, np.ndarray) else x for x in given]
+        return lambda: f(*tensors)
 
     contestants = Contestant("minigrad", "minigrad", compiled), Contestant("minigrad eager", "minigrad", eager)
     flops = product_flops(mg.trace(f, *given))

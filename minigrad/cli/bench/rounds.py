@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -16,9 +17,10 @@ from minigrad.cli.bench.benchmark import Benchmark
 from minigrad.cli.bench.measuring import FLOOR
 from minigrad.cli.load import TOLERATED, wait_for_calm
 from minigrad.cli.machine import THREADS, without_pins
+from minigrad.measure import seconds
 
-ATTEMPTS, PATIENCE = 3, 20.0
-"""How often a run is made if other processes disturb it, and the seconds to wait for them to end."""
+ATTEMPTS, PATIENCE, IN_ALL = 3, 20.0, 120.0
+"""How often a run is made that others disturb; the seconds to wait for them to end, each time and in all."""
 
 Run = dict[str, Any]
 
@@ -66,6 +68,7 @@ class Rounds:
         self._environment = environment(arguments["threads"])
         self._result = Comparison(benchmark, arguments["threads"])
         self._turns = list(self._starting(packages)) * arguments["rounds"]
+        self._patience = IN_ALL
 
     def __len__(self) -> int:
         return len(self._turns)
@@ -75,7 +78,7 @@ class Rounds:
         for done, name in enumerate(self._turns):
             progress(done, name)
             if name not in self._result.left_out:
-                self._add(name)
+                self._add(name, partial(progress, done))
         return self._result
 
     def _starting(self, packages: Sequence[str]) -> Iterator[str]:
@@ -91,7 +94,7 @@ class Rounds:
         if self._result.benchmark.flops:
             yield FLOOR
 
-    def _add(self, name: str) -> None:
+    def _add(self, name: str, say: Callable[[str], None]) -> None:
         """Adds one run, repeated while other processes disturb it; the last attempt is kept in any case."""
         result = self._result
         for attempt in range(ATTEMPTS):
@@ -103,7 +106,8 @@ class Rounds:
                 result.runs.setdefault(name, []).append(run)
                 return
             result.disturbed.setdefault(name, []).append(run)
-            wait_for_calm(PATIENCE)
+            say(f"{name} again: others took {run['others']:.0%} of a core")
+            self._patience -= seconds(partial(wait_for_calm, min(PATIENCE, self._patience)))
 
     def _run(self, name: str) -> Run | str:
         """What a process measured, or its last line of complaint; the run beside a busy process is made only once."""
