@@ -142,6 +142,17 @@ def test_a_function_of_the_users(
     sys.modules.pop("measured")
 
 
+def test_a_table_for_a_document_has_a_head_once(
+    processes: dict[str, list[Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    processes |= {"minigrad eager": [ran(4.0)] * 9, "minigrad": [ran(2.0)] * 99, "floor": [FLOOR] * 99}
+    assert main(["bench", "--markdown", "--rounds", "1", "--peers", "", "captioner"]) == 0
+    head, rule, row, floor, blank, _machine = capsys.readouterr().out.splitlines()
+    assert head.startswith("| work | who |") and set(rule) == {"|", "-"} and not blank
+    assert head.count("|") == rule.count("|") == row.count("|") == floor.count("|")
+    assert "| minigrad | 2.00 (4.00) |" in row and floor.startswith("| | floor |")
+
+
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for words, why in (
         (["--peers", "tensorflow"], "torch, jax, autograd"),

@@ -55,7 +55,7 @@ def add_common(parser: ArgumentParser) -> None:
     add("--rounds", type=int, metavar="N", default=SUPPRESS, help="processes of each (5)")
     add("--threads", type=int, metavar="N", default=SUPPRESS, help="in each process (as many as cores)")
     add("--beside", action="store_true", default=SUPPRESS, help="also while another process keeps one core busy")
-    add("--markdown", action="store_true", default=SUPPRESS, help="rows of a table for a document")
+    add("--markdown", action="store_true", default=SUPPRESS, help="a table for a document")
     add("--json", action="store_true", default=SUPPRESS, help="one JSON object")
 
 
@@ -70,11 +70,13 @@ def run(arguments: Namespace) -> int:
     for chosen in [arguments] if arguments.benchmark else map(with_defaults, BY_THEMSELVES, [arguments] * 9):
         found.append(compared(chosen, packages))
         if not arguments.json:
-            console.say("\n".join(table.markdown(found[-1]) if arguments.markdown else table.in_words(found[-1])))
+            head = [table.MARKDOWN_HEAD] * (len(found) == 1)
+            lines = [*head, *table.markdown(found[-1])] if arguments.markdown else table.in_words(found[-1])
+            console.say("\n".join(lines))
     if arguments.json:
         console.say_json({"machine": machine(), "benchmarks": [table.as_json(c) for c in found]})
     else:
-        console.say(f"{', '.join(machine().values())}")
+        console.say("\n" * arguments.markdown + ", ".join(machine().values()))
     return 0
 
 

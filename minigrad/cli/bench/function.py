@@ -32,7 +32,9 @@ def benchmark(arguments: Namespace) -> Benchmark:
     f, given = function_and_arguments(arguments.name)
 
     def compiled() -> Work:
-        step = mg.compile(f, workers=arguments.threads)
+        step = mg.compile(
+            f
+        )  # for this process has as many cores as there are to be threads, and small work is left to one
         return lambda: step(*given)
 
     def eager() -> Work:

@@ -15,7 +15,7 @@ MARKDOWN_HEAD = (
 def in_words(c: Comparison) -> Iterator[str]:
     """A line for each contestant, the floor, and remarks on the runs."""
     rounds = max(len(runs) for runs in c.runs.values())
-    yield f"{c.benchmark.title}; {c.threads} threads, {rounds} rounds"
+    yield f"{c.benchmark.title}; {counted(c.threads, 'thread')}, {counted(rounds, 'round')}"
     unit = c.benchmark.unit
     yield f"  {'':<20}{unit:>10}{'median':>10}{'×':>8}{'medians ×':>11}{'first call':>12}{'memory':>10}  kernels"
     yield from (contestant_line(c, name) for name in names(c))
@@ -23,6 +23,11 @@ def in_words(c: Comparison) -> Iterator[str]:
     yield from floor_lines(c)
     yield from slowdown_lines(c)
     yield from disturbance_lines(c)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 round`, `3 rounds`."""
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def names(c: Comparison) -> list[str]:
@@ -53,8 +58,8 @@ def floor_lines(c: Comparison) -> Iterator[str]:
     gflops = {how: rate / 1e9 for how, rate in c.rates.items()}
     ours = names(c)[0]
     yield (
-        f"  floor: {c.benchmark.flops / 1e9:.1f} GFLOP of products at the rate of 2048³ ones, {gflops['together']:.0f} "
-        f"GFLOP/s in one call, {gflops['each']:.0f} in {c.threads} calls at once: {1e3 * c.floor:.1f} ms; "
+        f"  floor: {c.benchmark.flops / 1e9:.4g} GFLOP of products at the rate of 2048³ ones, {gflops['together']:.0f} "
+        f"GFLOP/s in one call, {gflops['each']:.0f} in {c.threads} calls at once: {1e3 * c.floor:.4g} ms; "
         f"{ours} takes × {c.least(ours) / c.floor:.2f} (median × {c.median(ours) / c.floor:.2f})"
     )
 
