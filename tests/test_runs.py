@@ -46,6 +46,7 @@ def test_a_run_of_a_newer_version_is_told_with_its_file_and_that_version(
     assert str(run.config_path) in capsys.readouterr().err
 
 
+@pytest.mark.fault(number=11)
 def test_a_run_that_was_changed_is_told_and_what_was_meant_is_taken(tmp_path: Path) -> None:
     run = GanRun.create(tmp_path / "run", GanSettings(), "drawn")
     text = run.config_path.read_text(encoding="utf-8").replace('"noise_dim": 96', '"noise_dim": 97')
@@ -66,6 +67,7 @@ def test_a_run_of_another_command_is_told(tmp_path: Path, source: Source, data: 
         GanRun.open(tmp_path / "run")
 
 
+@pytest.mark.fault(number=14)
 @pytest.mark.parametrize("changed", [{"place": {"step": 1}}, {"generator": {}}, {"records": "x"}, {"place": 3}])
 def test_a_checkpoint_of_another_version_is_told_with_its_file(
     tmp_path: Path, source: Source, data: CaptionData, changed: dict[str, Any]
@@ -80,6 +82,7 @@ def test_a_checkpoint_of_another_version_is_told_with_its_file(
         again(tmp_path / "run", data)
 
 
+@pytest.mark.fault(number=14)
 def test_a_checkpoint_of_another_run_is_told_with_its_file(tmp_path: Path, source: Source, data: CaptionData) -> None:
     trainer(tmp_path / "run", source, data, steps=1).save()
     other = Run.create(tmp_path / "other", replace(TINY, hidden_dim=7), source, data)
@@ -133,6 +136,7 @@ def test_going_on_with_other_data_is_refused(
     assert main([*words, "--data", source.folder, "--features", "plain"]) == 0
 
 
+@pytest.mark.fault(number=25)
 def test_what_a_lost_log_held_of_the_end_is_measured_again(tmp_path: Path, source: Source, data: CaptionData) -> None:
     whole = trainer(tmp_path / "run", source, data)
     list(whole.run())
