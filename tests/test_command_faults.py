@@ -202,3 +202,15 @@ def test_a_run_whose_parts_are_not_its_own(tmp_path: Path, capsys: pytest.Captur
 def test_json_of_what_cannot_be_done_is_one_object(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--nonsense", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["error"]["type"] == "UsageError"
+
+
+@pytest.mark.parametrize(
+    "said", [("x", "2", "2"), ("2", "2", "2"), ("-1", "2", "1"), ("0", "2", "0"), ("0", "9" * 5000)]
+)
+def test_an_environment_without_sensible_ranks(
+    said: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in zip(("PMI_RANK", "PMI_SIZE", "MPI_LOCALNRANKS"), said, strict=False):
+        monkeypatch.setenv(name, value)
+    assert main(["train", "--out", "run"]) == 2
+    assert "PMI_RANK=" in (told := capsys.readouterr().err) and "make no sense" in told and len(told) < 200

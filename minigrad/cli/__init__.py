@@ -87,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     console.prepare()
-    place = launch()
     try:
+        place = launch()
         if place.ranks > 1:
             return ranks.watched(place, lambda begin: joined(place, words, begin))
         with terminable():
