@@ -11,13 +11,16 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from minigrad.files import write_whole
 from viz.head import asset, head
-from viz.image_grid import Image, data_uri, is_small
 from viz.inline_svg import inline_svg
 from viz.markup import Html, element, joined
 from viz.theme import DARK, LIGHT, as_variables
+
+if TYPE_CHECKING:
+    from viz.image_grid import Image
 
 _ZOOMS = {"fit": "Fit", "50": "50 %", "100": "100 %", "200": "200 %"}
 
@@ -76,13 +79,15 @@ def write_page(
     return path
 
 
-def image_figure(image: Image, caption: object = "", alt: str = "") -> Html:
+def image_figure(image: "Image", caption: object = "", alt: str = "") -> Html:
     """A picture above its caption, which also describes it for screen readers unless `alt` does."""
     return figure(image_element(image, alt or str(caption)), caption)
 
 
-def image_element(image: Image, alt: str, longest: int = 720) -> Html:
+def image_element(image: "Image", alt: str, longest: int = 720) -> Html:
     """A picture in the page: a small one enlarged with square pixels, a photograph of at most `longest` pixels."""
+    from viz.image_grid import data_uri, is_small  # needs Pillow, which pages without pictures do without
+
     height, width = image.shape[:2]
     look = "pixels" if is_small(image) else None
     return element("img", src=data_uri(image, longest), alt=alt, width=width, height=height, class_=look)
