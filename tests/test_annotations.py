@@ -18,7 +18,7 @@ from models.data.projection import Origin, Projection, fit
 from models.data.vocabulary import Vocabulary
 from models.data.writing import Recipe
 from models.squeezenet import SqueezeNet
-from models.weights import write_weights
+from models.weights import read_weights, write_weights
 
 IMAGES = [{"id": 1, "file_name": "a.jpg", "coco_url": "http://c/a.jpg"}, {"id": 2, "file_name": "b.jpg"}]
 CAPTIONS = [{"id": 7, "image_id": 2, "caption": "A cat"}, {"id": 8, "image_id": 2, "caption": " ?! "}]
@@ -158,7 +158,10 @@ def test_a_projection_is_kept_and_others_are_refused(tmp_path: Path) -> None:
         Projection.load(tmp_path / "other.npz")
     write_weights(tmp_path / "other.npz", {"mean": np.zeros(3)})
     (tmp_path / "text.npz").write_text("no archive")
-    for name in ("other.npz", "text.npz"):
+    whole, bad = read_weights(tmp_path / "projection.npz"), np.array([1, np.nan, 2, 3], np.float32)
+    for name, changed in {"nan": {"mean": bad}, "turned": {"mean": bad * 1j}, "flat": {"components": bad[:4]}}.items():
+        write_weights(tmp_path / f"{name}.npz", {**whole, **changed})
+    for name in ("other.npz", "text.npz", "nan.npz", "turned.npz", "flat.npz"):
         with pytest.raises(DataError, match="is no projection of features"):
             Projection.load(tmp_path / name)
 

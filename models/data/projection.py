@@ -76,10 +76,13 @@ class Projection:
             arrays = read_weights(path)
             about = json.loads(arrays["about"].tobytes())
             mean, components = arrays["mean"], arrays.get("components")
-            if mean.ndim != 1 or (components is not None and components.shape[:1] != mean.shape):
+            if mean.ndim != 1 or (components is not None and components.shape[:-1] != mean.shape):
                 raise ValueError(
                     f"a mean {mean.shape} and components {None if components is None else components.shape} do not fit"
                 )
+            for array in (mean, *([] if components is None else [components])):
+                if array.dtype.kind != "f" or not np.isfinite(array).all():
+                    raise ValueError(f"{array.dtype} numbers, of which not all are real and finite")
             return cls(mean, components, float(about.pop("kept")), Origin(**about))
         except MissingFileError:
             raise MissingFileError(
