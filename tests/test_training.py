@@ -211,11 +211,11 @@ def test_the_loss_of_the_log_is_told_once_and_changes_nothing(
 @pytest.mark.fault(number=25)
 def test_a_torn_line_and_records_after_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
-    path.write_text('{"step": 1}\n{"step": 2}\n{"step": 3}\n{"st')
+    path.write_text("".join(f'{{"step": {i}, "epoch": 1}}\n' for i in (1, 2, 3)) + '{"st')
     log = Log(path, pytest.fail)
     assert [r["step"] for r in log.records] == [1, 2, 3]
     log.cut(2)
-    log.append({"step": 9})
+    log.append({"step": 9, "epoch": 1})
     assert [r["step"] for r in read_log(path)] == [1, 2, 9] == [r["step"] for r in log.records]
 
 
