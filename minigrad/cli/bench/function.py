@@ -32,9 +32,7 @@ def benchmark(arguments: Namespace) -> Benchmark:
     f, given = function_and_arguments(arguments.name)
 
     def compiled() -> Work:
-        step = mg.compile(
-            f
-        )  # for this process has as many cores as there are to be threads, and small work is left to one
+        step = mg.compile(f)  # one worker for small work, else one for each core that this process is bound to
         return lambda: step(*given)
 
     def eager() -> Work:
