@@ -18,6 +18,7 @@ class StopWish:
     def __init__(self) -> None:
         self.signal: int | None = None
         self._before: dict[int, Any] = {}
+        self._late: int | None = None
 
     def __enter__(self) -> "StopWish":
         if threading.current_thread() is threading.main_thread():
@@ -26,7 +27,14 @@ class StopWish:
 
     def __exit__(self, *error: object) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, handler)
+            signal.signal(number, self._drop if number == self._late else handler)
+
+    def grant(self, number: int | None) -> None:
+        """The loop ends for a signal that some rank got. The copy that is on its way here changes nothing any more."""
+        self._late = None if self.signal == number else number
+
+    def _drop(self, number: int, frame: FrameType | None) -> None:
+        signal.signal(number, self._before[number])
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:

@@ -114,6 +114,7 @@ def joined(place: Launch, words: list[str], begin: Callable[[], None]) -> int:
                 raise UsageError("all ranks must be started with the same words after minigrad") from team.cause
             code = dispatched(words, team.once(lambda: parsed(words, ranks.SHARING)))
             team.meet()
+            ranks.end_undisturbed()
             return code
     except BaseException as error:
         if is_of_all(error):
@@ -235,7 +236,8 @@ def terminable() -> Iterator[None]:
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if signal.getsignal(signal.SIGTERM) is _terminated:
+            signal.signal(signal.SIGTERM, before)
 
 
 def _terminated(number: int, frame: FrameType | None) -> NoReturn:

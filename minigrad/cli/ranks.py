@@ -49,6 +49,12 @@ def watched(place: Launch, work: Callable[[Callable[[], None]], int]) -> int:
     return _waited(place, child, begun)
 
 
+def end_undisturbed() -> None:
+    """Ignores signals: the work is done on all ranks, and mpiexec may hand one on late to a rank that is ending."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _end_with(pipe: int) -> None:
     """Makes this process end when the one that watches it has ended.
 

@@ -189,6 +189,7 @@ class Loop(ABC, Generic[Batch]):
             self.save()
             self.ranks.settle()
             self.stopped_by = self.ranks.stop
+            self.ranks.wish.grant(self.stopped_by)
 
     def _epoch(self, last: int) -> Iterator[Record]:
         """The rest of the epoch and the validation after it; stops earlier at step `last` or when asked to."""
