@@ -177,6 +177,30 @@ def test_a_number_that_the_function_finds_is_looked_at_again(monkeypatch: pytest
                 assert repr(found.item()) == repr(wanted.item())
 
 
+class Shared(mg.Module):
+    factor: Any = 2.0
+
+    @property
+    def doubled(self) -> Any:
+        return 2 * self.factor
+
+    @mg.compile
+    def forward(self, x: Any) -> Any:
+        return (x * (self.doubled if self.factor is not None else 1.0)).sum()
+
+
+@pytest.mark.fault(number=22)
+def test_a_number_of_the_class_and_none_and_numpys_numbers_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    module, factor = Shared(), None
+    f, g = mg.compile(lambda x: module.forward(x)), mg.compile(lambda x: x.sum() * (1.0 if factor is None else factor))
+    for factor in (None, np.float32(2), np.int64(3), None):
+        monkeypatch.setattr(Shared, "factor", factor)
+        assert f(X).item() == X.sum() * (1.0 if factor is None else 2 * factor)
+        assert g(X).item() == X.sum() * (1.0 if factor is None else factor)
+    module.factor = 5.0
+    assert f(X).item() == 10 * X.sum()
+
+
 def test_numbers_that_no_method_names_change_nothing() -> None:
     module, traced = Scaled(), []
     f = mg.compile(lambda x: traced.append(1) or module(x))

@@ -31,7 +31,8 @@ class Compiled:
     Arguments may be arrays, Tensors, Modules, numbers, strings, and lists, tuples and dicts of them. A program belongs
     to the arrays' shapes and dtypes, the values of all other arguments and the Modules' `training` flags. Parameters
     and other Tensors that the function uses without being given them are read anew at each call; so are numbers and
-    strings that it, or a method of its Modules, finds outside: where one has changed, the function is traced again.
+    strings that it, or a method of its Modules, finds outside: where one has changed, the function is traced again; a
+    number that changes at every call (a count of steps) is better an array argument, or kept where no method names it.
     Whatever else the function does, such as printing or appending to a list, it does only while it is traced.
 
     What it returns belongs to the caller: later calls do not change it. The work is divided among `workers` threads, by

@@ -5,7 +5,7 @@ It is traced twice: whatever differs (a random number, a clock, a counter) would
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from inspect import getclosurevars, isfunction
+from inspect import getattr_static, getclosurevars, isfunction
 from itertools import zip_longest
 from types import CodeType
 from typing import Any, NamedTuple
@@ -21,8 +21,7 @@ from minigrad.nest import filled, leaves
 from minigrad.tensor import Tensor
 
 CONSTANTS = (int, float, complex, str, bytes, type(None), np.generic, np.dtype)
-"""The types that a function may return besides Tensors."""
-PLAIN = (int, float, complex, str)
+"""The types that a function may return besides Tensors, and whose values outside are looked at again at each call."""
 
 
 class Traced(NamedTuple):
@@ -80,15 +79,14 @@ def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
 
 
 def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[[], Any], Any]]:
-    """The numbers and strings that a function, or a Module's methods, use without being given them.
+    """The CONSTANTS that a function, or a Module's methods, use without being given them.
 
     Each comes as a call that looks it up, and its value now. Functions that the function finds in its closure or its
     file are searched too.
     """
     places, waiting, seen = [], [f], dict[int, set[str]]()
     while waiting:
-        g = waiting.pop()
-        g = getattr(g, "func", getattr(g, "__wrapped__", g))
+        g = function_of(waiting.pop())
         if id(g) not in seen and hasattr(g, "__code__"):
             seen[id(g)] = names_in(g.__code__)
             there = [partial(g.__globals__.get, name) for name in seen[id(g)] & g.__globals__.keys()]
@@ -97,10 +95,17 @@ def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[
             waiting += [look() for look in around]
             places += there + around
     for module in modules:
-        methods = (g for kind in type(module).__mro__ for g in vars(kind).values() if isfunction(g))
+        methods = filter(isfunction, (function_of(g) for kind in type(module).__mro__ for g in vars(kind).values()))
         named = set[str]().union(*seen.values(), *(names_in(g.__code__) for g in methods if g.__name__ != "__init__"))
-        places += (partial(vars(module).get, name) for name in named & vars(module).keys())
-    return ((look, value) for look in places if isinstance(value := look(), PLAIN))
+        known = named.intersection(dir(module))
+        places += (partial(getattr, module, x, None) for x in known if isinstance(getattr_static(module, x), CONSTANTS))
+    return ((look, value) for look in places if isinstance(value := look(), CONSTANTS))
+
+
+def function_of(member: Any) -> Any:
+    """The function inside a property, a static or compiled method, a partial and the like; otherwise what was given."""
+    inside = (getattr(member, name, None) for name in ("fget", "func", "__wrapped__", "__func__"))
+    return next((x for x in inside if hasattr(x, "__code__")), member)
 
 
 def names_in(code: CodeType) -> set[str]:
