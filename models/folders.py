@@ -6,7 +6,7 @@ Imports `minigrad.files`; what makes or fills whole folders uses it.
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from minigrad.errors import UsageError
@@ -34,7 +34,7 @@ def alone(path: Path) -> Iterator[None]:
 
     The folder or file itself is locked: nothing is left of it. Where that cannot be, as on Windows, nobody is kept out.
     """
-    descriptor = None
+    descriptor, owner = None, os.getpid()
     try:
         try:
             import fcntl
@@ -48,7 +48,17 @@ def alone(path: Path) -> Iterator[None]:
         yield
     finally:
         if descriptor is not None:
-            os.close(descriptor)
+            release(descriptor, owner)
+
+
+def release(descriptor: int, owner: int) -> None:
+    """Closes a locked file. Its owner unlocks it first: a forked child that lives on would keep the lock."""
+    import fcntl
+
+    if os.getpid() == owner:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    os.close(descriptor)
 
 
 @contextmanager

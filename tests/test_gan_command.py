@@ -69,7 +69,9 @@ def test_a_run_writes_all_there_is_to_look_at(capsys: pytest.CaptureFixture[str]
 def test_a_run_goes_on_and_its_settings_stay(capsys: pytest.CaptureFixture[str], folder: Path) -> None:
     words = ["gan", "--data", str(folder), "--out", "run", *FEW]
     whole = said(capsys, *words, "--steps", "6")
-    assert said(capsys, "gan", "--resume", "--out", "run")["generator_loss"] == whole["generator_loss"]
+    Path("link").symlink_to(folder)
+    for same in ([], ["--data", "link"]):
+        assert said(capsys, "gan", *same, "--resume", "--out", "run")["generator_loss"] == whole["generator_loss"]
     for words, other in ((["--lr", "1"], "learning_rate"), (["dc"], "dc"), (["--data", "drawn"], "data")):
         refused = said(capsys, "gan", *words, "--resume", "--out", "run", code=2)
         assert f"{other} would be another" in refused["error"]["message"]

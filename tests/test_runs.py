@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import shlex
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -118,6 +119,24 @@ def test_two_processes_do_not_train_into_one_folder(tmp_path: Path, source: Sour
     list(again(tmp_path / "run", data).run())
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_that_lives_on_keeps_no_lock(tmp_path: Path) -> None:
+    done, finish = os.pipe()
+    with alone(tmp_path):
+        child = os.fork()
+        if child == 0:  # ends without unwinding, once it is told to
+            os.close(finish)
+            os.read(done, 1)
+            os._exit(0)
+    try:
+        with alone(tmp_path):
+            pass
+    finally:
+        os.close(finish)
+        os.close(done)
+        os.waitpid(child, 0)
+
+
 def test_commands_that_begin_at_once_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(8) as pool:
@@ -133,7 +152,9 @@ def test_going_on_with_other_data_is_refused(
     for options in (["--data", "scenes"], ["--features", "other"], ["--max-train", "3"], ["--replace-nonfinite"]):
         assert main([*words, *options]) == 2
         assert "--resume goes on with the run's own settings" in capsys.readouterr().err
-    assert main([*words, "--data", source.folder, "--features", "plain"]) == 0
+    (tmp_path / "link").symlink_to(source.folder)
+    for own in (source.folder, str(tmp_path / "link"), str(tmp_path / "run" / ".." / "link")):
+        assert main([*words, "--data", own, "--features", "plain"]) == 0
 
 
 @pytest.mark.fault(number=25)

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from math import ceil
+from os.path import realpath
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,11 @@ def located(data: str) -> str:
     return str(find_mnist() if data == "mnist" and not Path(data).is_dir() else Path(data).absolute())
 
 
+def resolved(data: str) -> str:
+    """The data's place, the same however it is spelled."""
+    return data if data == DRAWN else realpath(located(data))
+
+
 def defaults(kind: str) -> GanSettings:
     """The settings of a kind of GAN, before options are applied."""
     return GanSettings(**{"threads": default_threads(), **KINDS[kind]})
@@ -148,7 +154,7 @@ def others(run: GanRun, arguments: argparse.Namespace) -> Iterator[str]:
     yield from (k for k, value in given(arguments, GanSettings).items() if getattr(run.settings, k) != value)
     if arguments.epochs is not None:
         yield "epochs"
-    if arguments.data is not None and located(arguments.data) != run.data:
+    if arguments.data is not None and resolved(arguments.data) != resolved(run.data):
         yield "data"
     wanted = defaults(arguments.kind or USUAL)
     if arguments.kind and (wanted.loss, wanted.networks) != (run.settings.loss, run.settings.networks):

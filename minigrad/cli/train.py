@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import asdict, replace
+from os.path import realpath
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -119,7 +120,7 @@ def continued(arguments: argparse.Namespace) -> Run:
         raise UsageError("--resume continues the run that --out names, as in --resume --out runs/scenes-lstm-1")
     run = Run.open(arguments.out)
     own, asked = {**run.settings.as_dict(), **asdict(run.source)}, {**given(arguments), **asked_of_data(arguments)}
-    if run.source.scenes and asked.get("folder") == SCENES:
+    if is_own(run.source, asked.get("folder", "")):
         del asked["folder"]
     changed = [f"{name} is {own[name]}, not {value}" for name, value in asked.items() if own[name] != value]
     if changed or arguments.epochs is not None:
@@ -128,6 +129,11 @@ def continued(arguments: argparse.Namespace) -> Run:
             "leave the option out, or begin another run"
         )
     return run
+
+
+def is_own(source: Source, folder: str) -> bool:
+    """Whether --data names the run's own folder, however it is spelled."""
+    return (source.scenes and folder == SCENES) or (folder != "" and realpath(folder) == realpath(source.folder))
 
 
 def asked_of_data(arguments: argparse.Namespace) -> dict[str, Any]:
