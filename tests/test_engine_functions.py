@@ -71,6 +71,8 @@ def test_functions_are_stable_at_a_thousand() -> None:
     x = np.array([-1e3, 0.0, 1e3])
     assert mg.sigmoid(mg.tensor(x)).tolist() == [0.0, 0.5, 1.0]
     assert mg.softplus(mg.tensor(x)).tolist() == [0.0, pytest.approx(np.log(2)), 1e3]
+    assert mg.softplus(x + 1e-30j).real.tolist() == [0.0, pytest.approx(np.log(2)), 1e3]
+    assert (mg.softplus(x + 1e-30j).imag / 1e-30).tolist() == pytest.approx([0, 0.5, 1])
     assert mg.softmax(mg.tensor(x)).tolist() == [0.0, 0.0, 1.0]
     assert mg.log_softmax(mg.tensor(x)).tolist() == [-2e3, -1e3, 0.0]
     assert mg.logsumexp(mg.tensor(x)).item() == 1e3

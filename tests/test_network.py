@@ -145,6 +145,7 @@ def test_pools_worked_out_by_hand() -> None:
     np.testing.assert_array_equal(mg.max_pool2d(x, 2), [[[[5]]]])
     np.testing.assert_array_equal(mg.max_pool2d(x, 2, ceil_mode=True), [[[[5, 2], [7, 9]]]])
     np.testing.assert_array_equal(mg.max_pool2d(-x, 2, 2, 1), [[[[-1, -2], [-4, 0]]]])
+    np.testing.assert_array_equal(mg.max_pool2d(1j - x, 2, 2, 1), [[[[1j - 1, 1j - 2], [1j - 4, 1j]]]])
     np.testing.assert_array_equal(mg.avg_pool2d(x, 2, 1), [[[[13 / 4, 10 / 4], [20 / 4, 18 / 4]]]])
     np.testing.assert_allclose(mg.adaptive_avg_pool2d(x, (1, 2)), [[[[26 / 6, 25 / 6]]]])
     assert mg.adaptive_avg_pool2d(x, 1).shape == (1, 1, 1, 1)

@@ -89,10 +89,10 @@ class Softplus(FloatingDtype, Unary):
 
     def forward(self, x: Array) -> Array:
         """Does not overflow on either side. The formula is analytic, so complex arguments work too."""
-        if np.iscomplexobj(x):
-            return np.log1p(np.exp(x))
         x = self.floating(x)
-        return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+        top = np.maximum(x.real, 0)
+        below = np.exp(x - top) + np.expm1(-top) if np.iscomplexobj(x) else np.exp(-np.abs(x))
+        return top + np.log1p(below)  # type: ignore[no-any-return]
 
     def vjp(self, g: Value, y: Value, x: Value) -> tuple[Gradient, ...]:
         """gx = g σ(x)."""

@@ -106,7 +106,7 @@ class MaxPooling(Pooling):
 
     def values(self, scratch: Scratch, x: Array, rows: slice, across: int) -> Making:
         """What windows see of x (N, H, W, C), with the lowest number in place of padding."""
-        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min if x.dtype.kind == "i" else 0
+        lowest = -np.inf if x.dtype.kind in "fc" else np.iinfo(x.dtype).min if x.dtype.kind == "i" else 0
         return self.near(scratch, x, rows, across, self.kernel, lowest)
 
     def fields(self) -> tuple[Pair, Pair, Pair, bool]:
