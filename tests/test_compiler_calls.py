@@ -201,6 +201,21 @@ def test_a_number_of_the_class_and_none_and_numpys_numbers_are_looked_at_again(m
     assert f(X).item() == 10 * X.sum()
 
 
+@pytest.mark.fault(number=22)
+def test_a_number_of_a_part_that_is_not_called_by_itself_is_looked_at_again() -> None:
+    class Whole(mg.Module):
+        def __init__(self) -> None:
+            self.parts = [Scaled(), Scaled()]
+
+        def forward(self, x: Any) -> Any:
+            return sum(part.times(x) for part in self.parts).sum()
+
+    whole = Whole()
+    f = mg.compile(whole)
+    for whole.parts[1].factor in (2.0, 3.0):
+        assert f(X).item() == whole(mg.tensor(X)).item()
+
+
 def test_numbers_that_no_method_names_change_nothing() -> None:
     module, traced = Scaled(), []
     f = mg.compile(lambda x: traced.append(1) or module(x))

@@ -94,7 +94,7 @@ def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[
             waiting += [y for look in there if getattr(y := look(), "__module__", None) == g.__module__]
             waiting += [look() for look in around]
             places += there + around
-    for module in modules:
+    for module in {id(part): part for whole in modules for part in whole.modules()}.values():
         methods = filter(isfunction, (function_of(g) for kind in type(module).__mro__ for g in vars(kind).values()))
         named = set[str]().union(*seen.values(), *(names_in(g.__code__) for g in methods if g.__name__ != "__init__"))
         known = named.intersection(dir(module))
