@@ -137,6 +137,14 @@ def test_a_forked_child_that_lives_on_keeps_no_lock(tmp_path: Path) -> None:
         os.waitpid(child, 0)
 
 
+def test_data_whose_name_is_no_text_are_refused_before_a_folder_is_made(
+    tmp_path: Path, source: Source, data: CaptionData
+) -> None:
+    with pytest.raises(UsageError, match=r"no UTF-8 text.*photos\\udcff.*rename it"):
+        Run.create(tmp_path / "run", TINY, replace(source, folder="/photos\udcff"), data)
+    assert not (tmp_path / "run").exists()
+
+
 def test_commands_that_begin_at_once_get_folders_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with ThreadPoolExecutor(8) as pool:

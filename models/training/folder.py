@@ -80,14 +80,14 @@ class RunFolder(ABC):
         """Makes the folder, copying files into it before it becomes a run. Raises UsageError if it is not empty."""
         if self.folder.exists() and not self.folder.is_dir():
             raise UsageError(f"{self.folder} is no folder: --out names another")
+        config = self.config()
+        content = encoded({**config, CHECKSUM: checksum(config)})
         self.folder.mkdir(parents=True, exist_ok=True)
         with alone(self.folder):
             make_empty(self.folder, {file.name for file in copied})
             for file in copied:
                 write_whole(self.folder / file.name, file.read_bytes())
-            config = self.config()
-            content = {**config, CHECKSUM: checksum(config)}
-            write_whole(self.config_path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+            write_whole(self.config_path, content)
         return self
 
     def load_latest(self, trained: Mapping[str, Stateful], warn: Warn) -> None:
@@ -113,6 +113,15 @@ class RunFolder(ABC):
     def checkpoints(self) -> Checkpoints:
         """The saved states of its training."""
         return Checkpoints(self.folder / "checkpoints")
+
+
+def encoded(config: Mapping[str, Any]) -> bytes:
+    """The bytes of config.json. Raises UsageError for the path of a file whose name is no text."""
+    try:
+        return (json.dumps(config, indent=2, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError as error:
+        part = error.object[: error.end].rsplit("\n", 1)[-1].strip()
+        raise UsageError(f"a name is no UTF-8 text, and config.json cannot hold it ({part!a}): rename it") from None
 
 
 def make_empty(folder: Path, names: Collection[str]) -> None:
