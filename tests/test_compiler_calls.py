@@ -164,7 +164,7 @@ def test_a_number_that_the_function_finds_is_looked_at_again(monkeypatch: pytest
     module, factor = Scaled(), 2.0
     functions = (
         scaled, lambda x: sum(scaled(y) for y in (x,)), mg.value_and_grad(scaled), partial(scaled), mg.compile(scaled),
-        lambda x: (x * factor).sum(), module, module.forward, lambda x: module(x),
+        lambda x: (x * factor).sum(), module, module.forward, lambda x: module(x), partial(module.forward),
     )  # fmt: skip
     compiled = [mg.compile(f) for f in functions]
     for number in (2.0, 3.0, -0.0, float("nan"), 2):

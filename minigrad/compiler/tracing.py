@@ -65,7 +65,7 @@ def once(f: Callable[..., Any], args: Any, kwargs: Any) -> Traced:
 def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
     """What a function can reach without being given it: its closure and globals.
 
-    If there are compiled functions among them, also what those can reach.
+    If there are compiled functions or partials among them, also what those can reach.
     """
     own: tuple[Any, ...] = (f, getattr(f, "__self__", None))
     try:
@@ -73,9 +73,9 @@ def at_hand(f: Any, known: frozenset[int] = frozenset()) -> tuple[Any, ...]:
         own += *found.nonlocals.values(), *found.globals.values()
     except (TypeError, ValueError):  # it is no Python function, or names something that is not there yet
         pass
-    known |= {id(f)}
     inside = [x.__wrapped__ for x in own if "__wrapped__" in getattr(x, "__dict__", ())]
-    return own + tuple(y for g in inside if id(g) not in known for y in at_hand(g, known))
+    inside += [x.func for x in own if isinstance(x, partial)]
+    return own + tuple(y for g in inside if id(g) not in known for y in at_hand(g, known | {id(f)}))
 
 
 def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[[], Any], Any]]:
@@ -87,7 +87,7 @@ def found_outside(f: Any, modules: Iterable[Module]) -> Iterator[tuple[Callable[
     places, waiting, seen = [], [f], dict[int, set[str]]()
     while waiting:
         g = function_of(waiting.pop())
-        if id(g) not in seen and hasattr(g, "__code__"):
+        if id(g) not in seen and isinstance(getattr(g, "__code__", None), CodeType):
             seen[id(g)] = names_in(g.__code__)
             there = [partial(g.__globals__.get, name) for name in seen[id(g)] & g.__globals__.keys()]
             around = [partial(getattr, held, "cell_contents", None) for held in g.__closure__ or ()]
